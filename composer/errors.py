@@ -1,0 +1,33 @@
+"""What can go wrong, in one line that says what, where and what to do."""
+
+
+class ComposerError(Exception):
+    """Every failure a user can cause or meet; the command line prints it as one line and exits with 1."""
+
+    exit_code = 1
+
+
+class UsageError(ComposerError):
+    """The request itself does not make sense (exit code 2)."""
+
+    exit_code = 2
+
+
+class InvalidScore(ComposerError, ValueError):
+    """A score that breaks an invariant; the message names part, bar and beat."""
+
+
+class ReadError(ComposerError):
+    """A file that cannot be read as music, or as a model; the message names the file and the place."""
+
+
+class WriteError(ComposerError):
+    """A file that cannot be written; nothing is left behind."""
+
+
+class Unsupported(UsageError):
+    """A model that cannot complete this sketch; the message names the models that can."""
+
+
+class Infeasible(ComposerError):
+    """A sketch that nothing can satisfy; the message says where it fails, in bars and beats."""

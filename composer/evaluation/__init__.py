@@ -1,0 +1,1 @@
+"""What every generator is judged by, on the same held-out music."""

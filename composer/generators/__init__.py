@@ -1,0 +1,1 @@
+"""Distributions over sequences of integers. A generator knows no music."""

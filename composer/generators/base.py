@@ -1,0 +1,82 @@
+"""What every generator is: a distribution over sequences of integers, fitted, sampled, saved.
+
+Hyperparameters are dataclass fields, and ``__init__`` only stores them; ``fit`` works; learned names end in ``_``.
+Randomness comes only from the ``rng`` that is passed in: the same seed gives the same events.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.inference.sequence import Constraints, Sequence
+
+Progress = Callable[[float], None]  # called with the share of the work that is done, 0 to 1
+
+
+class Generator(ABC):
+    """A distribution over event sequences.
+
+    Sampling always keeps hard constraints; where nothing can, it raises :class:`composer.errors.Infeasible`.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def fit(
+        self,
+        sequences: list[Sequence],
+        *,
+        validation: list[Sequence] | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Learn from sequences; returns itself."""
+
+    @abstractmethod
+    def sample(
+        self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator
+    ) -> list[Sequence]:
+        """``n`` independent sequences that keep the constraints and fill them to their end."""
+
+    @abstractmethod
+    def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """What is saved: named arrays, and metadata that JSON can hold."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]], metadata: dict[str, Any]) -> Self:
+        """The generator that :meth:`arrays` described; a loaded model answers bit for bit as the saved one.
+
+        The arrays are untrusted: raises :class:`composer.errors.ReadError` if they do not belong together.
+        """
+
+
+@runtime_checkable
+class Exact(Protocol):
+    """A generator with a normalised likelihood."""
+
+    def log_prob(self, sequence: Sequence, constraints: Constraints | None = None) -> NDArray[np.float64]:
+        """(T,) nats per event; summed over every possible sequence, the probabilities are 1."""
+        ...
+
+
+@runtime_checkable
+class Pseudo(Protocol):
+    """A generator whose likelihood is known cell by cell only."""
+
+    def pseudo_log_prob(self, sequence: Sequence) -> NDArray[np.float64]:
+        """(T,) nats per event of each event given all others; not a likelihood."""
+        ...
+
+
+@runtime_checkable
+class Online(Protocol):
+    """A generator that learns while it plays."""
+
+    def update(self, sequence: Sequence, weight: float = 1.0) -> Self:
+        """Learn from one more sequence."""
+        ...

@@ -1,0 +1,78 @@
+"""A sequence of events as integers, and the protocol of what constrains one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Events = NDArray[np.int32]  # (T, D): T events of D integers each
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """``events`` (T, D), the step at which each begins (T,), and per-event context (T,) that is known beforehand.
+
+    A step is the encoding's smallest unit of time (``Encoding.grid`` ticks), so ``ticks == steps * grid``.
+    Context holds what a musician knows before the note: the meter, the position in the bar, the mode.
+    """
+
+    events: Events
+    steps: NDArray[np.int32]
+    context: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return (
+            np.array_equal(self.events, other.events)
+            and np.array_equal(self.steps, other.steps)
+            and self.context.keys() == other.context.keys()
+            and all(np.array_equal(column, other.context[name]) for name, column in self.context.items())
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Constraints(Protocol):
+    """What a generator may put where: the compiled form of a sketch, in integers only.
+
+    An event that begins at step ``s`` and lasts ``advance(event)`` steps is followed by one at the sum; a sequence is
+    complete when it reaches ``end`` exactly.
+    """
+
+    @property
+    def end(self) -> int:
+        """Steps to fill."""
+        ...
+
+    @property
+    def context(self) -> Mapping[str, NDArray[np.int32]]:
+        """(end,) per step: the context of an event that begins there."""
+        ...
+
+    def advance(self, events: Events) -> NDArray[np.int32]:
+        """(N, D) -> (N,): how many steps each event lasts, at least 1."""
+        ...
+
+    def allows(self, step: int, events: Events) -> NDArray[np.bool_]:
+        """(N, D) -> (N,): which events may begin at ``step``, by everything the constraints say, the end included."""
+        ...
+
+    def allows_part(self, step: int, dim: int, values: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """(N,) -> (N,): which values may stand in dimension ``dim`` of an event at ``step``.
+
+        Only for constraints that factorise over the dimensions (columns of voices): there an event is allowed exactly
+        if each of its values is. Raises :class:`TypeError` where they do not (pitch and duration).
+        """
+        ...
+
+    def where(self, step: int) -> str:
+        """The place of a step in words, for messages: ``bar 3, beat 2``."""
+        ...

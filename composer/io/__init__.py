@@ -1,0 +1,91 @@
+"""Files: ``read(path)`` and ``write(score, path)``, by suffix.
+
+A format is one module with ``loads(data, name) -> Score`` and/or ``dumps(score) -> bytes`` and one line in
+:data:`composer.registry.FORMATS`. Formats work on bytes in memory; this module alone touches the disk, refuses files
+that are too large, and writes to a temporary name first, so that no reader ever sees half a file.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from composer.errors import ReadError, UsageError, WriteError
+from composer.registry import FORMATS, resolve
+from composer.score import Score
+
+MAX_FILE = 64 * 2**20  # bytes
+
+
+def suffix_of(path: str | Path) -> str:
+    """The longest registered suffix of a path, lower case: ``.roll.png`` before ``.png``; raises UsageError."""
+    name = Path(path).name.lower()
+    found = max((suffix for suffix in FORMATS if name.endswith(suffix)), key=len, default=None)
+    if found is None:
+        raise UsageError(f"{path}: no format has this suffix; use one of {', '.join(FORMATS)}")
+    return found
+
+
+def read(path: str | Path, **options: Any) -> Score:
+    """Read a score from a file: MIDI, ABC (its first tune), MusicXML or compressed MusicXML.
+
+    Options belong to the format (MIDI: ``grid``, ``sustain``). Raises :class:`ReadError` with file, place and remedy,
+    or :class:`UsageError` if the suffix cannot be read.
+    """
+    suffix = suffix_of(path)
+    module = resolve(FORMATS[suffix])
+    if not hasattr(module, "loads"):
+        raise UsageError(f"{path}: {suffix} can be written but not read; give a .mid, .abc or .musicxml file")
+    score: Score = module.loads(read_bytes(path), str(path), **options)
+    return score
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """A file's bytes, at most :data:`MAX_FILE`; raises :class:`ReadError`."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except IsADirectoryError:
+        raise ReadError(f"{path}: is a folder; give a file") from None
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ValueError as error:  # a NUL in the name
+        raise ReadError(f"{path!r}: cannot be read ({error})") from None
+    if len(data) > MAX_FILE:
+        raise ReadError(f"{path}: is larger than {MAX_FILE // 2**20} MB, too large for a score")
+    return data
+
+
+def write(score: Score, path: str | Path, **options: Any) -> Path:
+    """Write a score in the format of the path's suffix, completely or not at all; returns the path."""
+    suffix = suffix_of(path)
+    module = resolve(FORMATS[suffix])
+    if not hasattr(module, "dumps"):
+        raise UsageError(f"{path}: {suffix} can be read but not written")
+    return write_bytes(module.dumps(score, **options), path)
+
+
+def write_bytes(data: bytes, path: str | Path) -> Path:
+    """Write bytes under a temporary name beside ``path``, sync, then rename; raises :class:`WriteError`."""
+    target = Path(path)
+    temporary = None
+    try:
+        if target.is_dir():
+            raise WriteError(f"{path}: is a folder; give a file name")
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, target)
+    except (OSError, ValueError) as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or error
+        raise WriteError(f"{path}: cannot be written ({reason})") from None
+    return target

@@ -1,0 +1,1 @@
+"""Playing: clocks, ports and, to come, the improviser."""

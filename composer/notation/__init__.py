@@ -1,0 +1,1 @@
+"""ABC and its relatives: languages for writing music down."""
