@@ -45,7 +45,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The written span ``[start, end)``, played ``times`` times; endings, if any, close the span and lie one after another."""
+    """The written span ``[start, end)``, played ``times`` times; its endings, if any, close it, one after another."""
 
     start: int
     end: int
@@ -143,7 +143,8 @@ class Part:
             raise InvalidScore("a note lies further out than a score can reach")
         order = np.lexsort((columns[2], columns[1], columns[0]))
         marks = tuple(sorted(annotations, key=lambda mark: (mark.onset, mark.kind)))
-        return cls(*(frozen(c[order]) for c in columns), name, program, drums, marks)
+        ordered = [frozen(column[order]) for column in columns]
+        return cls(ordered[0], ordered[1], ordered[2], ordered[3], ordered[4], name, program, drums, marks)
 
     @classmethod
     def from_notes(cls, notes: Iterable[Note], *, key: Key | None = None, name: str = "", program: int = 0) -> Self:

@@ -179,7 +179,7 @@ class Key:
         return frozenset(7 * fifth % 12 for fifth in range(self.signature - 1, self.signature + 6))
 
     def spell(self, pitch: ArrayLike) -> Ints:
-        """Each pitch's place on the line of fifths, among the twelve that lie -3 to 8 fifths from the signature's major tonic.
+        """Each pitch's place on the line of fifths, -3 to 8 fifths from the tonic of the signature's major key.
 
         In C major that is Eb to G#: the scale, the leading tones of its minor keys, and the two flats.
 

@@ -26,7 +26,7 @@ class Encoding(ABC):
     """One view of a score as integers. Options are dataclass fields, saved with the model."""
 
     name: ClassVar[str]
-    grid: int  # ticks per step
+    grid: ClassVar[int]  # ticks per step
 
     @abstractmethod
     def encode(self, score: Score) -> Sequence:

@@ -1,0 +1,115 @@
+"""One voice as events of pitch and duration: the view for tunes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.encodings.base import Encoding, Normalized
+from composer.encodings.compile import (
+    PITCH_OFFSET,
+    REST_SYMBOL,
+    metric_context,
+    place_of,
+    step_ticks,
+    tonics,
+    voice_tables,
+)
+from composer.encodings.voices import lost, monophonic
+from composer.inference.masks import RunMasks
+from composer.inference.sequence import Sequence
+from composer.score import Part, Score
+from composer.sketch import Sketch
+from composer.theory import TICKS_PER_QUARTER
+
+BEAT = 24  # steps in a quarter: 32nds and triplet 16ths
+LONGEST = 8 * BEAT  # steps, of a note that may be composed
+
+
+@dataclass(frozen=True)
+class Melody(Encoding):
+    """Events ``(symbol, duration)``: symbol 0 is a rest, else 12 + the pitch counted from the tonic's pitch class (from
+    C if not ``relative``); durations in steps of a 24th of a quarter. Events follow each other without gaps; rests
+    break at bar lines. What it leaves out: all parts but the first, all but the top note of chords, the ends of notes
+    that overlap the next, velocities, spellings other than the key's, annotations, and anything off the grid.
+    """
+
+    name: ClassVar[str] = "melody"
+    grid: ClassVar[int] = TICKS_PER_QUARTER // BEAT
+    relative: bool = True
+
+    def encode(self, score: Score) -> Sequence:
+        onset, pitch, offset = monophonic(score, 0, self.grid)
+        end = score.end // self.grid
+        rests, stops = _gaps(onset, offset, end, -(-score.barlines[1:-1] // self.grid))
+        starts = np.concatenate([onset, rests])
+        order = np.argsort(starts, kind="stable")
+        steps = starts[order].astype(np.int32)
+        durations = np.concatenate([offset - onset, stops - rests])[order]
+        symbols = np.concatenate([pitch + PITCH_OFFSET, np.full(len(rests), REST_SYMBOL)])[order]
+        ticks = steps * self.grid
+        symbols = np.where(symbols == REST_SYMBOL, symbols, symbols - tonics(score, ticks, self.relative))
+        events = np.stack([symbols, durations], axis=1).astype(np.int32)
+        return Sequence(events, steps, metric_context(score, ticks, self.grid))
+
+    def decode(self, sequence: Sequence, frame: Score) -> Score:
+        sounding = sequence.events[:, 0] != REST_SYMBOL
+        symbol, duration = sequence.events[sounding].T
+        ticks = sequence.steps[sounding] * self.grid
+        pitch = symbol - PITCH_OFFSET + tonics(frame, ticks, self.relative)
+        voice = frame.parts[0] if frame.parts else Part.of()
+        part = Part.of(ticks, pitch, duration * self.grid, name=voice.name, program=voice.program)
+        return replace(frame, parts=(frame.spell(part),))
+
+    def normalize(self, score: Score) -> Normalized:
+        kept = self.decode(self.encode(score), score.frame())
+        return Normalized(kept, lost(score, kept))
+
+    def compile(self, sketch: Sketch) -> RunMasks:
+        ticks = step_ticks(sketch.score, self.grid)
+        starts, holds = voice_tables(sketch.cells(0, ticks), tonics(sketch.score, ticks, self.relative))
+        lines = np.searchsorted(ticks, sketch.score.barlines[1:-1])
+        holds[lines, REST_SYMBOL] = False  # as encode writes them
+        context = metric_context(sketch.score, ticks, self.grid)
+        phase = (context["position"] % BEAT).astype(np.int32)
+        return RunMasks(starts, holds, writable(), phase, context, place_of(sketch.score, self.grid))
+
+    def refusal(self, sketch: Sketch) -> str | None:
+        if len(sketch.score.parts) != 1:
+            return f"the sketch has {len(sketch.score.parts)} voices, and a melody has one"
+        if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
+            return "the sketch's bars do not fall on 24ths of a quarter"
+        return None
+
+
+def writable() -> NDArray[np.bool_]:
+    """(24, 193): which durations may begin at each step of a quarter, so that a person can read the rhythm.
+
+    Either both ends lie on 32nds, or both lie on triplet 16ths inside one quarter: a triplet, once begun, is completed.
+    """
+    start = np.arange(BEAT)[:, None]
+    duration = np.arange(LONGEST + 1)[None, :]
+    end = start + duration
+    binary = (start % 3 == 0) & (end % 3 == 0)
+    ternary = (start % 4 == 0) & (end % 4 == 0) & (end <= BEAT)
+    return np.asarray((binary | ternary) & (duration > 0))
+
+
+def _gaps(
+    onset: NDArray[np.int64], offset: NDArray[np.int64], end: int, barlines: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Starts and ends of the rests between notes, broken at bar lines."""
+    free = np.ones(end + 1, dtype=np.int8)
+    change = np.zeros(end + 2, dtype=np.int64)
+    np.add.at(change, onset, 1)
+    np.add.at(change, offset, -1)
+    free = np.cumsum(change)[: end + 1] == 0
+    free[end] = False
+    edges = np.diff(np.concatenate([[0], free.astype(np.int8)]))
+    starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    inside = barlines[(barlines > 0) & (barlines < end)]
+    inside = inside[free[inside] & free[inside - 1]]
+    return np.sort(np.concatenate([starts, inside])), np.sort(np.concatenate([stops, inside]))

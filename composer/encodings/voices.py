@@ -1,0 +1,175 @@
+"""Several voices as columns of a grid, with an explicit hold: the view for chorales."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.encodings.base import Encoding, Normalized
+from composer.encodings.compile import (
+    PITCH_OFFSET,
+    PITCH_SYMBOLS,
+    REST_SYMBOL,
+    metric_context,
+    place_of,
+    step_ticks,
+    tonics,
+    voice_tables,
+)
+from composer.inference.masks import ColumnMasks
+from composer.inference.sequence import Sequence
+from composer.score import DEFAULT_VELOCITY, Part, Score
+from composer.sketch import Sketch
+from composer.theory import TICKS_PER_QUARTER
+
+HOLD_SYMBOL = PITCH_SYMBOLS
+Columns = NDArray[np.int64]
+
+
+def monophonic(score: Score, voice: int, grid: int) -> tuple[Columns, Columns, Columns]:
+    """Onset step, pitch and end step of one part's notes as a single line: top notes, cut where the next begins.
+
+    Onsets and ends go to the nearest step (halves upwards); what then has no length is left out.
+    """
+    if voice >= len(score.parts) or score.parts[voice].drums:
+        nothing = np.zeros(0, dtype=np.int64)
+        return nothing, nothing, nothing
+    part = score.parts[voice]
+    end = score.end // grid
+    onset = np.minimum((part.onset.astype(np.int64) + grid // 2) // grid, end)
+    offset = np.minimum((part.offset.astype(np.int64) + grid // 2) // grid, end)
+    lasting = offset > onset
+    onset, offset, pitch = onset[lasting], offset[lasting], part.pitch[lasting].astype(np.int64)
+    order = np.lexsort((offset, pitch, onset))
+    onset, offset, pitch = onset[order], offset[order], pitch[order]
+    top = np.append(onset[1:] != onset[:-1], True)[: len(onset)]
+    onset, offset, pitch = onset[top], offset[top], pitch[top]
+    return onset, pitch, np.minimum(offset, np.append(onset[1:], end)[: len(onset)])
+
+
+def lost(score: Score, kept: Score) -> tuple[str, ...]:
+    """What ``kept``, a view of ``score``, no longer says."""
+    losses = []
+    if len(score.parts) > len(kept.parts):
+        losses.append(f"all but {len(kept.parts)} of {len(score.parts)} parts")
+    elif len(kept.parts) > len(score.parts):
+        losses.append("that there are fewer voices")
+    pairs = list(zip(score.parts, kept.parts, strict=False))
+    dropped = sum(len(part) - len(view) for part, view in pairs)
+    if dropped:
+        losses.append(f"{dropped} notes (chords, or too short for the grid)")
+    same = [(part, view) for part, view in pairs if len(part) == len(view)]
+    if any((p.onset != v.onset).any() or (p.duration != v.duration).any() for p, v in same) or dropped:
+        losses.append("overlaps and times off the grid")
+    if any((p.velocity != DEFAULT_VELOCITY).any() for p in score.parts):
+        losses.append("velocities")
+    if any((p.spelling != v.spelling).any() for p, v in same):
+        losses.append("spellings other than the key's")
+    if any(part.annotations for part in score.parts):
+        losses.append("annotations")
+    if any(part.drums for part in score.parts):
+        losses.append("drums")
+    return tuple(losses)
+
+
+@dataclass(frozen=True)
+class Voices(Encoding):
+    """Events of one integer per voice: 0 rest, 140 hold, else 12 + the pitch counted from the tonic's pitch class
+    (from C if not ``relative``), on a grid of 16ths. Voices beyond ``voices`` are left out, missing ones are
+    empty; within a voice it leaves out what :class:`composer.encodings.melody.Melody` does.
+    """
+
+    name: ClassVar[str] = "voices"
+    grid: ClassVar[int] = TICKS_PER_QUARTER // 4
+    voices: int = 4
+    relative: bool = True
+
+    def encode(self, score: Score) -> Sequence:
+        ticks = step_ticks(score, self.grid)
+        events = np.full((len(ticks), self.voices), REST_SYMBOL, dtype=np.int32)
+        tonic = tonics(score, ticks, self.relative)
+        for voice in range(self.voices):
+            onset, pitch, offset = monophonic(score, voice, self.grid)
+            change = np.zeros(len(ticks) + 1, dtype=np.int64)
+            np.add.at(change, onset, 1)
+            np.add.at(change, offset, -1)
+            events[np.cumsum(change)[:-1] > 0, voice] = HOLD_SYMBOL
+            events[onset, voice] = pitch + PITCH_OFFSET - tonic[onset]
+        return Sequence(events, np.arange(len(ticks), dtype=np.int32), metric_context(score, ticks, self.grid))
+
+    def decode(self, sequence: Sequence, frame: Score) -> Score:
+        ticks = step_ticks(frame, self.grid)
+        tonic = tonics(frame, ticks, self.relative)
+        parts = []
+        for voice in range(self.voices):
+            shape = frame.parts[voice] if voice < len(frame.parts) else Part.of()
+            parts.append(frame.spell(self._part(sequence.events[:, voice], tonic, shape)))
+        return replace(frame, parts=tuple(parts))
+
+    def _part(self, column: NDArray[np.int32], tonic: NDArray[np.int32], shape: Part) -> Part:
+        starts = np.flatnonzero(column != HOLD_SYMBOL)
+        ends = np.append(starts[1:], len(column))
+        sounding = column[starts] != REST_SYMBOL
+        onset, offset = starts[sounding], ends[sounding]
+        pitch = column[onset] - PITCH_OFFSET + tonic[onset]
+        return Part.of(onset * self.grid, pitch, (offset - onset) * self.grid, name=shape.name, program=shape.program)
+
+    def normalize(self, score: Score) -> Normalized:
+        kept = self.decode(self.encode(score), score.frame())
+        return Normalized(kept, lost(score, kept))
+
+    def compile(self, sketch: Sketch) -> ColumnMasks:
+        ticks = step_ticks(sketch.score, self.grid)
+        tonic = tonics(sketch.score, ticks, self.relative)
+        allowed = np.zeros((len(ticks), self.voices, PITCH_SYMBOLS + 1), dtype=bool)
+        for voice in range(self.voices):
+            starts, holds = voice_tables(sketch.cells(voice, ticks), tonic)
+            beats = _beat_starts(sketch.score, ticks)
+            allowed[:, voice] = _with_holds(starts, holds, beats)
+        context = metric_context(sketch.score, ticks, self.grid)
+        return ColumnMasks(allowed, context, place_of(sketch.score, self.grid))
+
+    def refusal(self, sketch: Sketch) -> str | None:
+        if len(sketch.score.parts) != self.voices:
+            return f"the sketch has {len(sketch.score.parts)} voices, and this model writes {self.voices}"
+        if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
+            return "the sketch's bars do not fall on 16ths"
+        return None
+
+
+def _beat_starts(score: Score, ticks: NDArray[np.int32]) -> NDArray[np.int64]:
+    """(S,) for each step the step on which its beat begins."""
+    lines = score.barlines[np.searchsorted(score.barlines, ticks, "right") - 1]
+    onsets = [meter.onset for meter in score.meters]
+    beats = np.array([meter.beat for meter in score.meters])[np.searchsorted(onsets, ticks, "right") - 1]
+    return np.asarray(np.searchsorted(ticks, lines + (ticks - lines) // beats * beats))
+
+
+def _with_holds(starts: NDArray[np.bool_], holds: NDArray[np.bool_], beats: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Start and hold tables (S, 140) as one mask (S, 141) over symbols.
+
+    The hold symbol does not say which pitch it holds. Where some pitches may be held and others that may sound may not,
+    the voice is made to begin an allowed note on the beat before and to hold it: sufficient, and easy to sing.
+    """
+    allowed = np.zeros((len(starts), PITCH_SYMBOLS + 1), dtype=bool)
+    allowed[:, :PITCH_SYMBOLS] = starts
+    allowed[1:, HOLD_SYMBOL] = holds[1:, REST_SYMBOL + 1 :].any(axis=1)
+    sounding = np.zeros(PITCH_SYMBOLS, dtype=bool)
+    for step, (start, hold) in enumerate(zip(starts, holds, strict=True)):
+        stuck = sounding & ~hold
+        stuck[REST_SYMBOL] = False
+        if stuck.any() and allowed[step, HOLD_SYMBOL]:
+            first = int(beats[step])
+            fitting = starts[first] & holds[first + 1 : step + 1].all(axis=0)
+            fitting[REST_SYMBOL] = False
+            if first < step and fitting.any():
+                allowed[first : step + 1] = False
+                allowed[first, :PITCH_SYMBOLS] = fitting
+                allowed[first + 1 : step + 1, HOLD_SYMBOL] = True
+            else:
+                allowed[step, HOLD_SYMBOL] = False
+        sounding = start | (sounding & hold)
+    return allowed

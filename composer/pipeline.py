@@ -1,0 +1,205 @@
+"""A composer is an encoding and a generator, trained for a job; it alone reads and writes model files.
+
+A model file is one safetensors file: the generator's arrays, and JSON metadata that names both. Nothing in it is ever
+executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from composer import __version__
+from composer.encodings.base import Encoding
+from composer.errors import Infeasible, ReadError, Unsupported, UsageError
+from composer.generators.base import Generator, Progress
+from composer.registry import ENCODINGS, GENERATORS, resolve
+from composer.score import Part, Score
+from composer.shipped import model_names, shipped
+from composer.sketch import Sketch
+
+FORMAT = "composer model 1"
+MAX_MODEL = 2**30  # bytes
+
+
+@dataclass(frozen=True)
+class Composer:
+    """Completes sketches. ``info`` says what it was trained on; ``digest`` names the model file's content."""
+
+    encoding: Encoding
+    generator: Generator
+    name: str = ""
+    info: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
+
+    @classmethod
+    def untrained(
+        cls,
+        encoding: str,
+        generator: str,
+        *,
+        encoding_options: Mapping[str, Any] | None = None,
+        generator_options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """An encoding and a generator by their registered names; raises :class:`UsageError`."""
+        return cls(
+            _registered("encoding", ENCODINGS, encoding)(**(encoding_options or {})),
+            _registered("generator", GENERATORS, generator)(**(generator_options or {})),
+        )
+
+    def fit(
+        self, scores: Iterable[Score], *, validation: Iterable[Score] = (), progress: Progress | None = None
+    ) -> Self:
+        """Train the generator on scores; returns itself."""
+        self.generator.fit(
+            [self.encoding.encode(score) for score in scores],
+            validation=[self.encoding.encode(score) for score in validation],
+            progress=progress,
+        )
+        return self
+
+    def refusal(self, sketch: Sketch) -> str | None:
+        """Why this model cannot complete the sketch, or None."""
+        return self.encoding.refusal(sketch)
+
+    def supports(self, sketch: Sketch) -> bool:
+        return self.refusal(sketch) is None
+
+    def complete(self, sketch: Sketch, *, seed: int = 0, temperature: float = 1.0) -> Score:
+        """The whole score, given notes included; the same seed gives the same notes.
+
+        Raises :class:`Infeasible` if nothing can satisfy the sketch, :class:`Unsupported` if this model cannot.
+        """
+        return self.completions(sketch, 1, seed=seed, temperature=temperature)[0]
+
+    def completions(self, sketch: Sketch, n: int, *, seed: int = 0, temperature: float = 1.0) -> list[Score]:
+        """``n`` completions; see :meth:`complete`. Metadata of each says how it was made."""
+        reason = self.refusal(sketch)
+        if reason is not None:
+            others = ", ".join(_supporting(sketch)) or "none that is installed"
+            raise Unsupported(
+                f"{self.name or 'this model'} cannot complete this sketch: {reason}; models that can: {others}"
+            )
+        if not 1 <= n <= 10_000 or not 0.05 <= temperature <= 20:
+            raise UsageError(
+                f"ask for 1 to 10000 completions (not {n}) at a temperature of 0.05 to 20 (not {temperature:g})"
+            )
+        constraints = self.encoding.compile(sketch)
+        rng = np.random.default_rng(seed)
+        try:
+            sequences = self.generator.sample(constraints, n=n, temperature=temperature, rng=rng)
+        except Infeasible as error:
+            raise Infeasible(f"{error} ({sketch})") from None
+        return [
+            self._finished(sketch, self.encoding.decode(sequence, sketch.score.frame()), seed, number, temperature)
+            for number, sequence in enumerate(sequences, 1)
+        ]
+
+    def _finished(self, sketch: Sketch, composed: Score, seed: int, number: int, temperature: float) -> Score:
+        """The composed notes in the holes, everything else as given, and a note of how it was made."""
+        parts = tuple(
+            _merged(given, made, [(h.start, h.end) for h in sketch.holes if h.voice == voice])
+            for voice, (given, made) in enumerate(zip(sketch.score.parts, composed.parts, strict=True))
+        )
+        made = {
+            "model": f"{self.name or self.generator.name} {self.digest}".strip(),
+            "corpus": str(self.info.get("corpus", "")),
+            "seed": f"{seed}" if number == 1 else f"{seed}, number {number}",
+            "temperature": f"{temperature:g}",
+            "sketch": str(sketch),
+            "software": f"composer {__version__}",
+        }
+        entries = {key: value for key, value in made.items() if value}
+        return replace(sketch.score, parts=parts).with_metadata(**entries)
+
+    # --- files ----------------------------------------------------------------------------------------------------
+
+    def dumps(self, info: Mapping[str, Any]) -> bytes:
+        """The model as the bytes of a safetensors file; ``info`` is what a model card should say of it."""
+        from safetensors.numpy import save
+
+        arrays, metadata = self.generator.arrays()
+        header = {
+            "format": FORMAT,
+            "encoding": {"name": self.encoding.name, "options": asdict(self.encoding)},  # type: ignore[call-overload]
+            "generator": {"name": self.generator.name, "metadata": metadata},
+            "info": dict(info),
+        }
+        return bytes(save(arrays, metadata={"composer": json.dumps(header, sort_keys=True)}))
+
+    @classmethod
+    def load(cls, name: str | Path) -> Self:
+        """A model by name (``folk-markov``) or path; raises :class:`ReadError` or :class:`UsageError`."""
+        path = Path(name)
+        if path.suffix != ".safetensors" and not path.is_file():
+            found = shipped("models", f"{name}.safetensors")
+            if found is None:
+                names = ", ".join(model_names()) or "none"
+                raise UsageError(f"{name}: there is no model of this name; the models are {names}, or give a file")
+            path = found
+        try:
+            if path.stat().st_size > MAX_MODEL:
+                raise ReadError(f"{path}: is larger than {MAX_MODEL // 2**20} MB, too large for a model")
+            data = path.read_bytes()
+        except OSError as error:
+            raise ReadError(f"{path}: cannot be read ({error.strerror or error})") from None
+        return cls.loads(data, path.stem, str(path))
+
+    @classmethod
+    def loads(cls, data: bytes, name: str, source: str) -> Self:
+        """A model from the bytes of its file; raises :class:`ReadError` that names ``source``."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            arrays = load(data)
+            header = _header(data)
+            options = header["encoding"]["options"]
+            encoding = _registered("encoding", ENCODINGS, header["encoding"]["name"])(**options)
+            generator = _registered("generator", GENERATORS, header["generator"]["name"]).from_arrays(
+                arrays, header["generator"]["metadata"]
+            )
+            info = dict(header["info"])
+        except (SafetensorError, KeyError, TypeError, ValueError, UsageError, ReadError) as error:
+            raise ReadError(f"{source}: is not a composer model, or is damaged ({_first_line(error)})") from None
+        return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12])
+
+
+def _registered(kind: str, registry: Mapping[str, str], name: str) -> Any:
+    if name not in registry:
+        raise UsageError(f"{name!r} is not a registered {kind}; there are {', '.join(registry)}")
+    return resolve(registry[name])
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    """The JSON metadata of a safetensors file whose arrays have been read, and so whose length is sound."""
+    length = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    header: dict[str, Any] = json.loads(metadata["composer"])
+    if header.get("format") != FORMAT:
+        raise ReadError(f"format {header.get('format')!r} is not {FORMAT!r}")
+    return header
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _supporting(sketch: Sketch) -> list[str]:
+    return [name for name in model_names() if Composer.load(name).supports(sketch)]
+
+
+def _merged(given: Part, made: Part, holes: list[tuple[int, int]]) -> Part:
+    """The given part, note for note, and of the made one the notes that begin in holes and are not given."""
+    inside = np.zeros(len(made), dtype=bool)
+    for start, end in holes:
+        inside |= (made.onset >= start) & (made.onset < end)
+    inside &= ~np.isin(made.onset, given.onset)
+    columns = [np.concatenate([a, b[inside]]) for a, b in zip(given.columns, made.columns, strict=True)]
+    return Part.of(*columns, name=given.name, program=given.program, drums=given.drums, annotations=given.annotations)

@@ -1,0 +1,89 @@
+"""Training by recipe: a corpus in, a measured model file out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from composer import __version__
+from composer.corpora.base import Corpus
+from composer.errors import UsageError
+from composer.evaluation.likelihood import likelihood
+from composer.generators.base import Exact, Progress
+from composer.io import write_bytes
+from composer.pipeline import Composer
+
+# settings chosen on the validation split; benchmarks/RESULTS.md has the figures
+RECIPES: dict[tuple[str, str], dict[str, Any]] = {
+    ("markov", "melody"): {"order": 5, "features": ("meter", "position"), "serial": False},
+    ("markov", "voices"): {"order": 12, "features": ("position",), "serial": True},
+}
+
+
+def train(
+    corpus: Corpus,
+    output: Path,
+    *,
+    generator: str = "markov",
+    encoding: str | None = None,
+    settings: list[str] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Fit a composer to the corpus's training split, write it to ``output``; returns what a model card says of it.
+
+    ``settings`` are ``NAME=VALUE`` hyperparameters over the recipe's. Raises :class:`UsageError` for unknown ones.
+    """
+    view = encoding or ("voices" if corpus.name == "chorales" else "melody")
+    if not len(corpus.train):
+        raise UsageError(
+            f"{corpus.name}: has no pieces to train on; `composer corpora show` says why files were left out"
+        )
+    composer = Composer.untrained(view, generator)
+    options = RECIPES.get((generator, view), {}) | _settings(composer.generator, settings or [])
+    composer = Composer.untrained(view, generator, generator_options=options)
+    started = time.perf_counter()
+    composer.fit(corpus.train, validation=corpus.validation, progress=progress)
+    seconds = time.perf_counter() - started
+    info: dict[str, Any] = {
+        "corpus": corpus.name,
+        "licence": corpus.card.licence,
+        "pieces": len(corpus.train),
+        "encoding": view,
+        "generator": generator,
+        "settings": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
+        "software": f"composer {__version__}",
+    }
+    if isinstance(composer.generator, Exact):
+        for split in ("validation", "test"):
+            measured = likelihood(composer.generator, map(composer.encoding.encode, getattr(corpus, split)))
+            info[split] = {k: round(v, 4) if isinstance(v, float) else v for k, v in measured._asdict().items()}
+    data = composer.dumps(info)
+    write_bytes(data, output)
+    return info | {"training_seconds": round(seconds, 2), "megabytes": round(len(data) / 2**20, 2), "file": str(output)}
+
+
+def _settings(generator: Any, settings: list[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` texts as keyword arguments of the generator, each of its field's type."""
+    fields = {field.name: getattr(generator, field.name) for field in dataclasses.fields(generator) if field.init}
+    chosen: dict[str, Any] = {}
+    for setting in settings:
+        name, sign, text = setting.partition("=")
+        if not sign or name not in fields:
+            raise UsageError(f"--set {setting}: {generator.name} has the settings {', '.join(fields)}")
+        chosen[name] = _value(setting, text, fields[name])
+    return chosen
+
+
+def _value(setting: str, text: str, default: Any) -> Any:
+    if isinstance(default, tuple):
+        return tuple(filter(None, text.split(",")))
+    try:
+        value = text if isinstance(default, str) else json.loads(text.lower())
+    except json.JSONDecodeError:
+        value = None
+    if type(value) is not type(default) and not (isinstance(default, float) and type(value) is int):
+        raise UsageError(f"--set {setting}: {text!r} is not a value like {default!r}")
+    return value
