@@ -1,0 +1,140 @@
+"""The law of encodings, for every registered one: decode(encode(s), frame(s)) == normalize(s)."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from composer.encodings.base import Encoding
+from composer.registry import ENCODINGS, resolve
+from composer.score import Part, Score
+from composer.sketch import Diatonic, EndsOnTonic, Hole, Pin, Range, Sketch, StartsOnTonic
+from composer.theory import TICKS_PER_QUARTER as Q
+from strategies import scores
+
+ALL = [resolve(path)() for path in ENCODINGS.values()]
+VARIANTS = [
+    *ALL,
+    resolve(ENCODINGS["melody"])(relative=False),
+    resolve(ENCODINGS["voices"])(voices=2, relative=False),
+    resolve(ENCODINGS["pianoroll"])(lowest=0, pitches=128),
+]
+
+each = pytest.mark.parametrize("encoding", VARIANTS, ids=repr)
+
+
+@each
+@given(score=scores())
+def test_the_law(encoding: Encoding, score: Score) -> None:
+    normal = encoding.normalize(score)
+    sequence = encoding.encode(score)
+    assert encoding.decode(sequence, score.frame()) == normal.score
+    assert encoding.encode(normal.score) == sequence
+
+
+@each
+@given(score=scores())
+def test_normalizing_is_idempotent_and_names_every_loss(encoding: Encoding, score: Score) -> None:
+    normal = encoding.normalize(score)
+    again = encoding.normalize(normal.score)
+    assert again.score == normal.score
+    assert not again.losses
+    if not normal.losses:
+        names = [(part.name, part.program) for part in score.parts]
+        assert [p.columns[0].tolist() for p in normal.score.parts] == [p.columns[0].tolist() for p in score.parts] or (
+            len(names) != len(normal.score.parts)
+        )
+
+
+@each
+@given(score=scores())
+def test_sequences_run_from_start_to_end_with_context(encoding: Encoding, score: Score) -> None:
+    sequence = encoding.encode(score)
+    assert sequence.events.dtype == sequence.steps.dtype == np.int32
+    assert sequence.events.shape[0] == len(sequence.steps)
+    assert (np.diff(sequence.steps) > 0).all()
+    assert all(column.shape == sequence.steps.shape for column in sequence.context.values())
+    assert ((sequence.steps >= 0) & (sequence.steps * encoding.grid < score.end)).all()
+
+
+@given(score=scores())
+def test_melodies_have_no_gaps(score: Score) -> None:
+    melody = resolve(ENCODINGS["melody"])()
+    sequence = melody.encode(score)
+    ends = sequence.steps + sequence.events[:, 1]
+    assert sequence.steps[:1].sum() == 0
+    assert (sequence.steps[1:] == ends[:-1]).all()
+    assert len(sequence) == 0 or ends[-1] == score.end // melody.grid
+
+
+def a_score(voices: int) -> Score:
+    """A bar line crossing note, a rest, and as many voices as asked."""
+    parts = [Part.of([0, 2 * Q, 3 * Q], [60 - 5 * v, 62 - 5 * v, 64 - 5 * v], [Q, Q, 3 * Q]) for v in range(voices)]
+    return Score.of(parts, key="C major", barlines=[0, 4 * Q, 8 * Q])
+
+
+def voices_of(encoding: Encoding) -> int:
+    return getattr(encoding, "voices", 1)
+
+
+@each
+def test_what_is_given_is_what_is_allowed(encoding: Encoding) -> None:
+    """The constraints of a fully given score allow its own events, step by step, and no other column."""
+    score = encoding.normalize(a_score(voices_of(encoding))).score
+    constraints = encoding.compile(Sketch(score, ()))
+    sequence = encoding.encode(score)
+    for step, event in zip(sequence.steps.tolist(), sequence.events, strict=True):
+        assert constraints.allows(step, event[None]).all()
+        changed = event.copy()
+        changed[0] += 1
+        assert not constraints.allows(step, changed[None]).any()
+
+
+@each
+@given(data=st.data())
+def test_compiled_constraints_say_what_the_cells_say(encoding: Encoding, data: st.DataObject) -> None:
+    """An encoded score is allowed exactly if it keeps each constraint, checked on its notes."""
+    blank = a_score(voices_of(encoding)).frame()
+    pitches = st.integers(48, 76)
+    low, high = sorted([data.draw(pitches), data.draw(pitches)])
+    notes = data.draw(st.lists(pitches, min_size=4, max_size=4))
+    part = Part.of(np.arange(4) * 2 * Q, notes, [2 * Q] * 4)
+    score = Score.of([part] * len(blank.parts), barlines=blank.barlines)
+    tonic = {0}
+    kept = {
+        Range(low, high): all(low <= p <= high for p in notes),
+        Diatonic(): all(p % 12 in score.key.scale for p in notes),
+        StartsOnTonic(): notes[0] % 12 in tonic,
+        EndsOnTonic(): notes[3] % 12 in tonic,
+        Pin(2 * Q, notes[1], voice=None): True,
+        Pin(2 * Q, notes[1] + 1, voice=None): False,
+    }
+    sequence = encoding.encode(score)
+    holes = tuple(Hole(v, 0, blank.end) for v in range(len(blank.parts)))
+    for constraint, expected in kept.items():
+        compiled = encoding.compile(Sketch(blank, holes, (constraint,)))
+        allowed = all(
+            compiled.allows(step, event[None]).all()
+            for step, event in zip(sequence.steps.tolist(), sequence.events, strict=True)
+        )
+        if encoding.name == "voices" and isinstance(constraint, EndsOnTonic):
+            # sufficient, not necessary: the last tonic must begin on the last beat
+            assert not allowed or expected
+        else:
+            assert allowed == expected, constraint
+
+
+def test_a_last_tonic_can_be_held_through_the_last_beat() -> None:
+    encoding = resolve(ENCODINGS["voices"])()
+    sketch = Sketch.blank(bars=1, voices=4, key="C", ends_on_tonic=True)
+    allowed = encoding.compile(sketch).allowed
+    bass = 3
+    assert (np.flatnonzero(allowed[12, bass]) % 12 == 0).all()
+    assert allowed[12, bass].any()
+    assert np.flatnonzero(allowed[13, bass]).tolist() == [140]
+
+
+@each
+def test_refusals_say_why(encoding: Encoding) -> None:
+    assert encoding.refusal(Sketch(a_score(voices_of(encoding)), ())) is None
+    assert "voices" in (encoding.refusal(Sketch(a_score(voices_of(encoding) + 1), ())) or "")

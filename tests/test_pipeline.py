@@ -1,0 +1,150 @@
+"""Composers: completing sketches, and model files that nothing can break."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from composer.errors import Infeasible, ReadError, Unsupported, UsageError
+from composer.pipeline import Composer
+from composer.score import Part, Score
+from composer.shipped import model_names
+from composer.sketch import Sketch
+from composer.theory import TICKS_PER_QUARTER as Q
+
+
+def scale_tune(start: int, bars: int = 4) -> Score:
+    """Quarters and eighths up and down the C major scale."""
+    scale = np.array([60, 62, 64, 65, 67, 69, 71, 72])
+    walk = np.abs((np.arange(start, start + bars * 4) % 14) - 7)
+    return Score.of([Part.of(np.arange(bars * 4) * Q, scale[walk], np.full(bars * 4, Q))])
+
+
+@pytest.fixture(scope="module")
+def composer() -> Composer:
+    trained = Composer.untrained("melody", "markov").fit([scale_tune(start) for start in range(14)])
+    return Composer(trained.encoding, trained.generator, "scales", {"corpus": "scales"})
+
+
+def test_completions_keep_every_wish(composer: Composer) -> None:
+    sketch = Sketch.blank(bars=4, range="C4:C5", starts_on_tonic=True, ends_on_tonic=True, pins={"2.1": "G4"})
+    for score in composer.completions(sketch, 20, seed=1):
+        notes = list(score.parts[0])
+        assert all(60 <= note.pitch <= 72 and note.pitch % 12 in score.key.scale for note in notes)
+        assert notes[0].pitch % 12 == notes[-1].pitch % 12 == 0
+        assert notes[-1].onset + notes[-1].duration == score.end
+        assert any(note.onset == 4 * Q and note.pitch == 67 for note in notes)
+        assert score.barlines.tolist() == sketch.score.barlines.tolist()
+
+
+def test_the_same_seed_gives_the_same_notes(composer: Composer) -> None:
+    sketch = Sketch.blank(bars=8)
+    assert composer.complete(sketch, seed=3) == composer.complete(sketch, seed=3)
+    assert composer.complete(sketch, seed=3) != composer.complete(sketch, seed=4)
+
+
+def test_given_notes_come_back_note_for_note(composer: Composer) -> None:
+    score = scale_tune(0, bars=8)
+    loud = Part.of(*score.parts[0].columns[:3], velocity=101, name="Flute", program=73)
+    score = Score.of([loud]).with_metadata(title="Given")
+    completed = composer.complete(Sketch.of(score, "bars 3-4"), seed=5)
+    before, after = score.parts[0], completed.parts[0]
+    outside = (after.onset < 8 * Q) | (after.onset >= 16 * Q)
+    given_before = before.select((before.onset < 8 * Q) | (before.onset >= 16 * Q))
+    assert after.select(outside) == given_before
+    assert (after.name, completed.title) == ("Flute", "Given")
+    assert len(after.select(~outside)) > 0
+
+
+def test_scores_say_how_they_were_made(composer: Composer) -> None:
+    metadata = composer.complete(Sketch.blank(bars=4, range="C4:C5"), seed=9).metadata
+    assert (metadata["seed"], metadata["corpus"]) == ("9", "scales")
+    assert "range C4:C5" in metadata["sketch"]
+
+
+def test_impossible_sketches_say_where(composer: Composer) -> None:
+    sketch = Sketch.blank(bars=4, range="C4:D4", pins={"3.1": "G4"})
+    with pytest.raises(Infeasible, match="bar 3, beat 1"):
+        composer.complete(sketch)
+
+
+def test_what_a_model_cannot_write_names_those_that_can(composer: Composer) -> None:
+    with pytest.raises(Unsupported, match="has 4 voices.*chorales-markov"):
+        composer.complete(Sketch.blank(bars=4, voices=4))
+
+
+@pytest.mark.parametrize(("n", "temperature"), [(0, 1.0), (10**6, 1.0), (1, 0.0), (1, float("nan")), (1, -1.0)])
+def test_absurd_requests_are_refused(composer: Composer, n: int, temperature: float) -> None:
+    with pytest.raises(UsageError):
+        composer.completions(Sketch.blank(bars=4), n, temperature=temperature)
+
+
+def test_saved_models_answer_as_before(composer: Composer, tmp_path: Path) -> None:
+    path = tmp_path / "scales.safetensors"
+    path.write_bytes(composer.dumps({"corpus": "scales"}))
+    loaded = Composer.load(path)
+    sketch = Sketch.blank(bars=8)
+    assert loaded.complete(sketch, seed=2).parts == composer.complete(sketch, seed=2).parts
+    assert loaded.dumps({"corpus": "scales"}) == path.read_bytes()
+    assert len(loaded.digest) == 12
+
+
+@pytest.mark.parametrize("name", ["nonsense", "../../etc/passwd", ""])
+def test_unknown_models_list_the_known_ones(name: str) -> None:
+    with pytest.raises((UsageError, ReadError), match=r"folk-markov|cannot be read"):
+        Composer.load(name)
+
+
+def test_shipped_models_load_and_compose() -> None:
+    assert {"folk-markov", "chorales-markov"} <= set(model_names())
+    tune = Composer.load("folk-markov").complete(Sketch.styled("reel", key="A dorian", range="D4:B5"), seed=1)
+    assert tune.unfold().bars == 32
+    chorale = Composer.load("chorales-markov").complete(
+        Sketch.blank(bars=4, voices=4, key="G", ends_on_tonic=True), seed=1
+    )
+    assert all(len(part) > 0 for part in chorale.parts)
+    assert chorale.parts[3].pitch[-1] % 12 == 7
+
+
+@pytest.fixture(scope="module")
+def model_bytes(composer: Composer) -> bytes:
+    return composer.dumps({"corpus": "scales"})
+
+
+@settings(max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_damaged_models_are_read_errors_and_nothing_else(model_bytes: bytes, data: st.DataObject) -> None:
+    """Truncated, mutated, spliced: either a model that works or one ReadError line."""
+    damaged = bytearray(model_bytes)
+    kind = data.draw(st.sampled_from(["truncate", "flip", "header", "random"]))
+    if kind == "truncate":
+        del damaged[data.draw(st.integers(0, len(damaged) - 1)) :]
+    elif kind == "random":
+        damaged = bytearray(data.draw(st.binary(max_size=200)))
+    else:
+        header = 8 + int.from_bytes(model_bytes[:8], "little")
+        low, high = (0, header) if kind == "header" else (header, len(damaged))
+        for _ in range(data.draw(st.integers(1, 4))):
+            damaged[data.draw(st.integers(low, high - 1))] = data.draw(st.integers(0, 255))
+    try:
+        loaded = Composer.loads(bytes(damaged), "x", "x.safetensors")
+    except ReadError as error:
+        assert "\n" not in str(error)
+        assert str(error).startswith("x.safetensors: ")
+        return
+    try:
+        loaded.complete(Sketch.blank(bars=1), seed=0)
+    except (Infeasible, Unsupported):
+        pass
+
+
+def test_a_model_with_a_foreign_header_is_refused(model_bytes: bytes) -> None:
+    from safetensors.numpy import load, save
+
+    arrays = load(model_bytes)
+    for header in ({}, {"composer": "[]"}, {"composer": json.dumps({"format": "composer model 1"})}):
+        with pytest.raises(ReadError):
+            Composer.loads(save(arrays, metadata=header), "x", "x")
