@@ -295,6 +295,8 @@ class Score:
                     raise InvalidScore(f"a {name} stands outside the score, at tick {tick}")
 
     def _check_part(self, number: int, part: Part) -> None:
+        if not 0 <= part.program <= 127:
+            raise InvalidScore(f"part {number} ({part.name or 'unnamed'}): program {part.program} is outside 0 to 127")
         faults = {
             "begins before the score": part.onset < 0,
             "has no length": part.duration < 1,

@@ -19,7 +19,8 @@ def folders(kind: Kind) -> list[Path]:
 
     package = Path(__file__).resolve().parent
     own = [user_data_path("composer", appauthor=False) / kind] if kind == "models" else []
-    places = [*own, package / "data" / kind, package.parent / kind]
+    data = package / "data"  # of an installed wheel; beside that lies site-packages, where a "models" is anybody's
+    places = [*own, (data if data.is_dir() else package.parent) / kind]
     return [place for place in places if place.is_dir()]
 
 

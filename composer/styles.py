@@ -7,11 +7,13 @@ groups lean on the first; a hornpipe is swung; a polka leans on the off-beat.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from composer.errors import UsageError
-from composer.score import DEFAULT_VELOCITY, Part, Score, frozen
+from composer.score import DEFAULT_VELOCITY, Annotation, Part, Score, frozen
 from composer.theory import TICKS_PER_QUARTER, Meter, Tempo
 
 EIGHTH = TICKS_PER_QUARTER // 2
@@ -72,21 +74,59 @@ def perform(score: Score) -> Score:
 
 
 def _performed(part: Part, heard: Score, style: Style) -> Part:
-    bar = heard.barlines[np.searchsorted(heard.barlines, part.onset, "right") - 1]
-    into = part.onset - bar
-    if heard.pickup:
-        into = np.where(bar == 0, into + style.meter.bar - heard.pickup, into)
+    into = part.onset - _felt_bars(heard, style.meter.bar)[_bar_of(heard, part.onset)]
     slot = style.meter.bar // len(style.accents)
     accent = np.where(into % slot == 0, np.array(style.accents)[(into // slot) % len(style.accents)], 0)
     chosen = part.velocity != DEFAULT_VELOCITY
     velocity = np.where(chosen, part.velocity, np.clip(part.velocity + accent, 1, 127))
-    onset = _swung(part.onset, style.swing)
-    offset = np.maximum(_swung(part.offset, style.swing), onset + 1)
-    return replace(part, onset=frozen(onset), duration=frozen(offset - onset), velocity=frozen(velocity))
+    onset = np.minimum(_swung(heard, part.onset, style), heard.end - 1)
+    offset = np.maximum(_swung(heard, part.offset, style), onset + 1)
+    return replace(
+        part,
+        onset=frozen(onset),
+        duration=frozen(offset - onset),
+        velocity=frozen(velocity),
+        annotations=tuple(_moved(mark, heard, style) for mark in part.annotations),
+    )
 
 
-def _swung(ticks: np.ndarray, swing: float) -> np.ndarray:
-    """Ticks bent so that each quarter's middle falls at ``swing`` of it; the quarters stay where they are."""
-    quarter, into = np.divmod(ticks, TICKS_PER_QUARTER)
-    late = np.where(into <= EIGHTH, into * 2 * swing, TICKS_PER_QUARTER - (TICKS_PER_QUARTER - into) * 2 * (1 - swing))
-    return np.asarray(quarter * TICKS_PER_QUARTER + np.rint(late).astype(np.int64))
+def _moved(mark: Annotation, heard: Score, style: Style) -> Annotation:
+    """A mark that goes with its notes."""
+    last = mark.onset if mark.end is None else mark.end
+    onset, end = _swung(heard, np.array([mark.onset, last]), style).tolist()
+    return replace(mark, onset=onset, end=None if mark.end is None else end)
+
+
+def _felt_bars(heard: Score, full: int) -> NDArray[np.int64]:
+    """Where each bar is felt to begin.
+
+    A short bar at the start of the score or of a section, or after the short bar that it completes, is a pickup: the
+    end of a bar of ``full`` ticks that would have begun earlier.
+    """
+    starts, lengths = heard.barlines[:-1].astype(np.int64), np.diff(heard.barlines)
+    completes = np.concatenate([[False], lengths[:-1] + lengths[1:] == full])
+    pickup = (lengths < full) & (completes | np.isin(starts, heard.section_starts))
+    return np.where(pickup, starts - (full - lengths), starts)
+
+
+def _bar_of(heard: Score, ticks: NDArray[Any]) -> NDArray[np.intp]:
+    return np.minimum(np.searchsorted(heard.barlines, ticks, "right"), len(heard.barlines) - 1) - 1
+
+
+def _swung(heard: Score, ticks: NDArray[Any], style: Style) -> NDArray[np.int64]:
+    """Ticks bent so that each quarter's middle falls at the style's swing of it; quarters count from the felt bar.
+
+    Nothing is bent past the bar line that follows it.
+    """
+    felt = _felt_bars(heard, style.meter.bar)
+
+    def bent(places: NDArray[Any]) -> NDArray[np.int64]:
+        bar = felt[_bar_of(heard, places)]
+        quarter, rest = np.divmod(places - bar, TICKS_PER_QUARTER)
+        early, left = rest * 2 * style.swing, (TICKS_PER_QUARTER - rest) * 2 * (1 - style.swing)
+        late = np.rint(np.where(rest <= EIGHTH, early, TICKS_PER_QUARTER - left)).astype(np.int64)
+        return np.asarray(bar + quarter * TICKS_PER_QUARTER + late)
+
+    lines = bent(heard.barlines)
+    lines[-1] = heard.end
+    return np.minimum(bent(ticks), lines[_bar_of(heard, ticks) + 1])

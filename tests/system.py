@@ -1,4 +1,4 @@
-"""System programs that tests need: skipped with a remedy where they are missing, a failure in continuous integration."""
+"""System programs that tests need: without one a test is skipped with a remedy; in continuous integration it fails."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from composer.corpora.columns import unpack
 from composer.errors import UsageError
 from composer.registry import CORPORA, resolve
 
-__all__ = ["Card", "Corpus", "Piece", "Rejected", "cards", "load"]
+__all__ = ["Card", "Corpus", "Piece", "Rejected", "Source", "cards", "load", "load_source"]
 
 
 def load(name_or_path: str | Path, progress: Progress | None = None) -> Corpus:
@@ -27,7 +27,11 @@ def load(name_or_path: str | Path, progress: Progress | None = None) -> Corpus:
     Raises :class:`UsageError` if there is no such corpus or folder, or no music in it, :class:`ReadError` if its files
     cannot be read.
     """
-    source = _source(name_or_path)
+    return load_source(_source(name_or_path), progress)
+
+
+def load_source(source: Source, progress: Progress | None = None) -> Corpus:
+    """A corpus from a source of your own; see :func:`load`."""
     files = source.files()
     path = cache.folder() / f"{source.cache_name}.corpus"
     entry = cache.load(path, source.version, files)
@@ -51,7 +55,7 @@ def _source(name_or_path: str | Path) -> Source:
     if isinstance(name_or_path, str) and name_or_path in CORPORA:
         source: Source = resolve(CORPORA[name_or_path])()
         return source
-    if "\0" in str(name_or_path) or not Path(name_or_path).exists():
+    if not str(name_or_path) or "\0" in str(name_or_path) or not Path(name_or_path).exists():
         raise UsageError(f"{str(name_or_path)!r} is neither a corpus ({', '.join(CORPORA)}) nor a folder or file")
     from composer.corpora.folder import Folder
 
@@ -59,11 +63,6 @@ def _source(name_or_path: str | Path) -> Source:
 
 
 def _corpus(source: Source, entry: cache.Entry) -> Corpus:
-    pieces = [
-        Piece(id, title, split, entry.ids[group], partial(unpack, entry.columns, index))
-        for index, (id, title, split, group) in enumerate(
-            zip(entry.ids, entry.titles, entry.splits, entry.groups, strict=True)
-        )
-    ]
+    rows = zip(entry.ids, entry.titles, entry.splits, entry.groups, strict=True)
+    pieces = [Piece(*row, partial(unpack, entry.columns, index)) for index, row in enumerate(rows)]
     return Corpus(source.card, pieces, entry.rejected)
-

@@ -77,10 +77,6 @@ class Source(ABC):
     def read(self, path: Path) -> Reading:
         """The scores of one file; a file that is not music is among the rejected, never an error."""
 
-    @abstractmethod
-    def groups(self, scores: Sequence[Score]) -> list[int]:
-        """For each score the index of the first one that is a variant of the same tune (itself, if it is alone)."""
-
 
 class Shipped(Source):
     """A source known by name, whose card comes with the package."""
@@ -108,7 +104,10 @@ def read_card(name: str) -> Card:
 
 
 class Piece:
-    """One piece: ``id``, ``title``, ``split``, ``group`` (the id of the first variant), and its ``score``, made when asked for."""
+    """One piece: ``id``, ``title``, ``split``, ``group`` (the smallest id among its variants), and its ``score``.
+
+    The score is made when it is first asked for.
+    """
 
     def __init__(self, id: str, title: str, split: str, group: str, make: Callable[[], Score]) -> None:
         self.id, self.title, self.split, self.group = id, title, split, group
@@ -192,11 +191,12 @@ class Corpus(Sequence[Piece]):
         Case, accents and punctuation do not matter. Raises :class:`UsageError` if there is none.
         """
         wanted = plain(text)
-        for piece in self.pieces:
-            if piece.id == text or wanted in (plain(piece.id), plain(piece.title)):
+        names = [(plain(piece.id), plain(piece.title)) for piece in self.pieces]
+        for piece, (id, title) in zip(self.pieces, names, strict=True):
+            if piece.id == text or (wanted and wanted in (id, title)):
                 return piece
-        for piece in self.pieces:
-            if wanted and (wanted in plain(piece.title) or wanted in plain(piece.id)):
+        for piece, (id, title) in zip(self.pieces, names, strict=True):
+            if wanted and (wanted in title or wanted in id):
                 return piece
         raise UsageError(f"{self.name}: no piece has the id or title {text!r}; give a part of its title")
 
@@ -224,3 +224,13 @@ def plain(text: str) -> str:
     """
     letters = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
     return " ".join(re.sub(r"[\W_]+", " ", re.sub("['`\u2019]", "", letters)).split())
+
+
+def natural(id: str) -> list[tuple[int, str]]:
+    """A sorting key that reads numbers as numbers.
+
+    >>> sorted(["book10:1", "book2:10", "book2:9"], key=natural)
+    ['book2:9', 'book2:10', 'book10:1']
+    """
+    runs = re.findall(r"\d+|\D+", id)
+    return [(int(run), "") if run.isdecimal() and run.isascii() else (-1, run) for run in runs]

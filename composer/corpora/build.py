@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from composer.corpora.base import Progress, Reading, Rejected, Source
+from composer.corpora.base import Progress, Reading, Rejected, Source, natural
 from composer.corpora.cache import Entry
 from composer.corpora.columns import pack, unpack
-from composer.corpora.splits import split_of
+from composer.corpora.splits import split_of, variants
 from composer.score import Score
 
 SMALL = 200_000  # bytes; less than this is read faster than a worker starts
@@ -40,14 +40,19 @@ def build(source: Source, files: Sequence[Path], progress: Progress | None = Non
         silent = [id for id, score in reading.scores if not any(map(len, score.parts))]
         kept += [(id, score) for id, score in reading.scores if id not in silent]
         rejected += [*reading.rejected, *(Rejected(id, "has no notes") for id in silent)]
+    kept.sort(key=lambda pair: natural(pair[0]))
+    rejected.sort(key=lambda entry: natural(entry.id))
     scores = [score for _, score in kept]
     ids = [id for id, _ in kept]
-    groups = source.groups(scores)
+    groups = variants(scores)
+    smallest: dict[int, str] = {}
+    for id, group in zip(ids, groups, strict=True):
+        smallest[group] = min(id, smallest.get(group, id))
     entry = Entry(
         ids=ids,
         titles=[score.title for score in scores],
-        splits=[split_of(ids[group]) for group in groups],
-        groups=groups,
+        groups=[smallest[group] for group in groups],
+        splits=[split_of(smallest[group]) for group in groups],
         rejected=rejected,
         columns=pack(scores),
     )
@@ -83,9 +88,7 @@ def _read_all(source: Source, files: Sequence[Path], report: Progress) -> list[R
     return [readings[number] for number in range(len(files))]
 
 
-def _start(
-    stack: ExitStack, room: Path, number: int, source: Source, files: list[Path]
-) -> subprocess.Popen[bytes]:
+def _start(stack: ExitStack, room: Path, number: int, source: Source, files: list[Path]) -> subprocess.Popen[bytes]:
     """A worker on a share of the files; it is killed if anything goes wrong here."""
     options: dict[str, Any] = asdict(source)  # type: ignore[call-overload]
     kind = type(source)

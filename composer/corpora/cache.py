@@ -31,12 +31,12 @@ DIGEST = hashlib.sha256().digest_size
 
 @dataclass(frozen=True)
 class Entry:
-    """Everything of a corpus but its card: per piece its id, title, split and group, and the notes as columns."""
+    """Everything of a corpus but its card: per piece its id, title, group and split, and the notes as columns."""
 
     ids: list[str]
     titles: list[str]
+    groups: list[str]  # the smallest id among a piece's variants
     splits: list[str]
-    groups: list[int]
     rejected: list[Rejected]
     columns: Columns
 

@@ -1,7 +1,7 @@
 """Scores as a few long columns, and back: what the cache holds.
 
-Notes lie in int32 and byte columns over all pieces; what is sparse (names, keys, bars, marks) is one JSON text per piece,
-read only when that piece is asked for. So opening a corpus of four thousand tunes builds no score at all.
+Notes lie in int32 and byte columns over all pieces; what is sparse (names, keys, bars, marks) is one JSON text per
+piece, read only when that piece is asked for. So opening a corpus of four thousand tunes builds no score at all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from composer.theory import ChordSymbol, Key, Meter, Tempo
 
 Columns = dict[str, NDArray[Any]]
 
-NOTE_COLUMNS = {  # in the order of Part's fields
+NOTE_COLUMNS: dict[str, type[np.integer[Any]]] = {  # in the order of Part's fields
     "onset": np.int32,
     "pitch": np.uint8,
     "duration": np.int32,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from composer.corpora.base import Card, Reading, Rejected, Source
-from composer.corpora.splits import RULE, variants
+from composer.corpora.splits import RULE
 from composer.errors import ComposerError, UsageError
-from composer.io import read, read_bytes
-from composer.score import Score
+from composer.io import read
 
 SUFFIXES = (".mid", ".midi", ".abc", ".musicxml", ".xml", ".mxl")
 
@@ -42,7 +40,9 @@ class Folder(Source):
     def files(self) -> list[Path]:
         """Regular files with a suffix that can be read, hidden ones left out, sorted by path."""
         root = Path(self.path)
-        if not root.is_dir():
+        if root.is_file():
+            if not root.name.lower().endswith(SUFFIXES):
+                raise UsageError(f"{root}: is no music that can be read; give a folder or a {', '.join(SUFFIXES)} file")
             return [root]
         found = [
             Path(place, name)
@@ -59,11 +59,10 @@ class Folder(Source):
         root = Path(self.path)
         name = path.relative_to(root).as_posix() if path != root else path.name
         if path.suffix.lower() == ".abc":
+            from composer.corpora.tunes import read_tunes
+
             return read_tunes(path, name)
         try:
             return Reading([(name, read(path))], [])
         except ComposerError as error:
-            return Reading([], [Rejected(name, reason(error, path))])
-
-    def groups(self, scores: Sequence[Score]) -> list[int]:
-        return variants(scores)
+            return Reading([], [Rejected(name, str(error))])

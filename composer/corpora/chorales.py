@@ -1,0 +1,63 @@
+"""Bach's chorales, as Riemenschneider numbered them and music21 carries them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from composer.corpora.base import Reading, Rejected, Shipped
+from composer.corpora.bundled import music21_corpus
+from composer.errors import ComposerError
+from composer.io import read
+from composer.score import Score
+
+VOICES = ("Soprano", "Alto", "Tenor", "Bass")
+# music21's list names two of its files otherwise than they are called
+ALIASES = {"18.5-l": "18.5-lz"}
+
+
+class Chorales(Shipped):
+    """The 371 chorales of Riemenschneider's edition; those in exactly four parts are accepted.
+
+    The edition prints twenty settings twice under different numbers; each number is a piece, and both fall on the same
+    side of the split. An id is the number and the file, as in ``001-bwv269``.
+    """
+
+    name = "chorales"
+    version = 1
+
+    def files(self) -> list[Path]:
+        return music21_corpus("bach", "bwv*.mxl") + music21_corpus("bach", "bwv*.xml")
+
+    def read(self, path: Path) -> Reading:
+        entries = _numbers().get(path.stem.removeprefix("bwv"), [])
+        ids = [f"{number:03}-{path.stem}" for number, _ in entries]
+        if not entries:
+            return Reading([], [])
+        try:
+            score = read(path)
+        except ComposerError as error:
+            return Reading([], [Rejected(id, str(error)) for id in ids])
+        if len(score.parts) != len(VOICES):
+            names = ", ".join(part.name for part in score.parts)
+            return Reading([], [Rejected(id, f"is in {len(score.parts)} parts, not four: {names}") for id in ids])
+        return Reading([(id, _titled(score, entry)) for id, entry in zip(ids, entries, strict=True)], [])
+
+
+@cache
+def _numbers() -> dict[str, list[tuple[int, str]]]:
+    """The number and title of each chorale of the edition, by the name of its file."""
+    from music21.corpus.chorales import ChoraleListRKBWV
+
+    edition: Any = ChoraleListRKBWV()  # type: ignore[no-untyped-call]
+    found: dict[str, list[tuple[int, str]]] = {}
+    for number, entry in sorted(edition.byRiemenschneider.items()):
+        bwv = str(entry["bwv"])
+        found.setdefault(ALIASES.get(bwv, bwv), []).append((int(number), str(entry["title"])))
+    return found
+
+
+def _titled(score: Score, entry: tuple[int, str]) -> Score:
+    number, title = entry
+    return score.with_metadata(title=title, composer="Johann Sebastian Bach", riemenschneider=str(number))

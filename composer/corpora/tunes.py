@@ -1,0 +1,1 @@
+"""The tunes of one ABC file as pieces of a corpus."""

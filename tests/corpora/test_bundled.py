@@ -1,0 +1,174 @@
+"""The bundled corpora are what their cards say: every tune accounted for, variants together, notes as they stand."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from composer.corpora.base import SPLITS, read_card
+from composer.corpora.bundled import music21_corpus
+from composer.corpora.cache import checksum
+from composer.corpora.splits import melody, split_of
+from composer.errors import ReadError
+from composer.registry import CORPORA, resolve
+
+QUICK = ["folk", "chorales"]
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_cards_say_what_must_be_known(name: str) -> None:
+    card = read_card(name)
+    assert card.name == name
+    assert min(len(text) for text in (card.title, card.licence, card.source, card.citation, card.split)) > 15
+    assert set(card.counts) == {"pieces", "groups", *SPLITS, "rejected"}
+
+
+def test_the_licence_of_essen_is_stated() -> None:
+    assert "non-commercial" in read_card("essen").licence.lower()
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_the_sources_are_those_of_the_card(name: str) -> None:
+    """If this fails, music21 brought other music: count again, and write the new figures on the card."""
+    source = resolve(CORPORA[name])()
+    assert checksum(source.files()) == source.card.checksum
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_counts_are_those_of_the_card(name: str, bundled) -> None:
+    corpus = bundled(name)
+    assert corpus.counts == corpus.card.counts
+
+
+@pytest.mark.slow
+def test_essen_s_counts_are_those_of_the_card(bundled) -> None:
+    corpus = bundled("essen")
+    assert corpus.counts == corpus.card.counts
+    assert len(corpus) + len(corpus.rejected) == 8_514
+
+
+def test_every_tune_is_a_piece_or_among_the_rejected(bundled) -> None:
+    corpus = bundled("folk")
+    written = [
+        f"{path.parent.name}/{path.stem}:{number}"
+        for path in resolve(CORPORA["folk"])().files()
+        for number in re.findall(rb"(?m)^X: *(\d+)", path.read_bytes().replace(b"\r", b"\n"))
+        for number in [number.decode().lstrip("0")]
+    ]
+    ids = [piece.id for piece in corpus] + [entry.id for entry in corpus.rejected]
+    assert len(written) == 4_248
+    assert sorted(ids) == sorted(written)
+
+
+def test_every_chorale_of_the_edition_is_accounted_for(bundled) -> None:
+    corpus = bundled("chorales")
+    ids = [piece.id for piece in corpus] + [entry.id for entry in corpus.rejected]
+    assert sorted(int(id[:3]) for id in ids) == list(range(1, 372))
+    assert [piece.id for piece in corpus] == sorted(piece.id for piece in corpus)
+    assert all("parts, not four" in reason for _, reason in corpus.rejected)
+    assert all([part.name for part in score.parts] == ["Soprano", "Alto", "Tenor", "Bass"] for score in corpus.scores)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_groups_are_whole_and_splits_follow_the_rule(name: str, bundled) -> None:
+    groups = defaultdict(list)
+    for piece in bundled(name):
+        groups[piece.group].append(piece)
+    for smallest, pieces in groups.items():
+        assert smallest == min(piece.id for piece in pieces)
+        assert {piece.split for piece in pieces} == {split_of(smallest)}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "others"),
+    [
+        ("folk", "The Boyne Hunt", ["Niel Gow's Reel", "Perth=Shire Hunt.", "Molly McGuire's -- Reel"]),
+        ("folk", "Fisher's Hornpipe", ["MANHATTAN -- HORNPIPE", "Blanchard's Hornpipe."]),
+        ("folk", "Come ashore Jolly Tar & your Trousers on.", ["THE CUCKOO'S NEST", "All Aboard"]),
+        ("chorales", "Herzlich tut mich verlangen", ["Befiehl du deine Wege", "O Haupt voll Blut und Wunden"]),
+        ("chorales", "Nun ruhen alle Wälder", ["In allen meinen Taten", "O Welt, sieh’ hier dein Leben"]),
+        ("chorales", "Was mein Gott will, das g’scheh’ allzeit", ["Ich hab’ in Gottes Herz und Sinn"]),
+    ],
+)
+def test_tunes_that_musicians_know_under_several_names_are_one_group(name, first, others, bundled) -> None:
+    corpus = bundled(name)
+    assert {corpus.find(other).group for other in others} == {corpus.find(first).group}
+
+
+def test_no_test_tune_has_a_near_copy_in_training(bundled) -> None:
+    """Plain sets of note names' intervals, without the split's own arithmetic, for every tenth tune of the test set."""
+    corpus = bundled("folk")
+
+    def runs(score) -> set[tuple[int, ...]]:
+        steps = [step for step in np.diff(melody(score)).tolist() if step]
+        return {tuple(steps[i : i + 8]) for i in range(len(steps) - 7)}
+
+    training = [(piece.id, runs(piece.score)) for piece in corpus if piece.split == "train"]
+    for piece in [piece for piece in corpus if piece.split == "test"][::10]:
+        own = runs(piece.score)
+        for id, other in training:
+            shared, shorter = len(own & other), min(len(own), len(other))
+            assert not (shared >= 12 and shared >= 0.3 * shorter), (piece.id, id, shared, shorter)
+
+
+def test_chorales_have_the_notes_that_music21_counts(bundled) -> None:
+    """music21's own flat parse, tied notes joined; a plain one, one with a pickup, and one printed twice."""
+    from music21 import converter
+
+    corpus = bundled("chorales")
+    for id in ("001-bwv269", "005-bwv267", "050-bwv244.37"):
+        score = corpus.find(id).score
+        (path,) = music21_corpus("bach", id.partition("-")[2] + ".mxl")
+        parsed = converter.parse(path, forceSource=True)
+        theirs = [[note.pitch.midi for note in part.stripTies().flatten().notes] for part in parsed.parts]
+        assert [part.pitch.tolist() for part in score.parts] == theirs
+
+
+def test_a_chorale_as_a_musician_knows_it(bundled) -> None:
+    score = bundled("chorales").find("Aus meines Herzens Grunde").score
+    assert (str(score.key), str(score.meter), score.pickup, score.bars) == ("G major", "3/4", 10_080, 21)
+    assert [part.pitch[0] for part in score.parts] == [67, 62, 59, 43]
+
+
+def test_a_folk_tune_as_a_musician_knows_it(bundled) -> None:
+    piece = bundled("folk").find("drowsy maggie")
+    assert piece.id.endswith(":1425")
+    score = piece.score
+    assert (score.meter.bar, score.bars, score.pickup, score.key.signature) == (40_320, 16, 0, 1)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_cached_load_needs_no_heavy_library_and_makes_no_score(name: str, bundled, shared_cache: str) -> None:
+    bundled(name)
+    program = (
+        "import sys; from composer import corpora;"
+        f"music = corpora.load({name!r}); assert len(music) > 300;"
+        "assert not any('score' in vars(piece) for piece in music);"
+        "print(sorted({'torch', 'music21', 'composer.io.abc', 'composer.io.musicxml'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "COMPOSER_CACHE": shared_cache},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_a_missing_music21_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("composer.corpora.bundled.find_spec", lambda name: None)
+    with pytest.raises(ReadError, match="pip install music21"):
+        resolve(CORPORA["folk"])().files()
+
+
+def test_a_music21_without_its_corpus_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = type("Spec", (), {"submodule_search_locations": [str(tmp_path)]})
+    monkeypatch.setattr("composer.corpora.bundled.find_spec", lambda name: spec)
+    with pytest.raises(ReadError, match="without its corpus"):
+        resolve(CORPORA["chorales"])().files()
