@@ -48,10 +48,11 @@ class RunMasks:
         return events[:, 1]
 
     def allows(self, step: int, events: Events) -> Table:
-        symbol, duration = events[:, 0], events[:, 1]
-        short = np.minimum(duration, self.writable.shape[1] - 1)
-        fits = (duration <= self.reach[step, symbol]) & (short == duration)
-        return np.asarray(self.starts[step, symbol] & fits & self.writable[self.phase[step], short])
+        symbol = np.clip(events[:, 0], 0, self.starts.shape[1] - 1)
+        duration = np.clip(events[:, 1], 0, self.writable.shape[1] - 1)
+        known = (symbol == events[:, 0]) & (duration == events[:, 1])
+        fits = duration <= self.reach[step, symbol]
+        return np.asarray(known & self.starts[step, symbol] & fits & self.writable[self.phase[step], duration])
 
     def allows_part(self, step: int, dim: int, values: NDArray[np.int32]) -> Table:
         raise TypeError("pitch and duration are constrained together: ask for whole events")
@@ -76,11 +77,13 @@ class ColumnMasks:
         return np.ones(len(events), dtype=np.int32)
 
     def allows(self, step: int, events: Events) -> Table:
-        dims = np.arange(self.allowed.shape[1])
-        return np.asarray(self.allowed[step][dims, events].all(axis=1))
+        values = np.clip(events, 0, self.allowed.shape[2] - 1)
+        inside = self.allowed[step][np.arange(self.allowed.shape[1]), values]
+        return np.asarray((inside & (values == events)).all(axis=1))
 
     def allows_part(self, step: int, dim: int, values: NDArray[np.int32]) -> Table:
-        return np.asarray(self.allowed[step, dim, values])
+        inside = np.clip(values, 0, self.allowed.shape[2] - 1)
+        return np.asarray(self.allowed[step, dim, inside] & (inside == values))
 
     def where(self, step: int) -> str:
         return self.place(step)
