@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from composer.errors import ComposerError, ReadError, UsageError
 from composer.generators.base import Generator, Progress
-from composer.generators.kneser_ney import NOT_THERE, Trie
+from composer.generators.trie import NOT_THERE, Trie
 from composer.generators.lookahead import Lookahead
 from composer.inference.sequence import Constraints, Events, Sequence
 
@@ -235,7 +235,7 @@ class Markov(Generator):
     def _elements_known(self) -> bool:
         """Whether every context is made of labels and tokens that exist."""
         trie, slots = self.trie_, len(self.alphabets_)
-        length = np.repeat(np.arange(trie.depth + 1), np.diff(trie.levels))
+        length = trie.length
         tokens = trie.sizes[(trie.root - (length - 1)) % slots] + 1  # the alphabet of the slot so many tokens before
         limit = np.where(length == 1, len(self.frequency_), np.where(length == 0, 1, tokens))
         return bool((trie.element < limit).all())

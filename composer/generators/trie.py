@@ -1,0 +1,234 @@
+"""Interpolated modified Kneser-Ney smoothing over a trie of contexts, as flat arrays.
+
+Source: S. F. Chen and J. Goodman, An empirical study of smoothing techniques for language modeling (1998), section 3.
+For a context c with back-off weight l(c) and next-shorter context b(c),
+
+    p(s | c) = (count(c s) - D(count(c s))) / total(c)  +  l(c) p(s | b(c)),
+
+counts below the longest contexts being numbers of distinct longer contexts (equation 21), with three discounts D for
+each length (equation 26), and a uniform base. Counts are stored, not probabilities: they are small, and give p exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.errors import ReadError
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+LEAST_DISCOUNT = 0.05  # above 0, so that every symbol keeps a probability after every context
+NOT_THERE = -1
+_INTEGERS = ("sizes", "levels", "parent", "element", "first", "token", "count")
+
+
+@dataclass(frozen=True)
+class Trie:
+    """Contexts in order of length; those of one length by parent, then by the element that extends the parent.
+
+    Roots (length 0) are the ``roots`` alphabets of ``sizes`` symbols each. The n-grams of context c are the rows
+    ``first[c]:first[c + 1]`` of ``token`` (ascending) and ``count``.
+    """
+
+    sizes: Ints  # (R,) symbols in each root's alphabet
+    levels: Ints  # (L + 2,) where the contexts of each length begin; the last is their number C
+    parent: Ints  # (C,) roots: themselves
+    element: Ints  # (C,) roots: 0
+    first: Ints  # (C + 1,)
+    token: Ints  # (M,)
+    count: Ints  # (M,) at least 1
+    discounts: Floats  # (L + 1, 3)
+    alpha: Floats = field(init=False)  # (M,) the discounted share of each n-gram
+    backoff: Floats = field(init=False)  # (C,) l(c)
+    child: Ints = field(init=False)  # (C + 1,) where the children of each context begin
+    _contexts: Ints = field(init=False)  # (C,) keys of (parent, element), ascending below the roots
+    _ngrams: Ints = field(init=False)  # (M,) ascending keys of (context, token)
+
+    def __post_init__(self) -> None:
+        contexts = len(self.parent)
+        owner = np.repeat(np.arange(contexts), np.diff(self.first))
+        discount = self.discounts[self.length[owner], np.minimum(self.count, 3) - 1]
+        total = np.add.reduceat(self.count, self.first[:-1]).astype(np.float64)
+        roots = int(self.levels[1])
+        derived = {
+            "alpha": (self.count - discount) / total[owner],
+            "backoff": np.add.reduceat(discount, self.first[:-1]) / total,
+            "child": roots + np.searchsorted(self.parent[roots:], np.arange(contexts + 1)),
+            "_contexts": self.parent * self._width + self.element,
+            "_ngrams": owner * int(self.sizes.max()) + self.token,
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def _width(self) -> int:
+        return int(self.element.max()) + 1
+
+    @property
+    def depth(self) -> int:
+        """The length of the longest contexts."""
+        return len(self.levels) - 2
+
+    @property
+    def length(self) -> Ints:
+        """(C,) the length of each context."""
+        return np.repeat(np.arange(self.depth + 1), np.diff(self.levels))
+
+    @property
+    def root(self) -> Ints:
+        """(C,) the root of each context."""
+        root = np.arange(len(self.parent))
+        for start, end in zip(self.levels[1:-1], self.levels[2:], strict=True):
+            root[start:end] = root[self.parent[start:end]]
+        return root
+
+    @classmethod
+    def count_up(cls, roots: Ints, sizes: Ints, elements: list[Ints], tokens: Ints) -> Self:
+        """Count ``tokens`` (N,) after their contexts: root (N,), then elements (N,) by length, nearest first."""
+        parents, symbols, node = [np.arange(len(sizes))], [np.zeros(len(sizes), dtype=np.int64)], roots
+        for element in elements:
+            width = int(element.max()) + 1
+            keys, node = np.unique(node * width + element, return_inverse=True)
+            parents.append(keys // width)
+            symbols.append(keys % width)
+        width = int(sizes.max())
+        keys, counts = np.unique(node * width + tokens, return_counts=True)
+        rows = [(keys, counts)]
+        for parent in reversed(parents[1:]):
+            keys, counts = np.unique(parent[keys // width] * width + keys % width, return_counts=True)
+            rows.append((keys, counts))
+        rows.reverse()
+        levels = np.concatenate([[0], np.cumsum([len(parent) for parent in parents])])
+        owner = np.concatenate([keys // width + start for (keys, _), start in zip(rows, levels, strict=False)])
+        shifts = [0, *levels[:-2].tolist()]
+        return cls(
+            sizes,
+            levels,
+            np.concatenate([parent + shift for parent, shift in zip(parents, shifts, strict=True)]),
+            np.concatenate(symbols),
+            np.searchsorted(owner, np.arange(levels[-1] + 1)),
+            np.concatenate([keys % width for keys, _ in rows]),
+            np.concatenate([counts for _, counts in rows]),
+            np.stack([_discounts(counts) for _, counts in rows]),
+        )
+
+    # --- looking up -----------------------------------------------------------------------------------------------
+
+    def children(self, nodes: Ints, elements: Ints) -> Ints:
+        """(N,) the contexts that ``elements`` make of ``nodes``; -1 where there is none."""
+        known = (nodes >= 0) & (elements >= 0) & (elements < self._width)
+        keys = np.where(known, nodes * self._width + elements, NOT_THERE)
+        roots = int(self.levels[1])
+        found = np.minimum(roots + np.searchsorted(self._contexts[roots:], keys), len(self._contexts) - 1)
+        return np.where(known & (self._contexts[found] == keys) & (found >= roots), found, NOT_THERE)
+
+    def descend(self, root: int, elements: list[int]) -> list[int]:
+        """The contexts from the root on, as far as they were ever seen."""
+        path = [root]
+        for element in elements:
+            low, high = self.child[path[-1]], self.child[path[-1] + 1]
+            at = low + int(np.searchsorted(self.element[low:high], element))
+            if at == high or self.element[at] != element:
+                break
+            path.append(at)
+        return path
+
+    def distribution(self, path: list[int]) -> Floats:
+        """(size of the root's alphabet,) p(. | the last context of a path from its root); sums to 1."""
+        size = int(self.sizes[path[0]])
+        p = np.full(size, 1.0 / size)
+        for node in path:
+            low, high = self.first[node], self.first[node + 1]
+            p *= self.backoff[node]
+            p[self.token[low:high]] += self.alpha[low:high]
+        return p
+
+    def probability(self, roots: Ints, elements: list[Ints], tokens: Ints) -> Floats:
+        """(N,) p(token | context) for contexts as in :meth:`count_up`; 0 for tokens outside the alphabet (-1)."""
+        p = np.where(tokens >= 0, 1.0 / self.sizes[roots], 0.0)
+        node = roots
+        for depth in range(self.depth + 1):
+            if depth:
+                node = self.children(node, elements[depth - 1])
+            there = node >= 0
+            keys = np.where(there & (tokens >= 0), node * int(self.sizes.max()) + tokens, NOT_THERE)
+            row = np.minimum(np.searchsorted(self._ngrams, keys), len(self._ngrams) - 1)
+            alpha = np.where(self._ngrams[row] == keys, self.alpha[row], 0.0)
+            p = np.where(there, alpha + self.backoff[node] * p, p)
+        return p
+
+    # --- saving ---------------------------------------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What is saved, integers in the smallest type that holds them."""
+        integers = {name: getattr(self, name) for name in _INTEGERS}
+        small = {name: column.astype(np.min_scalar_type(int(column.max()))) for name, column in integers.items()}
+        return {**small, "discounts": self.discounts}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+        """The trie of these untrusted arrays; raises :class:`ReadError` if they do not make one."""
+        if any(name not in arrays for name in (*_INTEGERS, "discounts")):
+            raise ReadError("arrays are missing")
+        columns = [arrays[name] for name in _INTEGERS]
+        if any(column.ndim != 1 or column.dtype.kind not in "ui" or not column.size for column in columns):
+            raise ReadError("an array of integers is of another kind")
+        sizes, levels, parent, element, first, token, count = (column.astype(np.int64) for column in columns)
+        discounts = arrays["discounts"]
+        sound = (
+            _rising(levels)
+            and levels[0] == 0
+            and levels[1] == len(sizes)
+            and levels[-1] == len(parent) == len(element) == len(first) - 1
+            and _rising(first)
+            and first[0] == 0
+            and first[-1] == len(token) == len(count)
+            and discounts.shape == (len(levels) - 1, 3)
+            and discounts.dtype == np.float64
+            and bool(((discounts > 0) & (discounts <= [1, 2, 3])).all())
+            and bool((sizes > 0).all() and (sizes < 2**24).all() and (element >= 0).all() and (element < 2**31).all())
+            and bool((count > 0).all() and (count < 2**40).all() and (parent >= 0).all())
+        )
+        if not sound or not _connected(sizes, levels, parent, element, first, token):
+            raise ReadError("its arrays do not belong together")
+        return cls(sizes, levels, parent, element, first, token, count, discounts)
+
+
+def _rising(values: Ints) -> bool:
+    return bool((np.diff(values) > 0).all()) and len(values) > 1
+
+
+def _connected(sizes: Ints, levels: Ints, parent: Ints, element: Ints, first: Ints, token: Ints) -> bool:
+    """Whether parents lie one level up, children and n-grams are in order, and tokens in their root's alphabet."""
+    roots = len(sizes)
+    if (parent[:roots] != np.arange(roots)).any() or (element[:roots] != 0).any():
+        return False
+    root = np.arange(len(parent))
+    for start, end, before in zip(levels[1:-1], levels[2:], levels[:-2], strict=True):
+        if (parent[start:end] < before).any() or (parent[start:end] >= start).any():
+            return False
+        root[start:end] = root[parent[start:end]]
+    keys = parent[roots:] * (int(element.max()) + 1) + element[roots:]
+    owner = np.repeat(np.arange(len(parent)), np.diff(first))
+    inside = (token >= 0) & (token < sizes[root[owner]])
+    return bool((np.diff(keys) > 0).all() and inside.all() and (np.diff(owner * int(sizes.max()) + token) > 0).all())
+
+
+def _discounts(counts: Ints) -> Floats:
+    """(3,) the discounts of n-grams seen once, twice, and more often (equation 26), kept between 0 and the count.
+
+    Where too few counts are known for the equation, one absolute discount stands for all three.
+    """
+    n1, n2, n3, n4 = (int((counts == times).sum()) for times in (1, 2, 3, 4))
+    if min(n1, n2) == 0:
+        return np.full(3, 0.5)
+    y = n1 / (n1 + 2 * n2)
+    if min(n3, n4) == 0:
+        return np.full(3, max(y, LEAST_DISCOUNT))
+    raw = np.array([1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3])
+    return np.asarray(np.clip(raw, LEAST_DISCOUNT, [1.0, 2.0, 3.0]))
