@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -359,8 +360,13 @@ def _working(text: str) -> Iterator[None]:
         yield
 
 
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    typer.echo(f"composer: {message}", err=True)
+
+
 def main() -> None:
     """The ``composer`` command."""
+    warnings.showwarning = _warn
     try:
         app()
     except ComposerError as error:

@@ -166,6 +166,10 @@ class Composer:
                 arrays, header["generator"]["metadata"]
             )
             info = dict(header["info"])
+            if generator.width_ != encoding.width:
+                raise ReadError(
+                    f"its generator writes {generator.width_} integers an event, its encoding {encoding.width}"
+                )
         except (SafetensorError, KeyError, TypeError, ValueError, UsageError, ReadError) as error:
             raise ReadError(f"{source}: is not a composer model, or is damaged ({_first_line(error)})") from None
         return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12])

@@ -27,10 +27,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
 
     def call(*arguments: object) -> Run:
         monkeypatch.setattr(sys, "argv", ["composer", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
+        code: object = 0
+        try:
             cli.main()
-            sys.exit(0)
-        code = stopped.value.code
+        except SystemExit as stopped:
+            code = stopped.code
         captured = capfd.readouterr()
         return Run(code if isinstance(code, int) else 0, captured.out, captured.err)
 

@@ -28,6 +28,11 @@ class Encoding(ABC):
     name: ClassVar[str]
     grid: ClassVar[int]  # ticks per step
 
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Integers in an event."""
+
     @abstractmethod
     def encode(self, score: Score) -> Sequence:
         """The written score as events; what the view cannot express is left out, as :meth:`normalize` says."""

@@ -41,6 +41,10 @@ class Melody(Encoding):
     grid: ClassVar[int] = TICKS_PER_QUARTER // BEAT
     relative: bool = True
 
+    @property
+    def width(self) -> int:
+        return 2
+
     def encode(self, score: Score) -> Sequence:
         onset, pitch, offset = monophonic(score, 0, self.grid)
         end = score.end // self.grid

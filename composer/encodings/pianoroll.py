@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from composer.encodings.base import Encoding, Normalized
 from composer.encodings.compile import metric_context, place_of, step_ticks
 from composer.encodings.voices import lost
+from composer.errors import UsageError
 from composer.inference.masks import ColumnMasks
 from composer.inference.sequence import Sequence
 from composer.score import Part, Score
@@ -32,6 +33,14 @@ class PianoRoll(Encoding):
     grid: ClassVar[int] = TICKS_PER_QUARTER // 4
     lowest: int = 21  # MIDI, with 88 pitches the piano's A0
     pitches: int = 88
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lowest < self.lowest + self.pitches <= REST:
+            raise UsageError(f"{self.pitches} pitches from {self.lowest} on: a piano roll lies within MIDI's 128")
+
+    @property
+    def width(self) -> int:
+        return self.pitches
 
     def encode(self, score: Score) -> Sequence:
         ticks = step_ticks(score, self.grid)

@@ -19,6 +19,7 @@ from composer.encodings.compile import (
     tonics,
     voice_tables,
 )
+from composer.errors import UsageError
 from composer.inference.masks import ColumnMasks
 from composer.inference.sequence import Sequence
 from composer.score import DEFAULT_VELOCITY, Part, Score
@@ -86,6 +87,14 @@ class Voices(Encoding):
     grid: ClassVar[int] = TICKS_PER_QUARTER // 4
     voices: int = 4
     relative: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.voices <= 16:
+            raise UsageError(f"{self.voices} voices: this encoding has 1 to 16")
+
+    @property
+    def width(self) -> int:
+        return self.voices
 
     def encode(self, score: Score) -> Sequence:
         ticks = step_ticks(score, self.grid)

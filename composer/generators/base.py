@@ -26,6 +26,11 @@ class Generator(ABC):
 
     name: ClassVar[str]
 
+    @property
+    @abstractmethod
+    def width_(self) -> int:
+        """Integers in an event of what it was fitted to."""
+
     @abstractmethod
     def fit(
         self,

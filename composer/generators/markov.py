@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from composer.errors import ComposerError, ReadError, UsageError
 from composer.generators.base import Generator, Progress
-from composer.generators.trie import NOT_THERE, Trie
 from composer.generators.lookahead import Lookahead
+from composer.generators.trie import NOT_THERE, Trie
 from composer.inference.sequence import Constraints, Events, Sequence
 
 Ints = NDArray[np.int64]
