@@ -61,7 +61,7 @@ class Folder(Source):
         if path.suffix.lower() == ".abc":
             from composer.corpora.tunes import read_tunes
 
-            return read_tunes(path, name)
+            return read_tunes(path, name, name)
         try:
             return Reading([(name, read(path))], [])
         except ComposerError as error:

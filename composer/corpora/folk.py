@@ -21,7 +21,8 @@ class Folk(Shipped):
         return [path for folder in self.folders for path in music21_corpus(folder, "*.abc")]
 
     def read(self, path: Path) -> Reading:
-        return read_tunes(path, f"{path.parent.name}/{path.stem}")
+        name = f"{path.parent.name}/{path.stem}"
+        return read_tunes(path, name, f"{name}.abc")
 
 
 class Essen(Folk):

@@ -1,0 +1,83 @@
+"""Bar lines, repeats, endings and sections from the marks of a tune (ABC standard 2.1, sections 4.8 and 4.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from composer.score import Ending, Repeat
+
+
+class Mark(NamedTuple):
+    """A sign on a bar line: bar, double, start, end (of a repeat, with its times), or ending (with its passes)."""
+
+    tick: int
+    kind: str
+    times: int = 2
+    passes: tuple[int, ...] = ()
+
+
+@dataclass
+class _Open:
+    """A repeat while it is read: where it began, and its endings so far."""
+
+    start: int = 0
+    times: int = 2
+    ended: bool = False  # a repeat sign has been met
+    endings: list[tuple[int, int | None, tuple[int, ...]]] = field(default_factory=list)
+
+    def close_ending(self, tick: int) -> None:
+        if self.endings and self.endings[-1][1] is None:
+            start, _, passes = self.endings[-1]
+            self.endings[-1] = (start, tick, passes)
+
+
+def structure(marks: Sequence[Mark], end: int) -> tuple[list[int], list[Repeat], list[int]]:
+    """Ticks of the bar lines, the repeats, and the sections after double bars.
+
+    A repeat without a sign at its start goes back to the repeat or double bar before it, or to the beginning; one
+    without a sign at its end is not repeated.
+    """
+    lines = sorted({0, end, *(mark.tick for mark in marks if mark.tick <= end)})
+    repeats: list[Repeat] = []
+    sections = {mark.tick for mark in marks if mark.kind == "double" and 0 < mark.tick < end}
+    current = _Open()
+    for mark in marks:
+        if mark.kind == "ending":
+            if current.endings and current.ended and mark.tick > (current.endings[-1][1] or mark.tick):
+                current = _next(repeats, current, mark.tick)  # an ending that does not follow the one before
+            current.close_ending(mark.tick)
+            current.endings.append((mark.tick, None, mark.passes))
+            current.times = max(current.times, *mark.passes, 2)
+        elif mark.kind == "end":
+            if current.endings and current.endings[-1][1] is not None:
+                current = _next(repeats, current, current.endings[-1][1])
+            current.times = max(current.times, mark.times)
+            current.ended = True
+            if current.endings:
+                current.close_ending(mark.tick)
+            else:
+                _add(repeats, Repeat(current.start, mark.tick, current.times) if mark.tick > current.start else None)
+                current = _Open(mark.tick)
+        elif mark.kind in ("start", "double"):
+            current.close_ending(mark.tick)
+            current = _next(repeats, current, mark.tick)
+        elif current.endings and (current.endings[-1][1] or mark.tick) < mark.tick:
+            current = _next(repeats, current, current.endings[-1][1] or mark.tick)  # music after the last ending
+    current.close_ending(end)
+    _next(repeats, current, end)
+    return lines, repeats, sorted(sections)
+
+
+def _next(repeats: list[Repeat], current: _Open, tick: int) -> _Open:
+    """Put away a repeat with endings, and begin anew at ``tick``."""
+    endings = [Ending(start, stop, passes) for start, stop, passes in current.endings if stop and stop > start]
+    if endings and (current.ended or len(endings) > 1):
+        _add(repeats, Repeat(current.start, endings[-1].end, current.times, tuple(endings)))
+    return _Open(tick)
+
+
+def _add(repeats: list[Repeat], repeat: Repeat | None) -> None:
+    if repeat is not None and (not repeats or repeat.start >= repeats[-1].end):
+        repeats.append(repeat)
