@@ -218,7 +218,7 @@ class Score:
     """What is written. Immutable; every transformation returns a new one. Build one with :meth:`of`.
 
     ``barlines`` are the ticks of all bar lines, from 0 to the end: bars may be irregular, as pickups are. ``sections``
-    are the onsets of parts that begin after a double bar (0 and repeats need not be listed).
+    are the onsets of parts that begin after a double bar; 0 and where repeats and endings begin or stop are not listed.
 
     Raises :class:`InvalidScore`, naming part, bar and beat, if a note, mark or repeat does not fit.
     """
@@ -273,6 +273,7 @@ class Score:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        object.__setattr__(self, "sections", tuple(s for s in self.sections if s not in self._repeat_edges))
         lines = self.barlines
         if lines.ndim != 1 or len(lines) < 2 or lines[0] != 0 or (np.diff(lines) <= 0).any():
             raise InvalidScore("bar lines must begin at tick 0 and rise, with at least one bar")
@@ -377,10 +378,12 @@ class Score:
     @cached_property
     def section_starts(self) -> Ints:
         """Onsets of the sections: the start, double bars, and where repeats and endings begin or stop."""
-        ticks = {0, *self.sections}
-        for repeat in self.repeats:
-            ticks |= {repeat.start, repeat.end, *(ending.start for ending in repeat.endings)}
-        return frozen(sorted(tick for tick in ticks if tick < self.end))
+        return frozen(sorted(tick for tick in {0, *self.sections, *self._repeat_edges} if tick < self.end))
+
+    @property
+    def _repeat_edges(self) -> set[int]:
+        starts = {repeat.start for repeat in self.repeats} | {repeat.end for repeat in self.repeats}
+        return starts | {ending.start for repeat in self.repeats for ending in repeat.endings}
 
     def seconds(self, ticks: ArrayLike) -> NDArray[np.float64]:
         """The times in seconds of written ticks, by the tempos."""

@@ -34,13 +34,13 @@ def load_source(source: Source, progress: Progress | None = None) -> Corpus:
     """A corpus from a source of your own; see :func:`load`."""
     files = source.files()
     path = cache.folder() / f"{source.cache_name}.corpus"
-    entry = cache.load(path, source.version, files)
+    entry = cache.load(path, files)
     if entry is None:
         from composer.corpora.build import build
 
         stamped, known = cache.stamp(files), cache.checksum(files)  # before reading: a change meanwhile is noticed
         entry = build(source, files, progress)
-        cache.save(entry, path, source.version, stamped, known)
+        cache.save(entry, path, stamped, known)
     elif progress is not None:
         progress(1.0)
     return _corpus(source, entry)

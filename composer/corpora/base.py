@@ -57,8 +57,6 @@ class Card:
 class Source(ABC):
     """Where a corpus comes from: which files, and how one of them is read. Small, so that it travels to workers."""
 
-    version: ClassVar[int]  # raised whenever the same files would give other scores, ids or groups
-
     @property
     @abstractmethod
     def card(self) -> Card:

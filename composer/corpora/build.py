@@ -14,9 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -90,9 +88,12 @@ def _read_all(source: Source, files: Sequence[Path], report: Progress) -> list[R
 
 def _start(stack: ExitStack, room: Path, number: int, source: Source, files: list[Path]) -> subprocess.Popen[bytes]:
     """A worker on a share of the files; it is killed if anything goes wrong here."""
-    options: dict[str, Any] = asdict(source)  # type: ignore[call-overload]
     kind = type(source)
-    order = {"source": f"{kind.__module__}:{kind.__qualname__}", "options": options, "files": [str(f) for f in files]}
+    order = {
+        "source": f"{kind.__module__}:{kind.__qualname__}",
+        "options": vars(source),
+        "files": [str(f) for f in files],
+    }
     (room / f"{number}.in").write_text(json.dumps(order), encoding="utf-8")
     package = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))

@@ -8,6 +8,7 @@ of another version, or made from other sources is not used.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -73,13 +74,17 @@ def checksum(files: Sequence[Path]) -> str:
     return total.hexdigest()
 
 
-def version(code: int) -> str:
-    """What a cached corpus depends on besides its sources: this package's version, and the source's own."""
-    return f"{__version__} {code}"
+@functools.cache
+def version() -> str:
+    """What a cached corpus depends on besides its sources: the code that makes scores of files, and divides them."""
+    package = Path(__file__).resolve().parents[1]
+    code = [package / "score.py", package / "theory.py"]
+    code += [path for folder in ("notation", "io", "corpora") for path in sorted((package / folder).glob("*.py"))]
+    return f"{__version__} {checksum(code)}"
 
 
-def load(path: Path, code: int, files: Sequence[Path]) -> Entry | None:
-    """The cached corpus, or None if there is none that was made by this code from these files.
+def load(path: Path, files: Sequence[Path]) -> Entry | None:
+    """The cached corpus, or None if there is none that was made by this code, from these files.
 
     Files are the same if their names, sizes and times are, or else if their contents are: a second installation of the
     same music finds the first one's cache.
@@ -95,7 +100,7 @@ def load(path: Path, code: int, files: Sequence[Path]) -> Entry | None:
 
     columns: Columns = load_arrays(bytes(body))
     index: dict[str, Any] = json.loads(columns.pop("index").tobytes())
-    if index.pop("version") != version(code):
+    if index.pop("version") != version():
         return None
     kept, known = index.pop("stamp"), index.pop("checksum")
     if kept != _digest(stamp(files)) and known != checksum(files):
@@ -104,12 +109,12 @@ def load(path: Path, code: int, files: Sequence[Path]) -> Entry | None:
     return Entry(**index, rejected=rejected, columns=columns)
 
 
-def save(entry: Entry, path: Path, code: int, stamped: list[tuple[str, int, int]], known: str) -> None:
+def save(entry: Entry, path: Path, stamped: list[tuple[str, int, int]], known: str) -> None:
     """Keep a corpus. Where that cannot be done, a warning says so: the corpus is good, only not kept."""
     from safetensors.numpy import save as save_arrays
 
     index = {
-        "version": version(code),
+        "version": version(),
         "stamp": _digest(stamped),
         "checksum": known,
         "ids": entry.ids,

@@ -25,7 +25,6 @@ class Chorales(Shipped):
     """
 
     name = "chorales"
-    version = 1
 
     def files(self) -> list[Path]:
         return music21_corpus("bach", "bwv*.mxl") + music21_corpus("bach", "bwv*.xml")

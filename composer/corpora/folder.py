@@ -6,7 +6,6 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from composer.corpora.base import Card, Reading, Rejected, Source
 from composer.corpora.splits import RULE
@@ -21,7 +20,6 @@ class Folder(Source):
     """The MIDI, ABC (every tune) and MusicXML files under ``path``, an absolute path."""
 
     path: str
-    version: ClassVar[int] = 1
 
     @property
     def card(self) -> Card:

@@ -7,20 +7,20 @@ from typing import ClassVar
 
 from composer.corpora.base import Reading, Shipped
 from composer.corpora.bundled import music21_corpus
-from composer.corpora.tunes import read_tunes
 
 
 class Folk(Shipped):
     """4,248 tunes in the public domain: Aird 1782-1801, Ryan 1883, O'Neill 1903."""
 
     name = "folk"
-    version = 1
     folders: ClassVar[tuple[str, ...]] = ("airdsAirs", "oneills1850", "ryansMammoth")
 
     def files(self) -> list[Path]:
         return [path for folder in self.folders for path in music21_corpus(folder, "*.abc")]
 
     def read(self, path: Path) -> Reading:
+        from composer.corpora.tunes import read_tunes
+
         name = f"{path.parent.name}/{path.stem}"
         return read_tunes(path, name, f"{name}.abc")
 
@@ -29,5 +29,4 @@ class Essen(Folk):
     """8,514 songs for non-commercial use only."""
 
     name = "essen"
-    version = 1
     folders = ("essenFolksong",)

@@ -23,7 +23,7 @@ MAX_NOTES = 100_000
 LENGTH = r"\d{0,6}(?:/+\d{0,6})?"
 TOKENS = re.compile(
     rf"""(?P<field>\[(?P<letter>[A-Za-z]):(?P<value>[^\]\n]*)\])
-    | (?P<bar>(?P<sign>\[\|\]?:*|:*\|+\]?:*|::+)[ ]?\[?(?P<passes>\d[\d,.\-]*)?)
+    | (?P<bar>(?P<sign>\[\|\]?:*|:*\|+\]?:*|::+)(?:[ ]?\[?(?P<passes>\d[\d,.\-]*))?)
     | (?P<ending>\[[ ]?(?P<only>\d[\d,.\-]*))
     | (?P<note>(?P<accidental>\^\^?|__?|=)?(?P<step>[A-Ga-g])(?P<octave>[,']*)(?P<length>{LENGTH}))
     | (?P<rest>(?P<kind>[zxZX])(?P<rest_length>{LENGTH}))
@@ -42,6 +42,7 @@ TOKENS = re.compile(
 )
 NOTE = re.compile(rf"(\^\^?|__?|=)?([A-Ga-g])([,']*)({LENGTH})")
 KEY = re.compile(r"\s*([A-G])([#b]?)\s*([A-Za-z]*)")
+PLACES = "^_<>@"  # where an annotation stands; without one it may be a chord symbol
 ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6});")
 
 
@@ -112,7 +113,7 @@ class TuneReader:
         if letter == "T" and "title" in self.metadata:
             return
         if letter in FIELDS:
-            text = html.unescape(value)
+            text = " ".join(html.unescape(value).split())
             name = FIELDS[letter]
             if text and name not in self.metadata:
                 self.metadata[name] = text.lower() if letter == "R" else text
@@ -273,13 +274,13 @@ class TuneReader:
     def _on_text(self, match: re.Match[str]) -> None:
         """A chord symbol where it is one, else an annotation."""
         words = html.unescape(match["words"]).strip()
-        try:
-            chord = ChordSymbol.parse(words, self.voice.tick)
-        except ComposerError:
-            if words:
+        if words and words[0] not in PLACES:
+            try:
+                self.chords.append(ChordSymbol.parse(words, self.voice.tick))
+            except ComposerError:
                 self.voice.annotations.append(Annotation("text", self.voice.tick, words))
-        else:
-            self.chords.append(chord)
+        elif words[1:].strip():
+            self.voice.annotations.append(Annotation("text", self.voice.tick, words[1:].strip()))
 
     def _on_name(self, match: re.Match[str]) -> None:
         self.decorate(match["bang"] or match["plus"])
@@ -402,9 +403,9 @@ class TuneReader:
         if not self.keys:
             raise ReadError("expected a K: field, which ends the header")
         voices = list(self.voices.values()) or [self.voice]
-        if not any(voice.notes for voice in voices):
-            raise ReadError("expected notes after the header")
         end = max(max(voice.tick, voice.furthest) for voice in voices)
+        if not end:
+            raise ReadError("expected notes after the header")
         barlines, repeats, sections = structure(self.marks, end)
         return Score.of(
             [_part(voice) for voice in voices],

@@ -161,17 +161,18 @@ def test_what_follows_the_back_off_identity() -> None:
 
 
 def test_a_new_combination_of_features_is_taken_for_the_most_similar() -> None:
-    """Later-named features weigh more: mode 7 in position 2 is read as the commoner mode in position 2."""
-    train = walks(3, 40)
+    """Of two that agree in one feature each, the one that agrees in the later-named, though the other is commoner."""
+
+    def sequence(mode: int, position: int, symbol: int, length: int = 6) -> Sequence:
+        events = np.array([[symbol, (symbol + t) % 3] for t in range(length)], dtype=np.int32)
+        context = {"mode": np.full(length, mode, np.int32), "position": np.full(length, position, np.int32)}
+        return Sequence(events, np.arange(length, dtype=np.int32), context)
+
+    train = [sequence(0, 0, 0), sequence(0, 0, 0), sequence(0, 0, 1), sequence(1, 1, 1)]
     model = Markov(2, ("mode", "position")).fit(train)
-    steps = [t for s in train for t in s.context["mode"][s.context["position"] == 2].tolist()]
-    common = int(np.bincount(steps).argmax())
-    sequence = train[0]
-    length = len(sequence)
-    context = {"position": np.full(length, 2, np.int32), "mode": np.full(length, common, np.int32)}
-    strange = {**context, "mode": np.full(length, 7, np.int32)}
-    read = [model.log_prob(Sequence(sequence.events, sequence.steps, c)) for c in (context, strange)]
-    assert (read[0] == read[1]).all()
+    new, by_mode, by_position = (model.log_prob(sequence(m, p, 1)) for m, p in [(0, 1), (0, 0), (1, 1)])
+    assert (new == by_position).all()
+    assert (new != by_mode).any()
 
 
 def test_temperature_sharpens_and_flattens() -> None:

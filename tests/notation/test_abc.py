@@ -1,0 +1,403 @@
+"""The ABC language, construct by construct: what each piece of text says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from composer.errors import ReadError
+from composer.io.abc import loads
+from composer.score import Annotation, Ending, Repeat, Score
+from composer.theory import TICKS_PER_QUARTER as Q
+from composer.theory import Meter, Tempo, note_name
+
+EIGHTH = Q // 2
+
+
+def tune(body: str, *, key: str = "C", meter: str = "4/4", unit: str = "1/8", extra: str = "") -> Score:
+    """A tune of this body; ``extra`` are more header lines, each ending in a line break."""
+    return loads(f"X:1\nT:Test\nM:{meter}\nL:{unit}\n{extra}K:{key}\n{body}\n".encode(), "t.abc")
+
+
+def heard(body: str, **header: str) -> list[tuple[int, float]]:
+    """Pitches and durations in eighths, repeats folded."""
+    return [(note.pitch, note.duration / EIGHTH) for note in tune(body, **header).parts[0]]
+
+
+def pitches(body: str, **header: str) -> list[int]:
+    return [pitch for pitch, _ in heard(body, **header)]
+
+
+def lengths(body: str, **header: str) -> list[float]:
+    return [length for _, length in heard(body, **header)]
+
+
+def marks(score: Score, kind: str) -> list[tuple[int, str]]:
+    return [(mark.onset, mark.text) for mark in score.parts[0].annotations if mark.kind == kind]
+
+
+# --- the header ------------------------------------------------------------------------------------------------------
+
+
+def test_fields_become_metadata_and_the_first_title_is_the_title() -> None:
+    fields = "T:Another name\nC:Trad.\nR:Slip Jig\nO:Ireland\nS:A fiddler\nB:A book\nN:A note\nZ:A hand\n"
+    metadata = tune("C", extra=fields).metadata
+    assert metadata["title"] == "Test"
+    wanted = {"composer": "Trad.", "rhythm": "slip jig", "origin": "Ireland", "source": "A fiddler"}
+    wanted |= {"book": "A book", "notes": "A note", "transcription": "A hand"}
+    assert wanted.items() <= metadata.items()
+
+
+def test_entities_in_words() -> None:
+    assert tune("C", extra="C:O&apos;Neill &amp; Co\n").metadata["composer"] == "O'Neill & Co"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("D dor", "D dorian"),
+        ("Ddor", "D dorian"),
+        ("Ador", "A dorian"),
+        ("Amix", "A mixolydian"),
+        ("Glyd", "G lydian"),
+        ("Bphr", "B phrygian"),
+        ("F#loc", "F# locrian"),
+        ("G Minor", "G minor"),
+        ("EMin", "E minor"),
+        ("Am", "A minor"),
+        ("AM", "A major"),
+        ("AMix", "A mixolydian"),
+        ("A aeolian", "A minor"),
+        ("C ionian", "C major"),
+        ("F#m", "F# minor"),
+        ("Bb", "Bb major"),
+        ("Eb major", "Eb major"),
+        ("HP", "A mixolydian"),
+        ("Hp", "A mixolydian"),
+        ("none", "C major"),
+        ("D % two sharps", "D major"),
+        ("G clef=bass", "G major"),
+    ],
+)
+def test_keys(text: str, key: str) -> None:
+    assert str(tune("C", key=text).key) == key
+
+
+def test_a_key_alters_the_letters_and_can_be_altered() -> None:
+    assert pitches("FC", key="D") == [66, 61]
+    assert pitches("BEA", key="Eb") == [70, 63, 68]
+    assert pitches("FGc", key="D mix ^G =c") == [66, 68, 72]
+    assert pitches("FC", key="D exp ^c") == [65, 61]
+
+
+@pytest.mark.parametrize(
+    ("text", "meter"), [("C", (4, 4)), ("C|", (2, 2)), ("6/8", (6, 8)), ("2+3/8", (5, 8)), ("(2+3)/8", (5, 8))]
+)
+def test_meters(text: str, meter: tuple[int, int]) -> None:
+    found = tune("C8", meter=text).meter
+    assert (found.numerator, found.denominator) == meter
+
+
+@pytest.mark.parametrize("text", ["none", "FREI4/4", "2/2]", "6/8 % compound"])
+def test_unusual_meters_are_read(text: str) -> None:
+    assert len(tune("C2 D2|E4", meter=text).parts[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "tempo"),
+    [
+        ("3/8=116", Tempo(116, 3 * EIGHTH)),
+        ("1/4=120", Tempo(120, Q)),
+        ('1/2=80 "Slow"', Tempo(80, 2 * Q)),
+        ('"Allegro" 1/4=101.3', Tempo(101.3, Q)),
+    ],
+)
+def test_tempos(text: str, tempo: Tempo) -> None:
+    assert tune("C", extra=f"Q:{text}\n").tempo == tempo
+
+
+def test_a_plain_rate_is_a_tempo() -> None:
+    assert tune("C", extra="Q:120\n").tempo.bpm == 120
+
+
+def test_without_tempo_the_dance_says_it() -> None:
+    assert tune("C", extra="R:Jig\n").tempo == Tempo(116, 3 * EIGHTH)
+    assert tune("C").tempo == Tempo(120.0)
+    assert tune("C", extra='Q:"Lively"\n').tempo == Tempo(120.0)
+
+
+@pytest.mark.parametrize(("meter", "ticks"), [("2/4", Q // 4), ("3/4", EIGHTH), ("6/8", EIGHTH), ("C", EIGHTH)])
+def test_without_length_the_meter_says_it(meter: str, ticks: int) -> None:
+    score = loads(f"X:1\nM:{meter}\nK:C\nCD\n".encode(), "t.abc")
+    assert score.parts[0].duration.tolist() == [ticks, ticks]
+
+
+def test_directives_carry_metadata_and_other_directives_are_left_aside() -> None:
+    score = tune("C", extra="%%composer seed 7\n%%composer model markov, order 5\n%%scale 0.7\nI:abc-charset utf-8\n")
+    assert score.metadata["seed"] == "7"
+    assert score.metadata["model"] == "markov, order 5"
+
+
+# --- notes -----------------------------------------------------------------------------------------------------------
+
+
+def test_pitches_and_octaves() -> None:
+    assert pitches("C c C, c' C,, c'' B b") == [60, 72, 48, 84, 36, 96, 71, 83]
+
+
+def test_accidentals_and_their_spelling() -> None:
+    part = tune("^F _B =F ^^C __D").parts[0]
+    assert [note.pitch for note in part] == [66, 70, 65, 62, 60]
+    assert [note_name(int(s)) for s in part.spelling] == ["F#", "Bb", "F", "C##", "Dbb"]
+
+
+def test_accidentals_last_to_the_bar_line() -> None:
+    assert pitches("^F F|F =B _B B|B") == [66, 66, 65, 71, 70, 70, 71]
+    assert pitches("=F F|F", key="G") == [65, 65, 66]
+
+
+def test_lengths() -> None:
+    assert lengths("C2 C/2 C/ C// C3/2 C/4 C7/12") == [2, 0.5, 0.5, 0.25, 1.5, 0.25, pytest.approx(7 / 12)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("C>D", [1.5, 0.5]), ("C<D", [0.5, 1.5]), ("C>>D", [1.75, 0.25]), ("C > D", [1.5, 0.5]), ("C2<<D2", [0.5, 3.5])],
+)
+def test_broken_rhythm(text: str, expected: list[float]) -> None:
+    assert lengths(text) == expected
+
+
+def test_broken_rhythm_goes_past_graces_chords_and_decorations() -> None:
+    assert lengths('C>{d}D "Am"E>.F [CE]>[DF]') == [1.5, 0.5, 1.5, 0.5, 1.5, 1.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "meter", "expected"),
+    [
+        ("(3CDE F", "4/4", [2 / 3] * 3 + [1]),
+        ("(3 CDE F", "4/4", [2 / 3] * 3 + [1]),
+        ("(2CD E", "6/8", [1.5, 1.5, 1]),
+        ("(4CDEF G", "6/8", [0.75] * 4 + [1]),
+        ("(5CDEFG", "4/4", [2 / 5] * 5),
+        ("(5CDEFG", "6/8", [3 / 5] * 5),
+        ("(3:2:2C2D E", "4/4", [4 / 3, 2 / 3, 1]),
+        ("(3:4CDE F", "4/4", [4 / 3] * 3 + [1]),
+        ("(3::2CD E", "4/4", [2 / 3, 2 / 3, 1]),
+        ("(3C>DE", "4/4", [1, 1 / 3, 2 / 3]),
+    ],
+)
+def test_tuplets(text: str, meter: str, expected: list[float]) -> None:
+    assert lengths(text, meter=meter) == pytest.approx(expected)
+
+
+def test_ties_make_one_note() -> None:
+    assert heard("C2-C2 D2-|D2") == [(60, 4), (62, 4)]
+    assert heard("C-D") == [(60, 1), (62, 1)]
+    assert heard("^F4-|F4 F") == [(66, 8), (65, 1)]
+
+
+def test_ties_in_chords() -> None:
+    assert sorted(heard("[CE]2-[CE]2")) == [(60, 4), (64, 4)]
+    assert sorted(heard("[C2-E2-][CE]")) == [(60, 3), (64, 3)]
+    assert sorted(heard("[C2-E2][CF]")) == [(60, 3), (64, 2), (65, 1)]
+
+
+def test_chords() -> None:
+    score = tune("[CEG]2 D")
+    assert [(n.onset // EIGHTH, n.pitch, n.duration // EIGHTH) for n in score.parts[0]] == [
+        (0, 60, 2),
+        (0, 64, 2),
+        (0, 67, 2),
+        (2, 62, 1),
+    ]
+    assert heard("[C2E2]3/2") == [(60, 3), (64, 3)]
+
+
+@pytest.mark.parametrize("bar", ["|", "| ", "||", ":|", "|:", "|\n"])
+def test_a_chord_after_a_bar_line(bar: str) -> None:
+    assert [note.onset // EIGHTH for note in tune(f"D4{bar}[CEG]4").parts[0]] == [0, 4, 4, 4]
+
+
+def test_rests() -> None:
+    score = tune("C z2 D x E|Z2|F8", meter="6/8")
+    assert [note.onset // EIGHTH for note in score.parts[0]] == [0, 3, 5, 18]
+    assert (score.barlines // EIGHTH).tolist() == [0, 6, 12, 18, 26]
+
+
+def test_overlays_go_back_to_the_bar_line() -> None:
+    score = tune("C4 D4 & E8|F8")
+    assert [(n.onset // EIGHTH, n.pitch) for n in score.parts[0]] == [(0, 60), (0, 64), (4, 62), (8, 65)]
+
+
+def test_slurs_and_beams_change_no_note() -> None:
+    assert heard("(CD) (E(FG)A) ((3Bcd)") == heard("CDEFGA(3Bcd")
+
+
+def test_graces_stand_before_their_note() -> None:
+    score = tune("C {d^c}E {/g}F")
+    assert marks(score, "grace") == [(EIGHTH, "D5 C#5"), (2 * EIGHTH, "G5")]
+    assert score.end == 3 * EIGHTH
+
+
+# --- signs -----------------------------------------------------------------------------------------------------------
+
+
+def test_chord_symbols_and_words() -> None:
+    score = tune('"Am"C2 "G7/B"D2 "^slowly"E2 "very fast"F2')
+    assert [(str(chord), chord.onset // EIGHTH) for chord in score.chords] == [("Am", 0), ("G7/B", 2)]
+    assert [onset // EIGHTH for onset, _ in marks(score, "text")] == [4, 6]
+
+
+def test_decorations() -> None:
+    score = tune(".C ~D uE vF TG !trill!A !accent!B Hc !fermata!d")
+    names = [name for _, name in marks(score, "decoration")]
+    assert names == ["staccato", "roll", "upbow", "downbow", "trill", "trill", "accent"]
+    assert score.fermatas == (7 * EIGHTH, 8 * EIGHTH)
+    assert len(score.parts[0]) == 9
+
+
+@pytest.mark.parametrize("text", ["C2 !D.C.!:|", "C2 !coda! |", "C2!segno!|", "C2 +trill+ |"])
+def test_a_decoration_is_never_read_as_notes(text: str) -> None:
+    assert pitches(text) == [60]
+
+
+def test_what_says_nothing_is_passed_over() -> None:
+    body = "C D`E yF $G \\\n% a comment\nA2 |% another\nI:linebreak $\n%%vskip 1\nB2"
+    assert pitches(body) == [60, 62, 64, 65, 67, 69, 71]
+
+
+# --- form ------------------------------------------------------------------------------------------------------------
+
+
+def form(body: str) -> tuple[list[Any], list[Any]]:
+    """Repeats as (start, end, times, endings) and sections, all in bars of four quarters."""
+    score = tune(body, unit="1/1")
+    bar = 4 * Q
+
+    def ending(e: Ending) -> tuple[float, float, tuple[int, ...]]:
+        return e.start / bar, e.end / bar, e.passes
+
+    def repeat(r: Repeat) -> tuple[float, float, int, list[tuple[float, float, tuple[int, ...]]]]:
+        return r.start / bar, r.end / bar, r.times, [ending(e) for e in r.endings]
+
+    return [repeat(r) for r in score.repeats], [tick / bar for tick in score.sections]
+
+
+TWO_ENDINGS = [(0, 3, 2, [(1, 2, (1,)), (2, 3, (2,))])]
+
+
+@pytest.mark.parametrize(
+    ("body", "repeats"),
+    [
+        ("C|D|", []),
+        ("|:C|D:|E|", [(0, 2, 2, [])]),
+        ("C|D:|E|", [(0, 2, 2, [])]),
+        ("C:|:D:|", [(0, 1, 2, []), (1, 2, 2, [])]),
+        ("C::D:|", [(0, 1, 2, []), (1, 2, 2, [])]),
+        ("C:||:D:|", [(0, 1, 2, []), (1, 2, 2, [])]),
+        ("C:|D:|", [(0, 1, 2, []), (1, 2, 2, [])]),
+        ("C||D:|", [(1, 2, 2, [])]),
+        ("|:C|D::|E|", [(0, 2, 3, [])]),
+        ("C|:D|E|]", []),
+        ("|:C||D:|E|", [(0, 2, 2, [])]),
+        ("|:C|1D:|2E|]", TWO_ENDINGS),
+        ("|:C|[1D:|[2E||", TWO_ENDINGS),
+        ("|:C| [1 D :| [2 E |]", TWO_ENDINGS),
+        ("C|1D:|2E:|", TWO_ENDINGS),
+        ("|:C|1D:|\n|2E||F|", TWO_ENDINGS),
+        ("|:C|1,3D:|2,4E|]", [(0, 3, 4, [(1, 2, (1, 3)), (2, 3, (2, 4))])]),
+        ("|:C|1-3D:|4E|]", [(0, 3, 4, [(1, 2, (1, 2, 3)), (2, 3, (4,))])]),
+        ("|:C|1D:|2E|:F:|", [*TWO_ENDINGS, (3, 4, 2, [])]),
+        ("|:C|1D|E:|2F|G||", [(0, 5, 2, [(1, 3, (1,)), (3, 5, (2,))])]),
+    ],
+)
+def test_repeats(body: str, repeats: list[Any]) -> None:
+    assert form(body)[0] == repeats
+
+
+def test_repeats_are_heard_but_not_written_out() -> None:
+    score = tune("|:C8|1D8:|2E8|]")
+    assert [note.pitch for note in score.parts[0]] == [60, 62, 64]
+    assert [note.pitch for note in score.unfold().parts[0]] == [60, 62, 60, 64]
+
+
+@pytest.mark.parametrize("bar", ["||", "|]", "[|"])
+def test_sections(bar: str) -> None:
+    assert form(f"C|D{bar}E|F|]") == ([], [2])
+
+
+def test_bars_are_where_they_are_written() -> None:
+    score = tune("D|C8|E3|F8|]")
+    assert (score.barlines // EIGHTH).tolist() == [0, 1, 9, 12, 20]
+    assert score.pickup == EIGHTH
+
+
+def test_a_bar_line_where_no_time_passed_is_dropped() -> None:
+    assert (tune("|C8||\n|D8| |").barlines // EIGHTH).tolist() == [0, 8, 16]
+
+
+def test_a_repeat_in_the_middle_of_a_bar() -> None:
+    score = tune("D2|C8|E6:|:F2|G8|A6:|")
+    assert (score.barlines // EIGHTH).tolist() == [0, 2, 10, 16, 18, 26, 32]
+    assert [(r.start // EIGHTH, r.end // EIGHTH) for r in score.repeats] == [(0, 16), (16, 32)]
+
+
+# --- changes and voices ----------------------------------------------------------------------------------------------
+
+
+def test_changes_in_the_music() -> None:
+    score = tune("F8|[K:D][M:3/4][Q:1/4=90]F6|\nL:1/4\nK:G\nFc|")
+    assert [(str(k), k.onset // EIGHTH) for k in score.keys] == [("C major", 0), ("D major", 8), ("G major", 14)]
+    assert score.meters == (Meter(4, 4), Meter(3, 4, 8 * EIGHTH))
+    assert score.tempos == (Tempo(120.0), Tempo(90, Q, 8 * EIGHTH))
+    assert [(n.pitch, n.duration // EIGHTH) for n in score.parts[0]] == [(65, 8), (66, 6), (66, 2), (72, 2)]
+
+
+def test_voices_are_parts() -> None:
+    score = tune('V:1 name="Tune"\nC8|D8|\nV:2 name="Bass"\nC,8|D,8|\nV:1\nE8|\nV:2\nE,8|')
+    assert [part.name for part in score.parts] == ["Tune", "Bass"]
+    assert [[note.pitch for note in part] for part in score.parts] == [[60, 62, 64], [48, 50, 52]]
+    assert score.bars == 3
+
+
+def test_voices_inside_a_line_have_their_own_accidentals() -> None:
+    score = tune("[V:1]^F4[V:2]F4[V:1]F4|[V:2]F4|")
+    assert [[note.pitch for note in part] for part in score.parts] == [[66, 66], [65, 65]]
+
+
+def test_voices_named_in_the_header() -> None:
+    score = tune("[V:A]C8|\n[V:B]E8|", extra='V:A name="High"\nV:B name="Low"\n')
+    assert [(part.name, part.pitch.tolist()) for part in score.parts] == [("High", [60]), ("Low", [64])]
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "header"),
+    [
+        ("z999999999", {}),
+        ("C999999999", {}),
+        ("Z99999", {}),
+        ("Z1000|" * 200, {"meter": "64/1"}),
+        ("C/0", {}),
+        ("C,,,,,,,,,,", {}),
+        ("c''''''''''", {}),
+        ("C", {"meter": "7/0"}),
+        ("C", {"meter": "3/7"}),
+        ("C", {"unit": "1/0"}),
+        ("C", {"key": "G#"}),
+        ("CD" * 60_000, {}),
+        ("", {}),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_place(body: str, header: dict[str, str]) -> None:
+    with pytest.raises(ReadError, match=r"^t\.abc: tune 1, lines? \d+") as caught:
+        tune(body, **header)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_annotation_is_a_value() -> None:
+    assert tune(".C").parts[0].annotations == (Annotation("decoration", 0, "staccato"),)

@@ -1,0 +1,171 @@
+"""The law of ABC: what is written is read back, but for what ABC cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from strategies import scores
+
+from composer.io.abc import dumps, loads
+from composer.score import DEFAULT_VELOCITY, Ending, Note, Part, Repeat, Score
+from composer.theory import TICKS_PER_QUARTER as Q
+from composer.theory import ChordSymbol, Key, Meter, Tempo
+
+
+def lost(score: Score) -> Score:
+    """The score without what ABC cannot say, or what composer's ABC leaves out.
+
+    Lost are velocities, programs, drums and words; notes of a part that sound into the next ones are cut there, and
+    notes that begin together end together; a change that changes nothing; a double bar where a repeat or ending
+    begins or ends, which says the same.
+    """
+    edges = {0, score.end}
+    for repeat in score.repeats:
+        edges |= {repeat.start, repeat.end, *(ending.start for ending in repeat.endings)}
+    return replace(
+        score,
+        parts=tuple(kept(part) for part in score.parts) or (Part.of(),),
+        meters=changes(score.meters),
+        keys=changes(score.keys),
+        tempos=changes(score.tempos),
+        sections=tuple(tick for tick in score.sections if tick not in edges),
+    )
+
+
+def kept(part: Part) -> Part:
+    """Chords of one length, one after another."""
+    onsets = sorted({note.onset for note in part})
+    following = dict(pairwise([*onsets, 2**31]))
+    shortest = {o: min(n.duration for n in part if n.onset == o) for o in onsets}
+    notes = {
+        (n.onset, n.pitch): Note(n.onset, n.pitch, min(shortest[n.onset], following[n.onset] - n.onset), 80, n.spelling)
+        for n in part
+    }
+    return Part.from_notes(notes.values(), name=part.name)
+
+
+def changes(found: Sequence[Any]) -> tuple[Any, ...]:
+    """Changes but those that only say again what is in force."""
+    return tuple(
+        change
+        for before, change in pairwise([None, *found])
+        if before is None or replace(change, onset=before.onset) != before
+    )
+
+
+def again(score: Score) -> Score:
+    return loads(dumps(score), "t.abc")
+
+
+def without_words(score: Score) -> Score:
+    return replace(score, parts=tuple(replace(part, annotations=()) for part in score.parts))
+
+
+@given(scores())
+def test_what_is_written_is_read_back(score: Score) -> None:
+    assert without_words(again(score)) == lost(score)
+
+
+@given(scores())
+def test_writing_twice_loses_nothing_more(score: Score) -> None:
+    first = again(score)
+    assert again(first) == first
+
+
+@given(scores())
+def test_what_is_heard_is_the_same(score: Score) -> None:
+    """Repeats unfold alike on both sides."""
+    assert without_words(again(score).unfold()) == lost(score).unfold()
+
+
+def jig() -> Score:
+    """Two strains, a pickup, endings, chords, a tie over a bar line and everything a maker adds."""
+    eighth = Q // 2
+    pickup = [(0, 69, 1)]
+    bars = [
+        (start, pitch, 2 if k % 3 == 0 else 1)
+        for bar in range(1, 9)
+        for k, (start, pitch) in enumerate([(6 * bar - 5, 62), (6 * bar - 3, 66), (6 * bar - 2, 69), (6 * bar, 67)])
+    ]
+    rows = [Note(onset * eighth, pitch, length * eighth, DEFAULT_VELOCITY) for onset, pitch, length in pickup + bars]
+    lines = [0, *(eighth * (1 + 6 * bar) for bar in range(9))]
+    return Score.of(
+        [Part.from_notes(rows, key=Key.parse("D mixolydian"))],
+        meter="6/8",
+        key="D mixolydian",
+        tempo=Tempo(116, 3 * eighth),
+        barlines=lines,
+        repeats=[Repeat(0, lines[9], 2, (Ending(lines[8 - 1], lines[8], (1,)), Ending(lines[8], lines[9], (2,))))],
+        chords=[ChordSymbol(2, "", None, lines[1]), ChordSymbol(0, "", None, lines[2])],
+        fermatas=[lines[8]],
+        metadata={"title": "The Maker's", "rhythm": "jig", "seed": "7", "model": "markov", "sketch": '{"bars": 8}\nx'},
+    )
+
+
+def test_a_jig_looks_as_a_person_writes_it() -> None:
+    text = dumps(jig()).decode()
+    lines = text.splitlines()
+    for line in ("X:1", "T:The Maker's", "R:jig", "M:6/8", "L:1/8", "Q:3/8=116", "K:Dmix"):
+        assert line in lines
+    assert lines.index("K:Dmix") > lines.index("L:1/8")
+    music = lines[lines.index("K:Dmix") + 1 :]
+    assert any(" " in line for line in music)
+    assert text.rstrip().endswith("|]")
+    assert max(map(len, music)) < 100
+    for sign in ("|1", ":|2", '"D"', '"C"', "H"):
+        assert sign in text.replace("[1", "|1").replace("[2", "|2")
+
+
+def test_metadata_travels() -> None:
+    odd = {
+        "title": "50% & more \\ less",
+        "seed": "7",
+        "two words": "a b",
+        "notes": "first\nsecond",
+        "sketch": ' {"x":1} ',
+    }
+    assert dict(again(jig().with_metadata(**odd)).metadata) == {**jig().metadata, **odd}
+
+
+def test_a_jig_travels() -> None:
+    assert again(jig()) == jig()
+
+
+@pytest.mark.parametrize(
+    "key", ["E dorian", "F# minor", "Bb lydian", "C# major", "Cb major", "A mixolydian", "D locrian"]
+)
+def test_keys_keep_mode_and_spelling(key: str) -> None:
+    score = Score.of([Part.of([0, Q, 2 * Q], [61, 66, 71], [Q, Q, Q], key=Key.parse(key))], key=key)
+    assert str(again(score).key) == key
+    assert again(score).parts == score.parts
+
+
+@pytest.mark.parametrize("duration", [1, 7, Q // 3, Q // 5, Q // 7, Q // 24, 3 * Q // 7, 11 * Q // 12, 4 * Q - 1])
+def test_any_duration_can_be_written(duration: int) -> None:
+    score = Score.of([Part.of([0, duration], [60, 62], [duration, 4 * Q - duration])])
+    assert again(score) == score
+
+
+def test_minimal_accidentals() -> None:
+    score = Score.of([Part.of([0, Q, 2 * Q, 3 * Q, 4 * Q], [66, 66, 65, 65, 65], [Q] * 5, spelling=[6, 6, -1, -1, -1])])
+    music = dumps(score).decode().split("K:C\n")[1]
+    assert (music.count("^"), music.count("=")) == (1, 1)
+
+
+def test_changing_anything_is_noticed() -> None:
+    """The law can fail: two different scores are never written alike."""
+    score = jig()
+    others = [
+        score.transpose(2),
+        replace(score, repeats=()),
+        replace(score, chords=()),
+        replace(score, fermatas=()),
+        replace(score, meters=(Meter(3, 4),)),
+        score.with_metadata(seed="8"),
+    ]
+    assert len({dumps(other) for other in [score, *others]}) == len(others) + 1
