@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ def write(score: Score, path: str | Path, **options: Any) -> Path:
     module = resolve(FORMATS[suffix])
     if not hasattr(module, "dumps"):
         raise UsageError(f"{path}: {suffix} can be read but not written")
+    if "suffix" in signature(module.dumps).parameters:  # a module that serves several
+        options["suffix"] = suffix
     return write_bytes(module.dumps(score, **options), path)
 
 

@@ -10,7 +10,8 @@ from composer.score import Ending, Repeat
 
 
 class Mark(NamedTuple):
-    """A sign on a bar line: bar, double, start, end (of a repeat, with its times), or ending (with its passes)."""
+    """A sign on a bar line: bar, double, start, end (of a repeat, with its times), ending (with its passes), or close
+    (of the last ending)."""
 
     tick: int
     kind: str
@@ -60,7 +61,7 @@ def structure(marks: Sequence[Mark], end: int) -> tuple[list[int], list[Repeat],
             else:
                 _add(repeats, Repeat(current.start, mark.tick, current.times) if mark.tick > current.start else None)
                 current = _Open(mark.tick)
-        elif mark.kind in ("start", "double"):
+        elif mark.kind in ("start", "double", "close"):
             current.close_ending(mark.tick)
             current = _next(repeats, current, mark.tick)
         elif current.endings and (current.endings[-1][1] or mark.tick) < mark.tick:
