@@ -74,7 +74,9 @@ def tune(
         int | None, typer.Option(min=0, help="The same seed gives the same notes; a new one if left out.")
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many tunes.")] = 1,
-    temperature: Annotated[float, typer.Option(help="Below 1 plainer, above 1 wilder.")] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(help="1 is as varied as the corpus; below plainer, above wilder.")
+    ] = 0.7,
     output: Outputs = None,
     soundfont: Soundfont = None,
     as_json: Json = False,

@@ -28,7 +28,7 @@ from composer.theory import Ints, Key, Meter, Tempo, parse_pitch, pitch_name
 REST = 128
 SYMBOLS = 129  # 128 pitches and the rest
 MAX_BARS = 1_000
-VOICE_NAMES = {1: ("Melody",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
+VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
 CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
 
 Table = NDArray[np.bool_]
@@ -133,14 +133,15 @@ class StartsOnTonic(Constraint):
 
 @dataclass(frozen=True)
 class EndsOnTonic(Constraint):
-    """The note that sounds when the score ends is the tonic."""
+    """The last note is the tonic, and lasts through the last beat of the score."""
 
     voice: int | None = None
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
         tonic = _pitches(range(score.key_at(score.end).tonic_class, 128, 12), rest=False)
-        table = _from_step(ticks, score.end, tonic)
-        return Cells(table, table)
+        beat = max(score.end - score.meter_at(score.end).beat, int(score.barlines[-2]))
+        start = np.where((ticks >= beat)[:, None], tonic & (ticks == beat)[:, None], True)
+        return Cells(start, np.where((ticks >= beat)[:, None], tonic, True))
 
     def __str__(self) -> str:
         return "ends on the tonic"

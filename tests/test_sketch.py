@@ -58,7 +58,8 @@ def test_cells_of_range_scale_and_tonics() -> None:
     assert not cells.start[0, REST]
     assert pitches(cells.start[1]) == [62, 64, 65, 67, 69]
     assert cells.start[1, REST]
-    assert pitches(cells.start[-1]) == pitches(cells.hold[-1]) == [62]
+    assert pitches(cells.start[-4]) == pitches(cells.hold[-4]) == pitches(cells.hold[-1]) == [62]
+    assert not cells.start[-3:].any()
     assert not cells.hold[-1, REST]
 
 

@@ -31,7 +31,7 @@ def load(name_or_path: str | Path, progress: Progress | None = None) -> Corpus:
 
 
 def load_source(source: Source, progress: Progress | None = None) -> Corpus:
-    """A corpus from a source of your own; see :func:`load`."""
+    """A corpus from a source of your own, whose class other processes can import; see :func:`load`."""
     files = source.files()
     path = cache.folder() / f"{source.cache_name}.corpus"
     entry = cache.load(path, files)

@@ -13,15 +13,17 @@ from composer.io import read
 from composer.score import Score
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
-# music21's list names two of its files otherwise than they are called
+# music21's list calls this file by a name that it does not bear
 ALIASES = {"18.5-l": "18.5-lz"}
 
 
 class Chorales(Shipped):
     """The 371 chorales of Riemenschneider's edition; those in exactly four parts are accepted.
 
-    The edition prints twenty settings twice under different numbers; each number is a piece, and both fall on the same
-    side of the split. An id is the number and the file, as in ``001-bwv269``.
+    Twenty settings stand in the edition under two or three numbers; each number is a piece, and all of a setting's fall
+    on one side of the split. An id is the number and the file, as in ``001-bwv269``. Files are taken by their exact
+    names: ``music21.corpus.parse`` takes the first that begins so, and with it the scoring with instruments of 313, 327
+    and 353, and another chorale for 333.
     """
 
     name = "chorales"
@@ -49,7 +51,7 @@ def _numbers() -> dict[str, list[tuple[int, str]]]:
     """The number and title of each chorale of the edition, by the name of its file."""
     from music21.corpus.chorales import ChoraleListRKBWV
 
-    edition: Any = ChoraleListRKBWV()  # type: ignore[no-untyped-call]
+    edition: Any = ChoraleListRKBWV()
     found: dict[str, list[tuple[int, str]]] = {}
     for number, entry in sorted(edition.byRiemenschneider.items()):
         bwv = str(entry["bwv"])

@@ -89,12 +89,14 @@ class Lookahead:
         """Messages from the end to the start: for a position and each token before it the probability of reaching the
         end, divided by the largest of them, whose logarithm is ``scale``.
         """
-        trie, end = self.model.trie_, self.end
+        end = self.end
         row = np.zeros(end + 1, dtype=np.int64)
         row[list(self._possible)] = np.arange(1, len(self._possible) + 1)
-        message = np.ones((len(self._possible) + 1, int(trie.sizes.max())))  # row 0: at the end nothing is left to do
+        message = np.ones(
+            (len(self._possible) + 1, int(self.model.trie_.sizes.max()))
+        )  # row 0: at the end nothing is left to do
         scale = np.zeros(end + 1)
-        base: dict[int, Floats] = {}  # p(. | label)
+        first_order = FirstOrder(self.model)
         for position in sorted(self._possible, reverse=True):
             slot = position % self.slots
             tokens = np.flatnonzero(self._possible[position])
@@ -103,24 +105,63 @@ class Lookahead:
             outlook = np.zeros(len(self.model.alphabets_[slot]))
             outlook[tokens] = np.exp(scale[after] - reference) * message[row[after], tokens]
             self._outlook[position] = outlook
-            path = trie.descend(slot, [int(self.label[position])])
-            if path[-1] not in base:
-                base[path[-1]] = trie.distribution(path)
-            sent = self._message(path, float(base[path[-1]] @ outlook), outlook, (slot - 1) % self.slots)
+            sent = first_order.expected(slot, int(self.label[position]), outlook)
             most = float(sent.max())
             message[row[position], : len(sent)] = sent / most
             scale[position] = reference + np.log(most)
 
-    def _message(self, path: list[int], mean: float, outlook: Floats, slot_before: int) -> Floats:
-        """(V before,) the expected outlook after each token: l(c) times the mean without it, plus what c has seen."""
-        sent = np.full(len(self.model.alphabets_[slot_before]), mean)
-        trie = self.model.trie_
-        if trie.depth < 2 or len(path) < 2:
-            return sent
+
+class FirstOrder:
+    """Expectations under a model's contexts of at most one token and the features."""
+
+    def __init__(self, model: Markov) -> None:
+        self.trie, self.nearest = model.trie_, min(model.nearest, model.order - 1)
+        self.sizes = [len(alphabet) for alphabet in model.alphabets_]
+        self._labelled: dict[tuple[int, int], tuple[Ints, Ints]] = {}
+        self._shortest: dict[tuple[int, ...], Floats] = {}
+
+    def expected(self, slot: int, label: int, values: Floats) -> Floats:
+        """(V before,) the mean of ``values`` (V,) over the next token, after each token before it.
+
+        Every context adds what it has seen to its back-off weight times the mean of the next-shorter context.
+        """
+        trie = self.trie
+        path = trie.descend(slot, [label]) if self.nearest == 0 else [slot]
+        if tuple(path) not in self._shortest:
+            self._shortest[tuple(path)] = trie.distribution(path)
+        mean = float(self._shortest[tuple(path)] @ values)
+        after = np.full(self.sizes[slot - 1], mean)
+        if trie.depth < 2 or (self.nearest == 0 and len(path) < 2):
+            return after
         low, high = trie.child[path[-1]], trie.child[path[-1] + 1]
-        nodes = np.arange(low, high)[trie.element[low:high] > 0]  # 0 stands for the start
-        if len(nodes):
-            first, last = trie.first[nodes[0]], trie.first[nodes[-1] + 1]
-            seen = np.add.reduceat(trie.alpha[first:last] * outlook[trie.token[first:last]], trie.first[nodes] - first)
-            sent[trie.element[nodes] - 1] = seen + trie.backoff[nodes] * mean
-        return sent
+        nodes = np.arange(low, high)
+        sums = self._seen(low, high, values) + trie.backoff[nodes] * mean
+        if self.nearest == 1:
+            children, parents = self._with_label(slot, label)
+            seen = np.array([trie.alpha[a:b] @ values[trie.token[a:b]] for a, b in self._rows(children)])
+            if len(children):
+                sums[parents - low] = seen + trie.backoff[children] * sums[parents - low]
+        tokens = trie.element[nodes]
+        after[tokens[tokens > 0] - 1] = sums[tokens > 0]  # 0 stands for the start
+        return after
+
+    def _rows(self, nodes: Ints) -> list[tuple[int, int]]:
+        return list(zip(self.trie.first[nodes].tolist(), self.trie.first[nodes + 1].tolist(), strict=True))
+
+    def _seen(self, low: int, high: int, values: Floats) -> Floats:
+        """The sum of alpha times value over the n-grams of each context in ``[low, high)``."""
+        if low == high:
+            return np.zeros(0)
+        trie = self.trie
+        first, last = trie.first[low], trie.first[high]
+        shares = trie.alpha[first:last] * values[trie.token[first:last]]
+        return np.asarray(np.add.reduceat(shares, trie.first[low:high] - first))
+
+    def _with_label(self, slot: int, label: int) -> tuple[Ints, Ints]:
+        """Contexts of a token and this label, and the contexts of the token alone."""
+        if (slot, label) not in self._labelled:
+            trie = self.trie
+            parents = np.arange(trie.child[slot], trie.child[slot + 1])
+            children = trie.children(parents, np.full(len(parents), label))
+            self._labelled[slot, label] = children[children >= 0], parents[children >= 0]
+        return self._labelled[slot, label]

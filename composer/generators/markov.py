@@ -24,11 +24,11 @@ LONGEST = 16
 
 @dataclass
 class Markov(Generator):
-    """An n-gram model of ``order`` n over tokens, on top of what is known beforehand (``features`` of the context).
+    """An n-gram model of ``order`` n over tokens, and what is known beforehand (``features`` of the context).
 
     Tokens are whole events, or, if ``serial``, an event's integers in turn (soprano, alto, tenor, bass). The context of
-    a token is the combination of features, then the tokens before it, nearest first; back-off forgets the oldest token
-    first and the features last. The alphabet is closed: an event (if serial, an integer) that training never showed has
+    a token is the ``nearest`` tokens before it, the combination of features, then the older tokens; back-off forgets
+    from the oldest token on. The alphabet is closed: an event (if serial, an integer) that training never showed has
     probability 0. A combination of features never seen is taken for the most similar one that was.
     """
 
@@ -36,6 +36,7 @@ class Markov(Generator):
     order: int = 3
     features: tuple[str, ...] = ("meter", "position")
     serial: bool = False
+    nearest: int = 1
     trie_: Trie = field(init=False, repr=False)
     alphabets_: list[Events] = field(init=False, repr=False)  # per slot (size, integers per token), ascending rows
     labels_: Ints = field(init=False, repr=False)  # (labels, features), ascending rows
@@ -56,6 +57,8 @@ class Markov(Generator):
         """Count n-grams; ``validation`` is not needed. O(order x N log N) for N tokens."""
         if not 1 <= self.order <= LONGEST:
             raise UsageError(f"order {self.order}: a Markov model has order 1 to {LONGEST}")
+        if self.nearest < 0:
+            raise UsageError(f"nearest {self.nearest}: features come after 0 or more tokens")
         heard = [sequence for sequence in sequences if len(sequence)]
         if not heard:
             raise UsageError("there is nothing to learn from: every sequence is empty")
@@ -122,7 +125,8 @@ class Markov(Generator):
 
     def _weights(self, ahead: Lookahead, position: int, history: list[int], temperature: float) -> Floats:
         """(V,) the sampler's unnormalised probabilities of the token at a position."""
-        path = self.trie_.descend(position % ahead.slots, [int(ahead.label[position]), *history])
+        context = [*history[: self.nearest], int(ahead.label[position]), *history[self.nearest :]]
+        path = self.trie_.descend(position % ahead.slots, context)
         p = self.trie_.distribution(path)
         if temperature != 1.0:
             p = (p / p.max()) ** (1.0 / temperature)
@@ -171,7 +175,7 @@ class Markov(Generator):
         return np.asarray(likeness.argmax(axis=1)[inverse.reshape(-1)])
 
     def _stream(self, sequence: Sequence) -> tuple[Ints, list[Ints], Ints]:
-        """Root, context elements (label, then tokens nearest first) and token of every token in turn."""
+        """Root, context elements (nearest first, the label at its place) and token of every token in turn."""
         slots, length = len(self.alphabets_), len(sequence)
         columns = np.split(sequence.events, slots, axis=1) if slots > 1 else [sequence.events]
         if sequence.events.shape[1] != self.width_:
@@ -179,11 +183,11 @@ class Markov(Generator):
         pairs = zip(columns, self.alphabets_, strict=True)
         tokens = np.stack([_index(column, alphabet) for column, alphabet in pairs], axis=1).ravel()
         roots = np.tile(np.arange(slots), length)
-        elements = [np.repeat(self.label(sequence.context, length), slots)]
         seen = np.where(tokens == NOT_THERE, NOT_THERE, tokens + 1)
-        elements += [
+        elements = [
             np.concatenate([np.full(min(back, len(seen)), START), seen[:-back]]) for back in range(1, self.order)
         ]
+        elements.insert(self.nearest, np.repeat(self.label(sequence.context, length), slots))
         return roots, elements, tokens
 
     # --- saving ---------------------------------------------------------------------------------------------------
@@ -191,13 +195,15 @@ class Markov(Generator):
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         alphabets = {f"alphabet.{slot}": alphabet.astype(np.int32) for slot, alphabet in enumerate(self.alphabets_)}
         trie = {f"trie.{name}": column for name, column in self.trie_.arrays().items()}
-        metadata = {"order": self.order, "features": list(self.features), "serial": self.serial}
+        metadata = {"order": self.order, "features": list(self.features)}
+        metadata |= {"nearest": self.nearest, "serial": self.serial}
         return {"labels": self.labels_, "frequency": self.frequency_, **alphabets, **trie}, metadata
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], metadata: dict[str, Any]) -> Self:
         try:
-            model = cls(int(metadata["order"]), tuple(map(str, metadata["features"])), bool(metadata["serial"]))
+            features = tuple(map(str, metadata["features"]))
+            model = cls(int(metadata["order"]), features, bool(metadata["serial"]), int(metadata["nearest"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ReadError(f"its settings are not those of a Markov model ({error})") from None
         model.trie_ = Trie.from_arrays({name[5:]: a for name, a in arrays.items() if name.startswith("trie.")})
@@ -223,6 +229,7 @@ class Markov(Generator):
         return bool(
             alphabets
             and self.trie_.depth == self.order <= LONGEST
+            and self.nearest >= 0
             and (self.serial or len(self.alphabets_) == 1)
             and self.labels_.dtype == self.frequency_.dtype == np.int64
             and self.labels_.shape == (len(self.frequency_), len(self.features))
@@ -235,9 +242,10 @@ class Markov(Generator):
     def _elements_known(self) -> bool:
         """Whether every context is made of labels and tokens that exist."""
         trie, slots = self.trie_, len(self.alphabets_)
-        length = trie.length
-        tokens = trie.sizes[(trie.root - (length - 1)) % slots] + 1  # the alphabet of the slot so many tokens before
-        limit = np.where(length == 1, len(self.frequency_), np.where(length == 0, 1, tokens))
+        label = min(self.nearest, self.order - 1) + 1  # the length at which the features join
+        back = np.where(trie.length < label, trie.length, trie.length - 1)
+        tokens = trie.sizes[(trie.root - back) % slots] + 1
+        limit = np.where(trie.length == label, len(self.frequency_), np.where(trie.length == 0, 1, tokens))
         return bool((trie.element < limit).all())
 
 

@@ -187,9 +187,8 @@ class _PartExport:
             for change in self.score.tempos:
                 beat = Fraction(change.beat, TICKS_PER_QUARTER)
                 found.append((change.onset, tempo.MetronomeMark(number=change.bpm, referent=beat)))
-            for chord in self.score.chords:
-                if chord.quality in KINDS:
-                    found.append((chord.onset, harmony.ChordSymbol(**_harmony(chord))))
+            chords = [chord for chord in self.score.chords if chord.quality in KINDS]
+            found += [(chord.onset, harmony.ChordSymbol(**_harmony(chord))) for chord in chords]
         texts = [mark for mark in self.part.annotations if mark.kind == "text" and mark.text.strip()]
         return found + [(mark.onset, expressions.TextExpression(mark.text)) for mark in texts]
 

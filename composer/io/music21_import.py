@@ -70,7 +70,8 @@ def _transposes(stream: Any) -> bool:
 
 
 def _ticks(offset: Any) -> int:
-    return int(round(offset * TICKS_PER_QUARTER))
+    ticks: int = round(offset * TICKS_PER_QUARTER)
+    return ticks
 
 
 def _start(measure: Any) -> int:
@@ -199,12 +200,7 @@ class _PartImport:
         if "Harmony" in classes:
             self._chord_symbol(element, onset)
             return
-        for expression in element.expressions:
-            name = type(expression).__name__
-            if name == "Fermata":
-                self.fermatas.append(onset)
-            elif name in NAMES:
-                self.annotations.append(Annotation("decoration", onset, NAMES[name]))
+        self._decorations(element, onset)
         if element.isRest:
             return
         members = list(element.notes) if "ChordBase" in classes else [element]
@@ -216,14 +212,19 @@ class _PartImport:
             self.annotations.append(Annotation("grace", onset, names))
             return
         self.places[id(element)] = onset
-        for articulation in element.articulations:
-            if type(articulation).__name__ in NAMES:
-                self.annotations.append(Annotation("decoration", onset, NAMES[type(articulation).__name__]))
         for lyric in element.lyrics:
             if lyric.text and lyric.text.strip():
                 self.annotations.append(Annotation("lyric", onset, lyric.text))
         for member in members:
             self._sound(member, onset, max(_ticks(element.duration.quarterLength), 1), open_ties)
+
+    def _decorations(self, element: Any, onset: int) -> None:
+        for mark in [*element.expressions, *element.articulations]:
+            name = type(mark).__name__
+            if name == "Fermata":
+                self.fermatas.append(onset)
+            elif name in NAMES:
+                self.annotations.append(Annotation("decoration", onset, NAMES[name]))
 
     def _sound(self, member: Any, onset: int, duration: int, open_ties: dict[int, int]) -> None:
         """A note, or the continuation of a tied one."""

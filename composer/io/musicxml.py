@@ -14,6 +14,7 @@ import io
 import re
 import warnings
 import zipfile
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -86,7 +87,7 @@ def loads(data: bytes, name: str) -> Score:
 
     try:
         text = _unpacked(data) if data[:2] == b"PK" else data
-        fields = _inspect(text)
+        inspector = _inspect(text)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             importer = MusicXMLImporter()
@@ -98,30 +99,29 @@ def loads(data: bytes, name: str) -> Score:
     except Exception as error:  # music21 raises errors of every kind on files that are not music
         reason = (str(error).splitlines() or [""])[0][:160]
         raise ReadError(f"{name}: is no MusicXML that can be read ({type(error).__name__}: {reason})") from None
-    return score.with_metadata(**fields) if fields else score
+    if len(inspector.names) == len(score.parts):  # music21 calls a nameless part after its instrument
+        named = zip(score.parts, inspector.names, strict=True)
+        score = replace(score, parts=tuple(replace(part, name=" ".join(given.split())) for part, given in named))
+    return score.with_metadata(**inspector.fields)
 
 
 def _finish(root: ElementTree.Element, score: Score) -> None:
     """Put our metadata in, and take out what differs from one writing to the next."""
-    for element in list(root.iter("identification")):
-        for encoding in element.findall("encoding"):
-            for child in list(encoding):
-                if child.tag in ("encoding-date", "software"):
-                    encoding.remove(child)
-            software = ElementTree.Element("software")
-            software.text = "composer"
-            encoding.insert(0, software)
-        for old in element.findall("miscellaneous"):
-            element.remove(old)
+    for entry, part in zip(root.iter("score-part"), score.parts, strict=False):
+        for element in entry.iter():
+            if element.tag in ("part-name", "instrument-name"):
+                element.text = _clean(part.name)
+    for element in root.iter("identification"):
+        for name in ("encoding", "miscellaneous", *([] if score.metadata.get("composer") else ["creator"])):
+            for old in element.findall(name):
+                element.remove(old)
+        ElementTree.SubElement(ElementTree.SubElement(element, "encoding"), "software").text = "composer"
         rest = {key: value for key, value in score.metadata.items() if key not in ("title", "composer")}
         if rest:
             box = ElementTree.SubElement(element, "miscellaneous")
             for key, value in sorted(rest.items()):
                 field = ElementTree.SubElement(box, "miscellaneous-field", name=FIELD + _clean(key))
                 field.text = _clean(value)
-        if not score.metadata.get("composer"):
-            for creator in element.findall("creator"):
-                element.remove(creator)
 
 
 def _clean(text: str) -> str:
@@ -159,6 +159,7 @@ class _Inspector:
         self.field: str | None = None
         self.text = ""
         self.fields: dict[str, str] = {}
+        self.names: list[str] = []
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.path.append(tag)
@@ -180,6 +181,8 @@ class _Inspector:
         if self.field:
             self.fields[self.field] = self.text
             self.field = None
+        if tag == "part-name":
+            self.names.append(self.text)
         limit = LIMITS.get(tag)
         if limit is not None:
             number = re.fullmatch(r"\s*[-+]?(\d{1,12})(?:\.\d*)?\s*", self.text)
@@ -193,8 +196,8 @@ class _Inspector:
         raise ReadError("declares entities, which a score has no use for")
 
 
-def _inspect(text: bytes) -> dict[str, str]:
-    """The metadata in our own fields; raises :class:`ReadError` for text that is not fit for music21."""
+def _inspect(text: bytes) -> _Inspector:
+    """What our own fields and the part names say; raises :class:`ReadError` for text that is not fit for music21."""
     if len(text) > MAX_TEXT:
         raise ReadError(f"is larger than {MAX_TEXT // 2**20} MB, too large for a score")
     if not text.strip():
@@ -206,4 +209,4 @@ def _inspect(text: bytes) -> dict[str, str]:
         parser.Parse(text, True)
     except expat.ExpatError as error:
         raise ReadError(f"line {error.lineno}: is no XML ({expat.errors.messages[error.code]})") from None
-    return inspector.fields
+    return inspector

@@ -38,7 +38,6 @@ def dumps(score: Score) -> bytes:
     Raises :class:`UsageError` if more than 300,000 notes and bars are heard.
     """
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     _check_size(score)
     heard = score.unfold()
@@ -48,7 +47,7 @@ def dumps(score: Score) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         figure = _figure(heard)
         file = io.BytesIO()
-        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
+        figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
 
 
@@ -121,8 +120,8 @@ def _colours(heard: Score) -> dict[int, tuple[float, float, float]]:
     """A colour for each part, by the part's identity."""
     from matplotlib import colormaps
 
-    palette = colormaps["tab10" if len(heard.parts) <= 10 else "tab20"].colors
-    return {id(part): palette[number % len(palette)] for number, part in enumerate(heard.parts)}
+    palette = colormaps["tab10" if len(heard.parts) <= 10 else "tab20"]
+    return {id(part): palette(number % palette.N)[:3] for number, part in enumerate(heard.parts)}
 
 
 def _draw_notes(panel: Any, heard: Score, found: list[tuple[Part, NDArray[Any], Any]], width: float) -> None:
@@ -136,7 +135,7 @@ def _draw_notes(panel: Any, heard: Score, found: list[tuple[Part, NDArray[Any], 
         left = part.onset.astype(float)
         right = left + np.maximum(part.duration - np.minimum(GAP, part.duration // 8), pixel)
         bottom, top = row - 0.42, row + 0.42
-        corners = np.stack([left, bottom, left, top, right, top, right, bottom], axis=1).reshape(-1, 4, 2)
+        corners: Any = np.stack([left, bottom, left, top, right, top, right, bottom], axis=1).reshape(-1, 4, 2)
         rgba = np.empty((len(part), 4))
         rgba[:, :3] = colour
         rgba[:, 3] = PALEST + (1 - PALEST) * part.velocity / 127

@@ -119,9 +119,12 @@ class _Voice:
         lines, line, count = [], self._opening(0), 0
         for start, end, bar in zip(starts, ends, inner, strict=True):
             closing, breaks = self._barline(end)
-            line += f"{self._bar(start, end, bar)} {closing}"
+            last = (
+                "".join(sign for sign in self.before.get(end, ()) if sign[0] in '"!') if end == self.score.end else ""
+            )
+            line += f"{self._bar(start, end, bar)} {last}{closing}"
             count += end - start >= self.score.meter_at(start).bar // 2
-            if breaks or count == BARS_A_LINE or end == self.score.end:
+            if breaks or (count >= BARS_A_LINE and not closing[-1].isdigit()) or end == self.score.end:
                 lines.append(line.strip())
                 line, count = "" if end == self.score.end else self._opening(end), 0
             else:
@@ -144,7 +147,7 @@ class _Voice:
                     colons = repeat.times - 1
                 closed |= part.end == tick == repeat.end
                 if part.start == tick:
-                    ending = ",".join(map(str, part.passes)) + " "
+                    ending = ",".join(map(str, part.passes))
         opens = any(repeat.start == tick for repeat in self.score.repeats)
         section = tick in self.score.sections
         sign = ":" * colons + "|"
@@ -170,7 +173,7 @@ class _Voice:
             for tick in score.fermatas:
                 before[tick].append("H")
         for mark in self.part.annotations:
-            if mark.onset < score.end:
+            if mark.onset <= score.end:
                 self._place(mark)
 
     def _place(self, mark: Annotation) -> None:

@@ -124,11 +124,11 @@ def test_what_other_code_made_is_not_used(source: Numbers, monkeypatch: pytest.M
 
 
 def test_the_version_covers_the_code_that_makes_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "composer"
+    fresh = cache.version.__wrapped__
+    original, package = fresh(), tmp_path / "composer"
     shutil.copytree(Path(cache.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(cache, "__file__", str(package / "corpora" / "cache.py"))
-    fresh = cache.version.__wrapped__
-    assert fresh() == cache.version()
+    assert fresh() == original
     for name in ("score.py", "io/abc.py", "notation/abc_reader.py", "corpora/splits.py"):
         before = fresh()
         (package / name).write_text((package / name).read_text() + "\n")

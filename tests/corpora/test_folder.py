@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from composer import corpora
+from composer.corpora import build
+from composer.corpora.folder import Folder
 from composer.errors import UsageError
 from composer.io import read
 
@@ -80,6 +82,31 @@ def test_folders_in_folders_and_every_format(fixtures: Path, tmp_path: Path) -> 
     assert corpus[-1].score == read(place / "a.mid")
     assert corpus.find("Deep Ä/b.MUSICXML").score.parts[0].pitch.tolist() == tune.parts[0].pitch.tolist()
     assert sorted(id for id, _ in corpus.rejected) == ["empty.mid", "page.xml"]
+
+
+def test_workers_read_what_one_process_reads(fixtures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, shares = Folder(str(fixtures)), []
+    alone = build.build(source, source.files())
+    monkeypatch.setattr(build, "SMALL", 1)
+    monkeypatch.setattr(build, "_cores", lambda: 2)
+    together = build.build(source, source.files(), shares.append)
+    assert (together.ids, together.groups, together.rejected) == (alone.ids, alone.groups, alone.rejected)
+    assert {name: column.tolist() for name, column in together.columns.items()} == {
+        name: column.tolist() for name, column in alone.columns.items()
+    }
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_a_worker_that_dies_is_an_error_that_shows_its_last_words(fixtures: Path, monkeypatch) -> None:
+    class Elsewhere(Folder):
+        """A class that no other process can import."""
+
+    monkeypatch.setattr(build, "SMALL", 1)
+    monkeypatch.setattr(build, "_cores", lambda: 2)
+    source = Elsewhere(str(fixtures))
+    with pytest.raises(RuntimeError, match=r"stopped with code 1:\n(.|\n)*Elsewhere"):
+        build.build(source, source.files())
 
 
 def test_one_file_is_a_corpus(fixtures: Path) -> None:

@@ -101,6 +101,8 @@ WORLDS = {
     "order 1": (runs, run_masks, {"order": 1}),
     "order 2": (columns, column_masks, {"order": 2, "serial": True}),
     "order 5": (runs, run_masks, {"order": 5}),
+    "features first": (runs, run_masks, {"nearest": 0}),
+    "features last": (columns, column_masks, {"order": 5, "nearest": 4, "serial": True}),
 }
 each_class = pytest.mark.parametrize("cls", CLASSES)
 each_world = pytest.mark.parametrize("world", WORLDS)
@@ -207,7 +209,7 @@ def test_sampler_agrees_with_its_log_prob(cls: type[Generator], world: str, mask
 @each_class
 def test_first_orders_condition_exactly(cls: type[Generator]) -> None:
     """For an order of at most 2, p(sequence | constraints) is p(sequence) over the sum of all that keep them."""
-    for options in ({"order": 1}, {"order": 2}, {"order": 2, "features": ()}):
+    for options in ({"order": 1}, {"order": 2}, {"order": 2, "features": ()}, {"order": 2, "nearest": 0}):
         generator = made(cls, runs(np.random.default_rng(0), 60), **options)
         if not isinstance(generator, Exact):
             pytest.skip("has no exact likelihood")

@@ -97,7 +97,7 @@ def test_probabilities_are_those_of_the_equations(
 ) -> None:
     """Counts of counts are plenty for 80 sequences and missing for one."""
     train, held_out = walks(1, count), walks(2, 30)
-    model, oracle = Markov(order, features, serial).fit(train), naive(train, order, features, serial)
+    model, oracle = Markov(order, features, serial, nearest=0).fit(train), naive(train, order, features, serial)
     for sequence in train[:5] + held_out:
         seen_labels = {context[1] for context in oracle.after if len(context) == 2}
         grams = grams_of(sequence, order, features, serial)
@@ -112,7 +112,7 @@ def test_probabilities_are_those_of_the_equations(
 
 def test_every_branch_of_the_discounts_is_compared() -> None:
     """The comparison above would be hollow if its data never had enough counts of counts, or always had."""
-    discounts = [Markov(3, ("position",)).fit(walks(1, count)).trie_.discounts for count in (1, 4, 80)]
+    discounts = [Markov(3, ("position",), nearest=0).fit(walks(1, count)).trie_.discounts for count in (1, 4, 80)]
     flat = [row for table in discounts for row in table.tolist()]
     assert any(row == [0.5] * 3 for row in flat)
     assert any(row[0] == row[1] == row[2] != 0.5 for row in flat)
@@ -169,7 +169,7 @@ def test_a_new_combination_of_features_is_taken_for_the_most_similar() -> None:
         return Sequence(events, np.arange(length, dtype=np.int32), context)
 
     train = [sequence(0, 0, 0), sequence(0, 0, 0), sequence(0, 0, 1), sequence(1, 1, 1)]
-    model = Markov(2, ("mode", "position")).fit(train)
+    model = Markov(2, ("mode", "position"), nearest=0).fit(train)
     new, by_mode, by_position = (model.log_prob(sequence(m, p, 1)) for m, p in [(0, 1), (0, 0), (1, 1)])
     assert (new == by_position).all()
     assert (new != by_mode).any()
@@ -178,7 +178,7 @@ def test_a_new_combination_of_features_is_taken_for_the_most_similar() -> None:
 def test_temperature_sharpens_and_flattens() -> None:
     """The probability of what is drawn falls with temperature."""
     train = walks(4, 60)
-    model = Markov(3, ("position",), serial=True).fit(train)
+    model = Markov(3, ("position",), serial=True, nearest=0).fit(train)
     context = {"position": (np.arange(20) % 3).astype(np.int32)}
     blank = ColumnMasks(np.ones((20, 2, 16), dtype=bool), context)
     means = [

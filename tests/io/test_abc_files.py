@@ -119,36 +119,36 @@ def test_damaged_files_give_a_score_or_a_read_error_in_one_line() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "[" * 50_000,
-        "(" * 50_000,
-        "{" * 50_000,
-        '"' * 50_001,
-        "!" * 50_001,
-        ":" * 50_001,
-        "| " * 50_000,
-        ">" * 50_000,
-        "[1" * 20_000,
-        "(3" * 20_000,
-        "&" * 50_000,
-        "C-" * 50_000,
-        "[C" * 20_000,
-        "[K:" * 20_000,
-        "|1C:|" * 20_000,
-        "C:|" * 20_000,
-        "^" * 50_000,
-        "C" + "," * 50_000,
-        "C" + "/" * 50_000,
-        "[M:1/64]" + "Z1000|" * 5_000,
-        "[K:D]C[K:C]C" * 10_000,
-        "[V:2]C[V:1]C" * 10_000,
-        "[Q:1/4=90]C" * 10_000,
+        "[" * 20_000,
+        "(" * 20_000,
+        "{" * 20_000,
+        '"' * 20_001,
+        "!" * 20_001,
+        ":" * 20_001,
+        "| " * 20_000,
+        ">" * 20_000,
+        "[1" * 6_000,
+        "(3" * 6_000,
+        "&" * 20_000,
+        "C-" * 20_000,
+        "[C" * 6_000,
+        "[K:" * 12_000,
+        "|1C:|" * 6_000,
+        "C:|" * 6_000,
+        "^" * 20_000,
+        "C" + "," * 20_000,
+        "C" + "/" * 20_000,
+        "[M:1/64]" + "Z1000|" * 2_000,
+        "[K:D]C[K:C]C" * 8_000,
+        "[V:2]C[V:1]C" * 4_000,
+        "[Q:1/4=90]C" * 4_000,
     ],
     ids=lambda body: re.sub(r"\W", lambda m: f"{ord(m[0]):02x}", body[:10]),
 )
 def test_long_nonsense_is_read_in_linear_time(body: str) -> None:
     began = time.process_time()
     list(tunes(f"X:1\nK:C\nC|\n{body}\nC|\n".encode(), "t.abc"))
-    assert time.process_time() - began < 3.0
+    assert time.process_time() - began < 1.0
 
 
 def test_the_folk_and_essen_collections_are_read() -> None:
@@ -161,7 +161,6 @@ def test_the_folk_and_essen_collections_are_read() -> None:
             assert wrong == []
 
 
-@pytest.mark.slow
 def test_abc2midi_hears_the_same_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On 120 tunes; abc2midi swings what R: calls a hornpipe, so R: is left out. At most one in ten may be told apart,
 

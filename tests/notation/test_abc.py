@@ -367,6 +367,11 @@ def test_voices_inside_a_line_have_their_own_accidentals() -> None:
     assert [[note.pitch for note in part] for part in score.parts] == [[66, 66], [65, 65]]
 
 
+def test_a_key_in_one_voice_leaves_the_others_alone() -> None:
+    score = tune("V:1\nF8|[K:D]F8|\nV:2\nF8|[K:D]F8|")
+    assert [part.pitch.tolist() for part in score.parts] == [[65, 66], [65, 66]]
+
+
 def test_voices_named_in_the_header() -> None:
     score = tune("[V:A]C8|\n[V:B]E8|", extra='V:A name="High"\nV:B name="Low"\n')
     assert [(part.name, part.pitch.tolist()) for part in score.parts] == [("High", [60]), ("Low", [64])]
@@ -387,7 +392,6 @@ def test_voices_named_in_the_header() -> None:
         ("c''''''''''", {}),
         ("C", {"meter": "7/0"}),
         ("C", {"meter": "3/7"}),
-        ("C", {"unit": "1/0"}),
         ("C", {"key": "G#"}),
         ("CD" * 60_000, {}),
         ("", {}),
