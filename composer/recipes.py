@@ -18,8 +18,8 @@ from composer.pipeline import Composer
 
 # settings chosen on the validation split; benchmarks/RESULTS.md has the figures
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
-    ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "serial": False},
-    ("markov", "voices"): {"order": 12, "features": ("position",), "serial": True},
+    ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
+    ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 15, "serial": True},
 }
 
 

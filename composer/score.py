@@ -273,7 +273,8 @@ class Score:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
-        object.__setattr__(self, "sections", tuple(s for s in self.sections if s not in self._repeat_edges))
+        edges = self._repeat_edges
+        object.__setattr__(self, "sections", tuple(tick for tick in self.sections if tick not in edges))
         lines = self.barlines
         if lines.ndim != 1 or len(lines) < 2 or lines[0] != 0 or (np.diff(lines) <= 0).any():
             raise InvalidScore("bar lines must begin at tick 0 and rise, with at least one bar")
@@ -437,6 +438,8 @@ class Score:
 
     def _assemble(self, spans: Sequence[tuple[int, int]]) -> Self:
         """The written spans one after another, repeats gone; a note is cut where its span ends."""
+        if sum(end - start for start, end in spans) > MAX_TICKS:
+            raise InvalidScore("with its repeats written out, this is longer than a score can be")
         lines, at = [0], 0
         changes: dict[str, list[Any]] = {"meters": [], "keys": [], "tempos": []}
         chords: list[ChordSymbol] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from composer.errors import ComposerError, ReadError
@@ -70,7 +71,7 @@ def _extents(lines: list[str]) -> Iterator[tuple[int, int]]:
     if not starts:
         key = next((number for number, line in enumerate(lines) if re.match(r"K:", line)), None)
         starts = [] if key is None else [0]
-    for first, following in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for first, following in pairwise([*starts, len(lines)]):
         key = next((n for n in range(first, following) if lines[n].startswith("K:")), first)
         last = next((n for n in range(key + 1, following) if not lines[n].strip()), following)
         yield first, last

@@ -23,11 +23,15 @@ from composer.io.plot import one_line
 from composer.score import Score
 
 BARS_PER_SYSTEM = 4
-HEADING = 70  # letters that fit on a line
+HEADINGS = {  # place, percent of the usual size, and letters that fit
+    "title": ("center", "middle", 160, 60),
+    "rhythm": ("left", "bottom", 90, 40),
+    "composer": ("right", "bottom", 90, 60),
+}
 MAX_COLUMNS = 44  # moments at which notes begin in one system, before they stand too close
 PAGE = (2100, 2970)  # verovio's units, tenths of a millimetre: A4
 MAX_PAGES = 12  # of A4, one above another in the image
-MAX_STAFF_BARS = 4000  # bars times parts; more never fit, and take long to find out
+MAX_STAVES = 260  # one under another; each needs 55 pixels at least, so that more never fit
 MAX_NOTES = 20_000
 SCALE = 40  # percent: 840 pixels across in SVG
 ZOOM = 2  # the PNG has twice as many pixels
@@ -59,11 +63,12 @@ def dumps(score: Score, *, suffix: str = ".svg") -> bytes:
     """
     from composer.io import musicxml
 
-    notes = sum(len(part) for part in score.parts)
-    if notes > MAX_NOTES or (len(score.barlines) - 1) * max(len(score.parts), 1) > MAX_STAFF_BARS:
+    starts = system_starts(score)
+    notes, staves = sum(len(part) for part in score.parts), (len(starts) + 1) * max(len(score.parts), 1)
+    if notes > MAX_NOTES or staves > MAX_STAVES:
         raise _too_long()
     untitled = replace(score, metadata={})  # the heading is set by hand
-    svg = engrave(with_breaks(musicxml.dumps(untitled), system_starts(score)), heading_of(score))
+    svg = engrave(with_breaks(musicxml.dumps(untitled), starts), heading_of(score))
     return svg.encode() if suffix == ".svg" else rasterize(svg)
 
 
@@ -181,9 +186,8 @@ def with_breaks(text: bytes, starts: list[int]) -> bytes:
 
 def heading_of(score: Score) -> Heading:
     """Title in the middle, rhythm and composer below on either side: place, relative size and words."""
-    look = {"title": ("center", "middle", 160), "rhythm": ("left", "bottom", 90), "composer": ("right", "bottom", 90)}
-    words = {name: one_line(score.metadata.get(name, ""), HEADING) for name in look}
-    return [(*look[name], text) for name, text in words.items() if text]
+    found = [(*look, one_line(score.metadata.get(name, ""), most)) for name, (*look, most) in HEADINGS.items()]
+    return [(side, height, size, words) for side, height, size, words in found if words]
 
 
 def with_heading(encoded: str, heading: Heading) -> str:

@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from composer.errors import ComposerError, ReadError
 from composer.notation.abc_structure import Mark, structure
@@ -22,25 +23,25 @@ WHOLE = 4 * TICKS_PER_QUARTER
 MAX_NOTES = 100_000
 LENGTH = r"\d{0,6}(?:/+\d{0,6})?"
 TOKENS = re.compile(
-    rf"""(?P<field>\[(?P<letter>[A-Za-z]):(?P<value>[^\]\n]*)\])
+    rf"""(?P<field>\[(?P<letter>[A-Za-z]):(?P<value>[^\]\n]{{0,500}})\])
     | (?P<bar>(?P<sign>\[\|\]?:*|:*\|+\]?:*|::+)(?:[ ]?\[?(?P<passes>\d[\d,.\-]*))?)
     | (?P<ending>\[[ ]?(?P<only>\d[\d,.\-]*))
     | (?P<note>(?P<accidental>\^\^?|__?|=)?(?P<step>[A-Ga-g])(?P<octave>[,']*)(?P<length>{LENGTH}))
     | (?P<rest>(?P<kind>[zxZX])(?P<rest_length>{LENGTH}))
-    | (?P<chord>\[(?P<inside>[^\]\[|\n]*)\](?P<chord_length>{LENGTH}))
+    | (?P<chord>\[(?P<inside>[^\]\[|\n]{{0,300}})\](?P<chord_length>{LENGTH}))
     | (?P<tie>-)
     | (?P<broken>>{{1,3}}|<{{1,3}})
     | (?P<tuplet>\((?P<p>\d)(?::(?P<q>\d?)(?::(?P<r>\d?\d?))?)?)
-    | (?P<grace>\{{/?(?P<graces>[^}}\n]*)\}})
-    | (?P<text>"(?P<words>[^"\n]*)")
+    | (?P<grace>\{{/?(?P<graces>[^}}\n]{{0,300}})\}})
+    | (?P<text>"(?P<words>[^"\n]{{0,500}})")
     | (?P<name>!(?P<bang>[^!\s|]{{1,30}})!|\+(?P<plus>[^+\s|]{{1,30}})\+)
     | (?P<decoration>[.~HLMOPSTuv])
     | (?P<slur>[()])
     | (?P<overlay>&)
-    | (?P<space>[\s`\\$*;!yJKRWhijklnqrsw]+\d*)""",
+    | (?P<space>[\s`\\$*;]+|!|[yJKRWhijklnqrsw]\d{{0,6}})""",
     re.VERBOSE,
 )
-NOTE = re.compile(rf"(\^\^?|__?|=)?([A-Ga-g])([,']*)({LENGTH})")
+NOTE = re.compile(rf"(\^\^?|__?|=)?([A-Ga-g])([,']*)({LENGTH})(-?)")
 KEY = re.compile(r"\s*([A-G])([#b]?)\s*([A-Za-z]*)")
 PLACES = "^_<>@"  # where an annotation stands; without one it may be a chord symbol
 ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6});")
@@ -68,6 +69,7 @@ class Voice:
     notes: list[Sounding] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
     accidentals: dict[str, int] = field(default_factory=dict)
+    signature: dict[str, int] | None = None  # of a key change in this voice
     last: list[Sounding] = field(default_factory=list)
     last_length: int = 0
     ties: dict[tuple[str, int], Sounding] = field(default_factory=dict)
@@ -93,7 +95,6 @@ class TuneReader:
         self.in_body = False
         self.count = 0
         self.voice = Voice()
-        self.skipped: list[tuple[int, str]] = []  # column and character, of the current line
 
     # --- fields ---------------------------------------------------------------------------------------------------
 
@@ -101,7 +102,7 @@ class TuneReader:
         """Read one line; raises :class:`ReadError` or another :class:`ComposerError` that says what was expected."""
         if text.startswith(DIRECTIVE + " "):
             name, _, value = text[len(DIRECTIVE) + 1 :].partition(" ")
-            self.metadata[name] = value
+            self.metadata[unquote(name)] = value
             return
         text = _uncommented(text)
         if re.match(r"[A-Za-z+]:(?![|:])", text):
@@ -124,16 +125,16 @@ class TuneReader:
         text = value.strip().replace(" ", "")
         if text.lower() in ("none", ""):
             text = "4/4"
-        match = re.fullmatch(r"\(?([\d+]{1,9})\)?/(\d{1,2})", text)
+        match = re.search(r"(\d{1,3}(?:\+\d{1,3}){0,8})\)?/(\d{1,2})", text)
         if match:
-            text = f"{sum(int(number) for number in match[1].split('+') if number)}/{match[2]}"
+            text = f"{sum(map(int, match[1].split('+')))}/{match[2]}"
         self._change(self.meters, Meter.parse(text, self.voice.tick))
 
     def length(self, value: str) -> None:
         match = re.fullmatch(r"1(?:/(\d{1,3}))?", value.strip())
-        if match is None or not (unit := WHOLE // max(int(match[1] or 1), 1)):
+        if match is None or match[1] in ("0", "00", "000"):
             raise ReadError(f"L:{value}: expected a unit length such as 1/8")
-        self.unit = unit
+        self.unit = WHOLE // int(match[1] or 1)
 
     def tempo(self, value: str) -> None:
         """``1/4=120``, ``3/8=116 "lively"``, ``120`` (unit lengths); a mere word says nothing that can be played."""
@@ -151,13 +152,17 @@ class TuneReader:
             key = Key.parse("A mixolydian")
         elif match:
             word = match[3]
-            mode = MODES.get("m" if word == "m" else word[:3].lower(), "major")
+            mode = MODES.get(word if word in ("m", "M") else word[:3].lower(), "major")
             key = Key(spelled(match[1] + match[2]), mode)
-        self.signature = {STEPS[k % 7]: (1 if k >= 0 else -1) for k in _altered(key.signature)}
+        signature = {STEPS[k % 7]: (1 if k >= 0 else -1) for k in _altered(key.signature)}
         if text.startswith("HP") or re.match(r"none|exp", text, re.IGNORECASE) or " exp" in text:
-            self.signature = {}
+            signature = {}
         for sign, step in re.findall(r"(?<![A-Za-z=])(\^\^?|__?|=)([a-gA-G])(?![A-Za-z=])", text):
-            self.signature[step.upper()] = ACCIDENTALS[sign]
+            signature[step.upper()] = ACCIDENTALS[sign]
+        if self.in_body:
+            self.voice.signature = signature
+        else:
+            self.signature = signature
         self._change(self.keys, Key(key.tonic, key.mode, self.voice.tick))
         self._start_body()
 
@@ -186,7 +191,15 @@ class TuneReader:
 
     def _change(self, changes: list[Meter] | list[Key] | list[Tempo], change: Meter | Key | Tempo) -> None:
         if self._leads() or not self.in_body:
-            changes[:] = [old for old in changes if old.onset < change.onset] + [change]  # type: ignore[assignment]
+            while changes and changes[-1].onset >= change.onset:
+                changes.pop()
+            changes.append(change)  # type: ignore[arg-type]
+
+    def _altered(self, letter: str) -> int:
+        """The alteration of a letter here, by the bar or by the key."""
+        voice = self.voice
+        signature = self.signature if voice.signature is None else voice.signature
+        return voice.accidentals.get(letter, signature.get(letter, 0))
 
     def _unit(self) -> int:
         if not self.unit:
@@ -197,13 +210,12 @@ class TuneReader:
     # --- music ----------------------------------------------------------------------------------------------------
 
     def music(self, text: str) -> None:
-        """Read a line of music."""
-        at = 0
+        """Read a line of music; characters that mean nothing are skipped."""
+        text, at = ENTITY.sub(lambda match: html.unescape(match[0]), text), 0
         self._unit()
         while at < len(text):
             match = TOKENS.match(text, at)
             if match is None:
-                self.skipped.append((at + 1, text[at]))
                 at += 1
                 continue
             self.token(match)
@@ -237,6 +249,8 @@ class TuneReader:
             inner = _ratio(found[0][4])
             names = [_note(note[1], note[2], note[3]) for note in found]
             self.sound(list(dict.fromkeys(names)), (top * inner[0], bottom * inner[1]))
+            tied = {name[1:] for name, note in zip(names, found, strict=True) if note[5]}
+            self.voice.ties = {note.name: note for note in self.voice.last if note.name in tied}
 
     def _on_tie(self, _: re.Match[str]) -> None:
         self.voice.ties = {note.name: note for note in self.voice.last}
@@ -261,10 +275,10 @@ class TuneReader:
 
     def _on_grace(self, match: re.Match[str]) -> None:
         names = []
-        for sign, step, octave, _ in NOTE.findall(match["graces"])[:64]:
+        for sign, step, octave, _, _ in NOTE.findall(match["graces"])[:64]:
             alteration, letter, height = _note(sign or None, step, octave)
             if alteration is None:
-                alteration = self.voice.accidentals.get(letter, self.signature.get(letter, 0))
+                alteration = self._altered(letter)
             pitch = NATURAL[letter] + alteration + 12 * (height + 1)
             if 12 <= pitch <= 127:
                 names.append(pitch_name(pitch, STEPS.index(letter) - 1 + 7 * alteration))
@@ -311,7 +325,7 @@ class TuneReader:
             if sign is not None:
                 voice.accidentals[letter] = sign
             tied = ties.get((letter, octave))
-            spelling = STEPS.index(letter) - 1 + 7 * voice.accidentals.get(letter, self.signature.get(letter, 0))
+            spelling = STEPS.index(letter) - 1 + 7 * self._altered(letter)
             if tied and sign is None:
                 spelling = tied.spelling
             if tied and tied.spelling == spelling and tied.onset + tied.duration == voice.tick:
@@ -372,6 +386,8 @@ class TuneReader:
 
     def mark(self, kind: str, *, times: int = 2, passes: tuple[int, ...] = ()) -> None:
         if self._leads():
+            if len(self.marks) > MAX_NOTES:
+                raise ReadError(f"expected at most {MAX_NOTES} bar lines in a tune")
             self.marks.append(Mark(self.voice.tick, kind, times, passes))
 
     def _duration(self, ratio: tuple[int, int]) -> int:
@@ -445,7 +461,7 @@ def _part(voice: Voice) -> Part:
 def _uncommented(text: str) -> str:
     at = text.find("%")
     text = text if at < 0 or text[at - 1 : at] == "\\" else text[:at]
-    return ENTITY.sub(lambda match: html.unescape(match[0]), text).rstrip()
+    return text.rstrip()
 
 
 def _altered(signature: int) -> Iterator[int]:

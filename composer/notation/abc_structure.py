@@ -24,6 +24,7 @@ class _Open:
     """A repeat while it is read: where it began, and its endings so far."""
 
     start: int = 0
+    said: bool = False  # by a sign at its start
     times: int = 2
     ended: bool = False  # a repeat sign has been met
     endings: list[tuple[int, int | None, tuple[int, ...]]] = field(default_factory=list)
@@ -63,7 +64,9 @@ def structure(marks: Sequence[Mark], end: int) -> tuple[list[int], list[Repeat],
                 current = _Open(mark.tick)
         elif mark.kind in ("start", "double", "close"):
             current.close_ending(mark.tick)
-            current = _next(repeats, current, mark.tick)
+            if mark.kind == "start" or current.endings or not current.said:
+                current = _next(repeats, current, mark.tick)
+                current.said = mark.kind == "start"
         elif current.endings and (current.endings[-1][1] or mark.tick) < mark.tick:
             current = _next(repeats, current, current.endings[-1][1] or mark.tick)  # music after the last ending
     current.close_ending(end)

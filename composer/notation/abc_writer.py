@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
+from urllib.parse import quote
 
 import numpy as np
 
@@ -55,11 +56,7 @@ def _header(score: Score, unit: int) -> list[str]:
     for letter, name in FIELDS.items():
         if value := _one_line(metadata.pop(name, "")):
             lines.append(f"{letter}:{ENTITY.sub('&amp;', value).replace('%', '&#37;')}")
-        elif letter == "T":
-            lines.append("T:Untitled")
-    lines += [
-        f"{DIRECTIVE} {name} {_one_line(value)}" for name, value in metadata.items() if re.fullmatch(r"\S+", name)
-    ]
+    lines += [f"{DIRECTIVE} {quote(name)} {_one_line(value)}" for name, value in metadata.items()]
     lines += [f"M:{score.meter}", f"L:1/{WHOLE // unit}", f"Q:{_tempo(score.tempo)}"]
     names = [part.name for part in score.parts]
     if len(names) > 1 or any(names):
@@ -161,11 +158,11 @@ class _Voice:
 
     def _place_marks(self) -> None:
         score, before = self.score, self.before
+        for key in score.keys[1:]:
+            before[key.onset].append(f"[K:{_key(key)}]")
         if self.leads:
             for meter in score.meters[1:]:
                 before[meter.onset].append(f"[M:{meter}]")
-            for key in score.keys[1:]:
-                before[key.onset].append(f"[K:{_key(key)}]")
             for tempo in score.tempos[1:]:
                 before[tempo.onset].append(f"[Q:{_tempo(tempo)}]")
             for chord in score.chords:
@@ -192,20 +189,21 @@ class _Voice:
 
     def _events(self) -> list[Event]:
         """Notes and rests from start to end, split at bar lines and wherever a mark stands."""
-        chords: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        chords: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        ends: dict[int, int] = {}
         for note in self.part:
-            chords[note.onset, note.duration].append((note.pitch, int(note.spelling or 0)))
-        rows = sorted(chords.items())
+            chords[note.onset].append((note.pitch, int(note.spelling or 0)))
+            ends[note.onset] = max(ends.get(note.onset, 0), note.onset + note.duration)
+        rows = list(chords.items())
         splits = sorted({*self.score.barlines.tolist(), *self.before, *self.after})
         events: list[Event] = []
         at = 0
-        for number, ((onset, duration), notes) in enumerate(rows):
-            following = rows[number + 1][0][0] if number + 1 < len(rows) else self.score.end
-            stop = min(onset + duration, following)
-            if stop > onset:
-                self._add(events, at, onset, (), splits)
-                self._add(events, onset, stop, tuple(notes), splits)
-                at = stop
+        for number, (onset, notes) in enumerate(rows):
+            following = rows[number + 1][0] if number + 1 < len(rows) else self.score.end
+            stop = min(ends[onset], following)
+            self._add(events, at, onset, (), splits)
+            self._add(events, onset, stop, tuple(dict.fromkeys(notes)), splits)
+            at = stop
         self._add(events, at, self.score.end, (), splits)
         return events
 

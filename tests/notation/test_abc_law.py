@@ -29,7 +29,7 @@ def lost(score: Score) -> Score:
         score,
         parts=tuple(kept(part) for part in score.parts) or (Part.of(),),
         sections=tuple(tick for tick in score.sections if tick not in edges),
-        metadata={"title": "Untitled"} | {name: spaced(value) for name, value in score.metadata.items()},
+        metadata={name: spaced(value) for name, value in score.metadata.items()},
     )
 
 
@@ -38,12 +38,12 @@ def spaced(text: str) -> str:
 
 
 def kept(part: Part) -> Part:
-    """Chords of one length, one after another."""
+    """Chords as long as their longest note, one after another."""
     onsets = sorted({note.onset for note in part})
     following = dict(pairwise([*onsets, 2**31]))
-    shortest = {o: min(n.duration for n in part if n.onset == o) for o in onsets}
+    longest = {o: max(n.duration for n in part if n.onset == o) for o in onsets}
     notes = {
-        (n.onset, n.pitch): Note(n.onset, n.pitch, min(shortest[n.onset], following[n.onset] - n.onset), 80, n.spelling)
+        (n.onset, n.pitch): Note(n.onset, n.pitch, min(longest[n.onset], following[n.onset] - n.onset), 80, n.spelling)
         for n in part
     }
     return Part.from_notes(notes.values(), name=spaced(part.name))
