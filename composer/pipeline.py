@@ -185,9 +185,9 @@ def _header(data: bytes) -> dict[str, Any]:
     """The JSON metadata of a safetensors file whose arrays have been read, and so whose length is sound."""
     length = int.from_bytes(data[:8], "little")
     metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-    header: dict[str, Any] = json.loads(metadata["composer"])
-    if header.get("format") != FORMAT:
-        raise ReadError(f"format {header.get('format')!r} is not {FORMAT!r}")
+    header = json.loads(metadata["composer"])
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ReadError(f"its metadata are not those of a {FORMAT}")
     return header
 
 

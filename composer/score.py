@@ -141,7 +141,7 @@ class Part:
             raise InvalidScore("a part's columns must be one-dimensional and equally long")
         if any(column.size and np.abs(column).max() > MAX_TICKS for column in columns):
             raise InvalidScore("a note lies further out than a score can reach")
-        order = np.lexsort((columns[2], columns[1], columns[0]))
+        order = np.lexsort((columns[4], columns[2], columns[1], columns[0]))
         marks = tuple(sorted(annotations, key=lambda mark: (mark.onset, mark.kind)))
         ordered = [frozen(column[order]) for column in columns]
         return cls(ordered[0], ordered[1], ordered[2], ordered[3], ordered[4], name, program, drums, marks)

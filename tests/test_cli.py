@@ -137,13 +137,13 @@ def test_corpora_are_listed_and_shown(run) -> None:
         (["render", "empty.abc", "-o", "x.mid"], 1, "empty.abc"),
         (["render", "empty.musicxml", "-o", "x.mid"], 1, "empty.musicxml"),
         (["render", "empty.mxl", "-o", "x.mid"], 1, "empty.mxl"),
-        (["train", "empty.d", "-o", "x.safetensors"], 2, "no pieces"),
+        (["train", "empty.d", "-o", "x.safetensors"], 2, "holds no music"),
         (["train", "nowhere", "-o", "x.safetensors"], 2, "nowhere"),
         (["train", "folk", "-o", "x.bin"], 2, ".safetensors"),
         (["corpora", "show", "nowhere"], 2, "nowhere"),
         (["play", "missing.mid"], 1, "missing.mid"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_requests_get_one_line_and_an_exit_code(run, arguments: list[str], code: int, words: str) -> None:
     Path("a-folder.mid").mkdir()

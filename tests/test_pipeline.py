@@ -93,8 +93,8 @@ def test_saved_models_answer_as_before(composer: Composer, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["nonsense", "../../etc/passwd", ""])
-def test_unknown_models_list_the_known_ones(name: str) -> None:
-    with pytest.raises((UsageError, ReadError), match=r"folk-markov|cannot be read"):
+def test_unknown_models_get_one_line(name: str) -> None:
+    with pytest.raises((UsageError, ReadError), match=r"folk-markov|cannot be read|is not a composer model"):
         Composer.load(name)
 
 

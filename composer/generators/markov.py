@@ -223,7 +223,7 @@ class Markov(Generator):
             and len(alphabet) == size
             and 1 <= alphabet.shape[1] <= 256
             and (not self.serial or alphabet.shape[1] == 1)
-            and (np.unique(alphabet, axis=0) == alphabet).all()
+            and np.array_equal(np.unique(alphabet, axis=0), alphabet)
             for alphabet, size in zip(self.alphabets_, self.trie_.sizes, strict=True)
         )
         return bool(

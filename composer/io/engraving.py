@@ -51,6 +51,7 @@ OPTIONS = {
     "footer": "none",
     "breaks": "encoded",
     "spacingSystem": 6,
+    "minLastJustification": 0.6,
     "xmlIdSeed": 1,
     "svgFormatRaw": True,
 }
@@ -143,7 +144,7 @@ def _too_long() -> UsageError:
 def system_starts(score: Score) -> list[int]:
     """The written bars, counted from 0, at which systems begin; the first is left out.
 
-    >>> system_starts(Score.of([], barlines=[10080 * k for k in range(14)]))
+    >>> system_starts(Score.of([], meter="3/4", barlines=[30240 * k for k in range(14)]))
     [4, 8]
     """
     lines = score.barlines.tolist()
@@ -186,8 +187,8 @@ def with_breaks(text: bytes, starts: list[int]) -> bytes:
 
 def heading_of(score: Score) -> Heading:
     """Title in the middle, rhythm and composer below on either side: place, relative size and words."""
-    found = [(*look, one_line(score.metadata.get(name, ""), most)) for name, (*look, most) in HEADINGS.items()]
-    return [(side, height, size, words) for side, height, size, words in found if words]
+    words = {name: one_line(score.metadata.get(name, ""), look[3]) for name, look in HEADINGS.items()}
+    return [(*HEADINGS[name][:3], text) for name, text in words.items() if text]
 
 
 def with_heading(encoded: str, heading: Heading) -> str:

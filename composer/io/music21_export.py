@@ -264,7 +264,9 @@ class _PartExport:
                 member.tie = tie.Tie(ties) if ties else None
             element = members[0] if len(members) == 1 else chord.Chord(members, duration=length)
         if marked and piece.onset in self.score.fermatas:
-            element.expressions.append(expressions.Fermata())
+            fermata = expressions.Fermata()
+            fermata.type = "upright"
+            element.expressions.append(fermata)
         if marked and piece.notes and not piece.continued:
             self.heads.setdefault(piece.onset, element)
             for mark in self.marks.get(piece.onset, []):

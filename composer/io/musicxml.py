@@ -2,7 +2,8 @@
 
 What a written file loses: velocities; onsets and ends that no note value can write (moved to a 32nd or triplet 16th of
 their quarter); chord qualities that MusicXML has no word for; decorations other than the common ones; the order of
-overlapping notes of equal pitch. Metadata without a place of its own travels in ``miscellaneous-field`` entries.
+overlapping notes of equal pitch; the places of key and tempo changes inside a bar, which move to a note. Metadata
+without a place of its own travels in ``miscellaneous-field`` entries.
 
 Files are untrusted: archives are unpacked up to a limit, entity declarations and absurd numbers are refused before
 music21 sees the text.
@@ -68,7 +69,7 @@ def dumps(score: Score, *, suffix: str = ".musicxml") -> bytes:
         warnings.simplefilter("ignore")
         exporter = GeneralObjectExporter()
         exporter.makeNotation = False
-        root = ElementTree.fromstring(exporter.parse(to_music21(score)))
+        root = ElementTree.fromstring(exporter.parse(to_music21(_printable(score))))
     _finish(root, score)
     ElementTree.indent(root)
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n{DOCTYPE}\n'.encode() + ElementTree.tostring(root)
@@ -99,34 +100,57 @@ def loads(data: bytes, name: str) -> Score:
     except Exception as error:  # music21 raises errors of every kind on files that are not music
         reason = (str(error).splitlines() or [""])[0][:160]
         raise ReadError(f"{name}: is no MusicXML that can be read ({type(error).__name__}: {reason})") from None
-    if len(inspector.names) == len(score.parts):  # music21 calls a nameless part after its instrument
-        named = zip(score.parts, inspector.names, strict=True)
-        score = replace(score, parts=tuple(replace(part, name=" ".join(given.split())) for part, given in named))
+    if len(inspector.names) == len(score.parts):  # music21 names a nameless part, and guesses programs from names
+        parts = [
+            replace(part, name=inspector.names[k], program=inspector.programs.get(k, part.program))
+            for k, part in enumerate(score.parts)
+        ]
+        score = replace(score, parts=tuple(parts))
     return score.with_metadata(**inspector.fields)
 
 
 def _finish(root: ElementTree.Element, score: Score) -> None:
-    """Put our metadata in, and take out what differs from one writing to the next."""
+    """Put our names and metadata in, and take out what music21 made up or writes otherwise each time."""
     for entry, part in zip(root.iter("score-part"), score.parts, strict=False):
-        for element in entry.iter():
-            if element.tag in ("part-name", "instrument-name"):
-                element.text = _clean(part.name)
+        for element in (*entry.iter("part-name"), *entry.iter("instrument-name")):
+            element.text = _clean(part.name)
+    for name in () if score.title else ("work", "movement-title"):
+        for element in root.findall(name):
+            root.remove(element)
+    for measure in root.iter("measure") if score.pickup else ():
+        if measure.get("number") == "0":
+            measure.set("implicit", "yes")
     for element in root.iter("identification"):
-        for name in ("encoding", "miscellaneous", *([] if score.metadata.get("composer") else ["creator"])):
-            for old in element.findall(name):
-                element.remove(old)
-        ElementTree.SubElement(ElementTree.SubElement(element, "encoding"), "software").text = "composer"
-        rest = {key: value for key, value in score.metadata.items() if key not in ("title", "composer")}
-        if rest:
-            box = ElementTree.SubElement(element, "miscellaneous")
-            for key, value in sorted(rest.items()):
-                field = ElementTree.SubElement(box, "miscellaneous-field", name=FIELD + _clean(key))
-                field.text = _clean(value)
+        _identify(element, score)
+
+
+def _identify(element: ElementTree.Element, score: Score) -> None:
+    for name in ("encoding", "miscellaneous", *([] if score.metadata.get("composer") else ["creator"])):
+        for old in element.findall(name):
+            element.remove(old)
+    ElementTree.SubElement(ElementTree.SubElement(element, "encoding"), "software").text = "composer"
+    rest = sorted((key, value) for key, value in score.metadata.items() if key not in ("title", "composer"))
+    if rest:
+        box = ElementTree.SubElement(element, "miscellaneous")
+        for key, value in rest:
+            field = ElementTree.SubElement(box, "miscellaneous-field", name=FIELD + _clean(key))
+            field.text = _clean(value)
 
 
 def _clean(text: str) -> str:
     """Without the characters that XML cannot hold."""
     return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
+
+
+def _printable(score: Score) -> Score:
+    """The score with texts that XML can hold."""
+    parts = [
+        replace(
+            part, name=_clean(part.name), annotations=tuple(replace(m, text=_clean(m.text)) for m in part.annotations)
+        )
+        for part in score.parts
+    ]
+    return replace(score, parts=tuple(parts), metadata={k: _clean(v) for k, v in score.metadata.items()})
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -160,6 +184,7 @@ class _Inspector:
         self.text = ""
         self.fields: dict[str, str] = {}
         self.names: list[str] = []
+        self.programs: dict[int, int] = {}  # by part
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.path.append(tag)
@@ -182,7 +207,9 @@ class _Inspector:
             self.fields[self.field] = self.text
             self.field = None
         if tag == "part-name":
-            self.names.append(self.text)
+            self.names.append(" ".join(self.text.split()))
+        elif tag == "midi-program" and self.text.strip().isdigit() and self.names:
+            self.programs.setdefault(len(self.names) - 1, min(max(int(self.text) - 1, 0), 127))
         limit = LIMITS.get(tag)
         if limit is not None:
             number = re.fullmatch(r"\s*[-+]?(\d{1,12})(?:\.\d*)?\s*", self.text)

@@ -137,7 +137,8 @@ def test_pypianoroll_there_and_back(score: Score) -> None:
 def test_pypianoroll_keeps_bars_and_tempos(score: Score) -> None:
     back = Score.from_pypianoroll(score.to_pypianoroll())
     assert back.barlines.tolist() == score.barlines.tolist()
-    assert [meter.bar for meter in back.meters[:1]] == [score.meter.bar] or score.bars == 1
+    short_first = bool(back.pickup)  # one bar of a shorter meter cannot be told from a pickup
+    assert back.meter.bar == score.meter.bar or short_first or score.bars == 1
     first = [tempo for tempo in score.tempos if round(tempo.onset / STEP) == 0][-1]
     assert back.tempo.quarters_per_minute == first.quarters_per_minute
 
