@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.errors import Unsupported
 from composer.inference.sequence import Events
 
 Table = NDArray[np.bool_]
@@ -55,7 +56,9 @@ class RunMasks:
         return np.asarray(known & self.starts[step, symbol] & fits & self.writable[self.phase[step], duration])
 
     def allows_part(self, step: int, dim: int, values: NDArray[np.int32]) -> Table:
-        raise TypeError("pitch and duration are constrained together: ask for whole events")
+        raise Unsupported(
+            "this model writes pitch and duration one after another, and a sketch constrains them together"
+        )
 
     def where(self, step: int) -> str:
         return self.place(step)

@@ -69,7 +69,7 @@ class Constraints(Protocol):
         """(N,) -> (N,): which values may stand in dimension ``dim`` of an event at ``step``.
 
         Only for constraints that factorise over the dimensions (columns of voices): there an event is allowed exactly
-        if each of its values is. Raises :class:`TypeError` where they do not (pitch and duration).
+        if each of its values is. Raises :class:`Unsupported` where they do not (pitch and duration).
         """
         ...
 

@@ -1,0 +1,91 @@
+"""Mutate real files for as long as asked: every reader gives what it reads, or one error line, in bounded time.
+
+python benchmarks/fuzz.py --seconds 600 --seed 1
+"""
+
+import argparse
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from composer.errors import ComposerError
+from composer.io import abc, midi, musicxml
+from composer.pipeline import Composer
+from composer.score import Part, Score
+from composer.theory import TICKS_PER_QUARTER as Q
+
+ROOT = Path(__file__).parent.parent
+WORDS = (b"z999999999", b"(9:9:9", b":|", b"|:", b"[K:", b"999999999", b"<!ENTITY a 'b'>", b"\xff" * 8, b"\0" * 16)
+
+
+def seeds() -> dict[str, tuple[Callable[[bytes], object], list[bytes]]]:
+    """For every reader: how it is called, and files that it reads."""
+    tiny = Score.of([Part.of([0, Q], [60, 64], [Q, 3 * Q])])
+    tunes = [path.read_bytes() for path in sorted((ROOT / "corpora" / "fixtures").glob("*.abc"))]
+    files = [path.read_bytes() for path in sorted((ROOT / "tests" / "data" / "midi").glob("*.mid"))]
+    model = Composer.untrained("melody", "markov").fit([tiny]).dumps({})
+    return {
+        "midi": (lambda data: midi.loads(data, "f"), [*files, midi.dumps(tiny)]),
+        "abc": (lambda data: list(abc.tunes(data, "f")), tunes),
+        "musicxml": (lambda data: musicxml.loads(data, "f"), [musicxml.dumps(tiny)]),
+        "mxl": (lambda data: musicxml.loads(data, "f"), [musicxml.dumps(tiny, suffix=".mxl")]),
+        "model": (lambda data: Composer.loads(data, "f", "f"), [model]),
+    }
+
+
+def mutated(data: bytes, dice: random.Random) -> bytes:
+    """A file with a few bytes changed, cut, doubled, or replaced by what hurts."""
+    out = bytearray(data)
+    for _ in range(dice.randint(1, 6)):
+        at = dice.randrange(len(out) + 1)
+        kind = dice.randrange(6)
+        if kind == 0 and at < len(out):
+            out[at] = dice.randrange(256)
+        elif kind == 1:
+            del out[at : at + dice.randint(1, 64)]
+        elif kind == 2:
+            out[at:at] = out[at : at + dice.randint(1, 64)]
+        elif kind == 3:
+            out[at:at] = dice.choice(WORDS)
+        elif kind == 4 and dice.random() < 0.2:
+            del out[at:]
+        elif at < len(out):
+            out[at] ^= 1 << dice.randrange(8)
+    return bytes(out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", help="one reader: midi, abc, musicxml, mxl or model")
+    options = parser.parse_args()
+    dice = random.Random(options.seed)
+    readers = {name: found for name, found in seeds().items() if options.only in (None, name)}
+    counts: Counter[tuple[str, str]] = Counter()
+    slowest: dict[str, float] = {}
+    end = time.monotonic() + options.seconds
+    while time.monotonic() < end:
+        for name, (read, files) in readers.items():
+            data = mutated(dice.choice(files), dice)
+            started = time.perf_counter()
+            try:
+                read(data)
+                counts[name, "read"] += 1
+            except ComposerError as error:
+                counts[name, "refused" if "\n" not in str(error) else "refused in several lines"] += 1
+            except BaseException:
+                Path("fuzz-found.bin").write_bytes(data)
+                print(f"{name}: the input is in fuzz-found.bin")
+                raise
+            slowest[name] = max(slowest.get(name, 0.0), time.perf_counter() - started)
+    print("| reader | inputs | read | refused | slowest s |\n|---|---|---|---|---|")
+    for name in readers:
+        read, refused = counts[name, "read"], counts[name, "refused"]
+        print(f"| {name} | {read + refused} | {read} | {refused} | {slowest[name]:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
