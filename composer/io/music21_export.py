@@ -173,10 +173,10 @@ class _PartExport:
     def _clef(self) -> Any:
         from music21 import clef
 
+        if self.part.name.casefold() == "tenor":
+            return clef.Treble8vbClef()
         low = len(self.part) > 0 and float(np.median(self.part.pitch)) < 57
-        if low:
-            return clef.Treble8vbClef() if self.part.name == "Tenor" else clef.BassClef()
-        return clef.TrebleClef()
+        return clef.BassClef() if low else clef.TrebleClef()
 
     def _above(self) -> list[tuple[int, Any]]:
         """Words, and for the first part tempos and chords, with their ticks."""
