@@ -227,7 +227,7 @@ def test_mutated_files_are_scores_or_read_errors() -> None:
     dice = random.Random(1)
     seeds = [TINY, musicxml.dumps(Score.of([Part.of([0], [60], [Q])]), suffix=".mxl")]
     read = 0
-    for number in range(2_000):
+    for number in range(4_000):
         data = bytearray(seeds[number % 2])
         for _ in range(dice.randint(1, 4)):
             at = dice.randrange(len(data))
