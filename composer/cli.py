@@ -6,6 +6,7 @@ Errors are one line; the exit code is 2 for a wrong request, 1 for a failure.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -173,11 +174,14 @@ def play(
     backend: Annotated[str, typer.Option(help="auto, alsa, jack, coremidi or winmm.")] = "auto",
     soundfont: Soundfont = None,
 ) -> None:
-    """Play a file on a MIDI port, or through fluidsynth. Ctrl-C stops it, and no note hangs."""
+    """Play a file on a MIDI port, or through fluidsynth. However it is stopped, no note hangs."""
     from composer.io import read
     from composer.live.player import play as perform
 
     score = read(file)
+    for ending in ("SIGTERM", "SIGHUP"):  # a closed terminal, too, lets the player switch its notes off
+        if hasattr(signal, ending):
+            signal.signal(getattr(signal, ending), lambda number, _: sys.exit(128 + number))
     with _progress(f"playing {file.name}") as progress:
         perform(score, port=port, backend=backend, soundfont=soundfont, progress=progress)
 

@@ -34,14 +34,17 @@ def lost(score: Score) -> Score:
 
 
 def kept(part: Part) -> Part:
-    """Notes where they can be written, without velocities; equal notes at one place once."""
+    """Notes where they can be written; of equal notes at one place the first."""
     written = notatable(part)
-    rows = sorted({(n.onset, n.pitch, n.duration, n.spelling) for n in written})
+    rows: dict[tuple[int | None, ...], int] = {}
+    for n in written:
+        rows.setdefault((n.onset, n.pitch, n.duration, n.spelling), n.velocity)
     columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
     return Part.of(
         columns[0],
         columns[1],
         columns[2],
+        list(rows.values()),
         spelling=columns[3],
         name=" ".join(part.name.split()),
         program=part.program,
@@ -110,6 +113,32 @@ def test_music21_objects_come_back(score: Score) -> None:
 @pytest.mark.parametrize("suffix", [".musicxml", ".mxl"])
 def test_a_tune_with_everything_comes_back(suffix: str) -> None:
     assert again(jig(), suffix) == jig()
+
+
+def test_loudness_and_drums_come_back() -> None:
+    """Also of a chord, of a note tied over the bar, and of a second part of drums."""
+    parts = [
+        Part.of([0, 0, Q, 3 * Q], [60, 64, 62, 67], [Q, Q, Q, 2 * Q], [1, 127, 80, 100], name="a"),
+        Part.of([0], [36], [Q], [64], key=None, name="b", drums=True),
+        Part.of([0], [38], [Q], name="c", drums=True, program=8),
+    ]
+    score = Score.of(parts)
+    assert again(score) == score
+
+
+def test_what_music21_cannot_hold_is_left_out() -> None:
+    part = Part.of([0], [62], [Q], spelling=[2 + 12 * 5], annotations=[Annotation("grace", 0, "hello")])
+    back = again(Score.of([part]))
+    assert back.parts[0] == Part.of([0], [62], [Q])
+
+
+@pytest.mark.parametrize("kind", ["nothing", "score", "opus", "number"])
+def test_what_is_no_music_gives_one_line(kind: str) -> None:
+    from music21 import stream
+
+    made = {"nothing": None, "score": stream.Score(), "opus": stream.Opus(), "number": 5}[kind]
+    with pytest.raises(ReadError, match="music21 stream"):
+        Score.from_music21(made)
 
 
 def test_two_writings_are_the_same_bytes() -> None:
@@ -204,6 +233,14 @@ HURTFUL = {
     "huge number": re.sub(rb"<duration>\d+</duration>", b"<duration>999999999999</duration>", TINY),
     "long note": re.sub(rb"<duration>\d+</duration>", b"<duration>1e9</duration>", TINY),
     "no divisions": re.sub(rb"<divisions>\d+</divisions>", b"<divisions>0</divisions>", TINY),
+    "doctype of its own": b"<!DOCTYPE score-partwise [<!ATTLIST part x CDATA 'y'>]>" + TINY[TINY.index(b"<score-p") :],
+    "by measures": TINY.replace(b"score-partwise", b"score-timewise"),
+    "archive in an archive": zipped(
+        ("META-INF/container.xml", musicxml.CONTAINER.encode()), ("score.musicxml", zipped(("a", b"b")))
+    ),
+    "entities in the container": zipped(
+        ("META-INF/container.xml", b'<!DOCTYPE c [<!ENTITY a "b">]><container>&a;</container>'), ("a", b"b")
+    ),
     "bomb": zipped(
         ("META-INF/container.xml", musicxml.CONTAINER.encode()), ("score.musicxml", b"<score-partwise>" + b" " * 2**27)
     ),
@@ -216,11 +253,45 @@ HURTFUL = {
 }
 
 
+GREEDY = {  # what costs music21 time or memory without bound
+    "sum of beats": re.sub(rb"<beats>\d+</beats>", b"<beats>1+99999999</beats>", TINY),
+    "many meters": TINY.replace(b"</beat-type>", b"</beat-type>" + b"<beats>3</beats><beat-type>4</beat-type>" * 2_000),
+    "many passes": TINY.replace(b"<barline", b'<barline><ending number="1-99999999" type="start"/></barline><barline'),
+    "many measures": TINY.replace(b"</part>", b"<measure/>" * 100_000 + b"</part>"),
+    "many slurs": TINY.replace(b"</note>", b"<notations>" + b'<slur type="start"/>' * 100_000 + b"</notations></note>"),
+    "many dots": TINY.replace(b"</type>", b"</type>" + b"<dot/>" * 5_000),
+}
+
+
+@pytest.mark.parametrize("kind", GREEDY)
+def test_greedy_files_are_refused_before_music21_sees_them(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from music21.musicxml import xmlToM21
+
+    def reached(*_: object) -> None:
+        raise AssertionError("music21 was reached")
+
+    monkeypatch.setattr(xmlToM21, "MusicXMLImporter", reached)
+    with pytest.raises(ReadError, match=r"^bad\.xml: has ") as caught:
+        musicxml.loads(GREEDY[kind], "bad.xml")
+    assert "music21 was reached" not in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", HURTFUL)
 def test_hurtful_files_get_one_line_with_their_name(kind: str) -> None:
     with pytest.raises(ReadError, match=r"^bad\.xml: ") as caught:
         musicxml.loads(HURTFUL[kind], "bad.xml")
     assert "\n" not in str(caught.value)
+
+
+def test_other_encodings_and_the_usual_doctype_are_read() -> None:
+    text = TINY.decode().replace("UTF-8", "UTF-16")
+    assert "<!DOCTYPE" in text
+    assert musicxml.loads(text.encode("utf-16"), "t") == musicxml.loads(TINY, "t")
+
+
+def test_meters_may_be_sums() -> None:
+    data = TINY.replace(b"<beats>4<", b"<beats>3+2<")
+    assert str(musicxml.loads(data, "t").meter) == "5/4"
 
 
 def test_mutated_files_are_scores_or_read_errors() -> None:

@@ -191,7 +191,10 @@ def test_an_unknown_port_lists_the_ports_there_are(listener: Listener) -> None:
         play(chorale(), port="nowhere", backend="jack")
 
 
-def test_ctrl_c_leaves_no_note_hanging(listener: Listener, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_being_stopped_leaves_no_note_hanging(
+    listener: Listener, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
     """The command itself, stopped in the middle of a chord."""
     long = Score.of([Part.of([0, 0, 0], [60, 64, 67], [64 * Q] * 3), Part.of([0], [48], [64 * Q], program=42)])
     path = long.write(tmp_path / "chord.mid")
@@ -200,7 +203,7 @@ def test_ctrl_c_leaves_no_note_hanging(listener: Listener, tmp_path: Path) -> No
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         wait_for(lambda: len(listener.hanging()) == 4)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         _, said = process.communicate(timeout=15)
     finally:
         process.kill()
@@ -208,7 +211,7 @@ def test_ctrl_c_leaves_no_note_hanging(listener: Listener, tmp_path: Path) -> No
     assert listener.hanging() == set()
     controls = {(m.channel, m.control, m.value) for m in listener.messages if m.type == "control_change"}
     assert controls == {(channel, control, 0) for channel in (0, 1) for control in (64, 123)}
-    assert process.returncode == 130
+    assert process.returncode == code
     assert len(said.splitlines()) <= 1
 
 
