@@ -150,6 +150,7 @@ def system_starts(score: Score) -> list[int]:
     lines = score.barlines.tolist()
     edges = {*score.sections, *(tick for repeat in score.repeats for tick in (repeat.start, repeat.end))}
     bar_of = {tick: bar for bar, tick in enumerate(lines)}
+    edges -= {score.pickup}  # a repeat that begins after the pickup leaves it in the first line
     sections = sorted({0, len(lines) - 1, *(bar_of[tick] for tick in edges if tick in bar_of)})
     onsets = np.unique(np.concatenate([[0], *(part.onset for part in score.parts)]))
     columns = np.diff(np.searchsorted(onsets, lines))  # by bar

@@ -1,9 +1,9 @@
 """MusicXML, plain (.musicxml, .xml) and compressed (.mxl), through music21.
 
-What a written file loses: onsets and ends that no note value can write (moved to a 32nd or triplet 16th of
-their quarter); chord qualities that MusicXML has no word for; decorations other than the common ones; graces
-that are no pitch names; the order of
-overlapping notes of equal pitch; the places of key and tempo changes inside a bar, which move to a note. Metadata
+What a written file loses: onsets and ends that no note value can write (moved to a 32nd or triplet 16th of their
+quarter, and a note left out that then has no length: quantise a performance first); chord qualities that MusicXML has
+no word for; decorations other than the common ones; graces that are no pitch names; the order of overlapping notes of
+equal pitch; the places of key and tempo changes inside a bar, which move to a note. Metadata
 without a place of its own travels in ``miscellaneous-field`` entries.
 
 Files are untrusted: archives are unpacked up to a limit; entity declarations, absurd numbers, and what takes music21

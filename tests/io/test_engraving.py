@@ -154,6 +154,8 @@ def test_systems_hold_four_bars_and_begin_with_sections():
     assert engraving.system_starts(notes(65, pickup=10_080)) == [5, 9, 13]
     assert engraving.system_starts(notes(64, sections=[6 * 40_320])) == [4, 6, 10, 14]
     assert engraving.system_starts(kesh()) == [4, 9, 13]
+    after_pickup = [Repeat(10_080, 10_080 + 8 * 40_320)]
+    assert engraving.system_starts(notes(33, pickup=10_080, repeats=after_pickup)) == [5]
     assert count(svg_of(kesh()), "system") == 4
 
 
