@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from composer.errors import WriteError
 from composer.score import Annotation, Part, Score
-from composer.theory import NATURAL, TICKS_PER_QUARTER, ChordSymbol, Key, Meter, note_name
+from composer.theory import NATURAL, TICKS_PER_QUARTER, ChordSymbol, Key, Meter, note_name, parse_name
 
 TYPES = {Fraction(4, 2**k): name for k, name in enumerate(
     ("whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th", "256th", "512th", "1024th")
@@ -196,7 +197,7 @@ class _PartExport:
         from music21 import bar
 
         for repeat in self.score.repeats:
-            closing = [e for e in repeat.endings if e.end == end and max(e.passes) < repeat.times]
+            closing = [e for e in repeat.endings if e.end == end and max(e.passes, default=0) < repeat.times]
             if repeat.start == start:
                 measure.leftBarline = bar.Repeat("start")
             if closing or (repeat.end == end and not repeat.endings):
@@ -284,16 +285,14 @@ class _PartExport:
         if piece.continued or not piece.notes:
             return []
         names = [n for mark in self.marks.get(piece.onset, []) if mark.kind == "grace" for n in mark.text.split()]
-        return [note.Note(name.replace("b", "-"), type="eighth").getGrace() for name in names]
+        return [note.Note(_named(*parse_name(name)), type="eighth").getGrace() for name in names]
 
     def _pitch(self, midi: int, spelling: int, key: Key, continued: bool) -> Any:
         """The pitch, its accidental shown unless key or bar already say so."""
         from music21 import pitch
 
-        name = note_name(spelling)
-        alteration = name.count("#") - name[1:].count("b")
-        octave = (midi - NATURAL[name[0]] - alteration) // 12 - 1
-        found = pitch.Pitch(name.replace("b", "-") if len(name) > 1 else name, octave=octave)
+        found = _named(midi, spelling)
+        name, octave, alteration = found.name, found.octave, round(found.alter)
         usual = (key.signature - "FCGDAEB".index(name[0]) + 6) // 7
         shown = alteration != self.accidentals.get((name[0], octave), usual) and not continued
         if shown:
@@ -302,6 +301,16 @@ class _PartExport:
         if found.accidental is not None:
             found.accidental.displayStatus = shown
         return found
+
+
+def _named(midi: int, spelling: int) -> Any:
+    """The music21 pitch, whose octave may be below 0."""
+    from music21 import pitch
+
+    name = note_name(spelling)
+    alteration = name.count("#") - name[1:].count("b")
+    octave = (midi - NATURAL[name[0]] - alteration) // 12 - 1
+    return pitch.Pitch(name.replace("b", "-"), octave=octave)
 
 
 def _quarters(ticks: int) -> Fraction:
@@ -350,7 +359,13 @@ def _noteheads(piece: Piece) -> list[Piece]:
     p, q = ratio or (1, 1)
     left, at, heads = Fraction(piece.duration * p, TICKS_PER_QUARTER * q), piece.onset, []
     while left > 0:
-        size = max(v * dots for v in TYPES for dots in (Fraction(1), Fraction(3, 2)) if v * dots <= left)
+        sizes = [v * dots for v in TYPES for dots in (Fraction(1), Fraction(3, 2)) if v * dots <= left]
+        if not sizes or left.denominator & (left.denominator - 1):
+            raise WriteError(
+                f"{piece.duration} ticks from tick {piece.onset} on cannot be written as notes or rests: "
+                "move the bar lines to places that note values reach, or write .mid"
+            )
+        size = max(sizes)
         duration = int(size * TICKS_PER_QUARTER * q / p)
         heads.append(Piece(at, duration, piece.notes, ratio=ratio))
         at, left = at + duration, left - size

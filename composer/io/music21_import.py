@@ -18,7 +18,6 @@ from composer.theory import (
     Meter,
     Tempo,
     pitch_name,
-    spelled,
 )
 
 MAX_NOTES = 1_000_000
@@ -104,8 +103,9 @@ def _marks(part: Any, end: int) -> Iterator[Mark]:
             passes = tuple(number for number in bracket.numberRange if 0 < number < 100)
             brackets[id(members[0])] = ("open", passes)
             brackets.setdefault(-id(members[-1]), ("close", ()))
-    for measure in part.getElementsByClass("Measure"):
-        start, stop = _start(measure), min(_end(measure), end)
+    measures = list(part.getElementsByClass("Measure"))
+    for measure in measures:  # the last bar ends with the longest part
+        start, stop = _start(measure), end if measure is measures[-1] else min(_end(measure), end)
         yield Mark(start, "bar")
         if _direction(measure.leftBarline) == "start":
             yield Mark(start, "start")
@@ -249,7 +249,7 @@ class _PartImport:
         quality = QUALITIES.get(element.chordKind or "")
         if quality is None or element.root() is None:
             return
-        root, bass = (spelled(p.name.replace("-", "b")) for p in (element.root(), element.bass()))
+        root, bass = (_spelling(pitch) for pitch in (element.root(), element.bass()))
         self.chords.append(ChordSymbol(root, quality, None if bass == root else bass, onset))
 
     def part(self) -> Part:
@@ -267,12 +267,16 @@ class _PartImport:
 def _pitch(note: Any) -> tuple[int, int]:
     """MIDI pitch and spelling of a music21 note; raises :class:`ReadError` where MIDI has none."""
     pitch = note.pitch
-    alteration = round(pitch.alter)
-    spelling = STEPS.index(pitch.step) - 1 + 7 * alteration
     try:
         midi = round(pitch.ps)
     except (ValueError, OverflowError) as error:
         raise ReadError(str(error)) from None
     if not 0 <= midi <= 127:
         raise ReadError(f"a note {pitch.nameWithOctave} lies outside MIDI's pitches")
-    return midi, spelling
+    return midi, _spelling(pitch)
+
+
+def _spelling(pitch: Any) -> int:
+    """The place on the line of fifths; quarter tones go to the semitone that is nearest."""
+    spelling: int = STEPS.index(pitch.step) - 1 + 7 * round(pitch.alter)
+    return spelling

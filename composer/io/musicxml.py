@@ -37,7 +37,13 @@ MAX_DEPTH = 64
 MAX_MEASURES = 3_000  # of one part: music21's time grows with the square, 5 s here
 MAX_BEATS = 128  # of a meter; music21 lists every one
 MAX_DOTS = 4
-MOST = {"measure": 60_000, "note": 200_000, "slur": 20_000, "part": 1_024}  # open slurs too cost the square
+MOST = {
+    "measure": 60_000,
+    "note": 200_000,
+    "slur": 20_000,
+    "part": 1_024,
+    "harmony": 5_000,
+}  # open slurs too cost the square
 LIMITS = {  # the largest number that an element may hold
     "divisions": 2**20,
     "duration": 2**24,
@@ -101,7 +107,10 @@ def dumps(score: Score, *, suffix: str = ".musicxml") -> bytes:
             warnings.simplefilter("ignore")
             exporter = GeneralObjectExporter()
             exporter.makeNotation = False
-            root = ElementTree.fromstring(exporter.parse(to_music21(score)))
+            stream = to_music21(score)
+            for number, found in enumerate(stream.recurse().getElementsByClass("Instrument")):
+                found.midiChannel = 16 + number  # music21 complains of one that is taken; _finish names the real ones
+            root = ElementTree.fromstring(exporter.parse(stream))
     except ComposerError:
         raise
     except Exception as error:  # music21 raises errors of every kind
@@ -129,7 +138,7 @@ def loads(data: bytes, name: str) -> Score:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             importer = MusicXMLImporter()
-            importer.xmlRoot = ElementTree.fromstring(text)  # in any encoding; music21 takes UTF-8 alone
+            importer.xmlRoot = _counted(ElementTree.fromstring(text))  # in any encoding; music21 takes UTF-8 alone
             importer.xmlRootToScore(importer.xmlRoot, importer.stream)
             score = music21_import.from_music21(importer.stream)
     except ComposerError as error:
@@ -153,12 +162,11 @@ def loads(data: bytes, name: str) -> Score:
 
 def _finish(root: ElementTree.Element, score: Score) -> None:
     """Put our names and metadata in, and take out what music21 made up or writes otherwise each time."""
-    for entry, part in zip(root.iter("score-part"), score.parts, strict=False):
+    for number, (entry, part) in enumerate(zip(root.iter("score-part"), score.parts, strict=False)):
         for element in (*entry.iter("part-name"), *entry.iter("instrument-name")):
             element.text = _clean(part.name)
-        for element in entry.iter("midi-channel"):  # music21 changes one that is taken
-            if part.drums or element.text == DRUM_CHANNEL:
-                element.text = DRUM_CHANNEL if part.drums else "1"
+        for element in entry.iter("midi-channel"):
+            element.text = DRUM_CHANNEL if part.drums else str(number % 9 + 1)
     for element, part in zip(root.iter("part"), score.parts, strict=False):
         _loudness(element, music21_export.notatable(part), score.barlines.tolist())
     for name in () if score.title else ("work", "movement-title"):
@@ -272,6 +280,14 @@ def _member(archive: zipfile.ZipFile, path: str, limit: int) -> bytes:
     return content
 
 
+def _counted(root: ElementTree.Element) -> ElementTree.Element:
+    """The tree with tempos such as "c. 90" or "90-100" as the number that music21 needs."""
+    for element in root.iter("per-minute"):
+        number = re.search(r"\d{1,12}(\.\d{1,15})?", element.text or "")
+        element.text = number[0] if number else ""
+    return root
+
+
 class _Inspector:
     """One pass over the text by expat: refuses what could hurt, collects our own fields."""
 
@@ -341,7 +357,7 @@ class _Inspector:
         limit = LIMITS.get(tag)
         if limit is not None:
             number = re.fullmatch(r"\s*[-+]?(\d{1,12})(?:\.\d*)?\s*", self.text)
-            if number is None and self.text.strip() and re.search(r"[\deE.]", self.text):
+            if number is None and tag != "per-minute" and re.search(r"[\deE.]", self.text):
                 raise ReadError(f"has {self.text.strip()[:20]!r} for <{tag}>, which is no number")
             if number is not None and int(number[1]) > limit:
                 raise ReadError(f"has {number[1]} for <{tag}>, more than {limit}")
