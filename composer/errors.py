@@ -1,5 +1,21 @@
 """What can go wrong, in one line that says what, where and what to do."""
 
+from typing import NamedTuple
+
+
+class Notice(NamedTuple):
+    """Something in a file that was read, but not as it stands: it was ``ignored``, or a ``bar`` does not add up.
+
+    Readers collect notices where they are asked to: ``loads(data, name, notices=[])``.
+    """
+
+    kind: str  # ignored or bar
+    place: str  # "line 12, column 5", "bar 3"; empty for the whole file
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}" if self.place else self.text
+
 
 class ComposerError(Exception):
     """Every failure a user can cause or meet; the command line prints it as one line and exits with 1."""

@@ -11,19 +11,21 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from composer.errors import ComposerError, ReadError
+from composer.errors import ComposerError, Notice, ReadError
 from composer.notation.abc_reader import TuneReader
 from composer.notation.abc_writer import write_tune
 from composer.score import Score
 
 
 class Tune(NamedTuple):
-    """One tune of a tunebook: its number (X:), the line on which it begins, and its score or what is wrong with it."""
+    """One tune of a tunebook: its number (X:), the line on which it begins, its score or what is wrong with it, and
+    what was not taken as it stands."""
 
     number: str
     line: int
     score: Score | None
     error: ReadError | None
+    notices: tuple[Notice, ...] = ()
 
 
 def tunes(data: bytes, name: str) -> Iterator[Tune]:
