@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from composer.theory import MODES, Key
+from composer.score import Score
+from composer.theory import MODES, TICKS_PER_QUARTER, Key
 
 # Krumhansl & Kessler (1982): how well each pitch class, counted from the tonic, fits a major and a minor key
 PROFILES = {
@@ -41,3 +44,37 @@ def plain_key(tonic_class: int, mode: str) -> Key:
     """
     signature = (7 * tonic_class - MODES[mode] + 5) % 12 - 5
     return Key(signature + MODES[mode], mode)
+
+
+def uneven_bars(score: Score) -> list[tuple[int, str]]:
+    """The bars that do not add up: the tick at which each ends, and what is wrong, such as ``bar 7 has 5/8, not 6/8``.
+
+    A short bar adds up if it is a pickup (it begins the score, a section, a repeat or an ending), or if it ends one of
+    these and makes a whole bar with a pickup: the bar after it, the first of its repeat, or the first of the score.
+    """
+    lines = score.barlines.astype(np.int64)
+    lengths = np.diff(lines)
+    onsets = [meter.onset for meter in score.meters]
+    full = np.array([meter.bar for meter in score.meters])[np.searchsorted(onsets, lines[:-1], "right") - 1]
+    edges = {*score.section_starts.tolist(), score.end}
+    pickups = {0: int(lengths[0])}  # by the section that they open
+    for repeat in score.repeats:
+        pickups[repeat.start] = int(lengths[np.searchsorted(lines, repeat.start)])
+    found = []
+    for index in np.flatnonzero(lengths != full).tolist():
+        start, end, length, bar = int(lines[index]), int(lines[index + 1]), int(lengths[index]), int(full[index])
+        if length < bar and start in edges:
+            continue
+        after = int(lengths[index + 1]) if index + 1 < len(lengths) else 0
+        opening = [pickup for tick, pickup in pickups.items() if tick <= start]
+        if length < bar and end in edges and any(length + other == bar for other in (after, *opening)):
+            continue
+        number = index + (score.pickup == 0)
+        found.append((end, f"bar {number} has {_eighths(length)}, not {score.meter_at(start)}"))
+    return found
+
+
+def _eighths(ticks: int) -> str:
+    """A length as a fraction of a whole note, in eighths where they suffice: ``5/8``."""
+    length = Fraction(ticks, 4 * TICKS_PER_QUARTER)
+    return f"{8 // length.denominator * length.numerator}/8" if length.denominator < 8 else str(length)

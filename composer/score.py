@@ -60,6 +60,11 @@ class Repeat:
         if self.endings and self.endings[-1].end != self.end:
             raise InvalidScore("a repeat's last ending must close it")
 
+    def moved(self, ticks: int) -> Repeat:
+        """The same repeat, later by so many ticks."""
+        endings = tuple(replace(e, start=e.start + ticks, end=e.end + ticks) for e in self.endings)
+        return replace(self, start=self.start + ticks, end=self.end + ticks, endings=endings)
+
     @property
     def segments(self) -> list[tuple[int, int]]:
         """The written spans in the order in which they are heard."""
@@ -435,6 +440,26 @@ class Score:
         if not 0 <= first <= last < len(heard.barlines) - 1:
             raise UsageError(f"{text!r} lies outside the {heard.bars} bars that are heard")
         return heard._assemble([(int(heard.barlines[first]), int(heard.barlines[last + 1]))])
+
+    def rearranged(self, spans: Sequence[tuple[int, int]]) -> Self:
+        """Written spans (start, end) one after another; repeats inside a span stay.
+
+        A span that follows itself and holds no repeat becomes one.
+        """
+        kept: list[tuple[int, int]] = []
+        repeats: list[Repeat] = []
+        at = 0
+        for span, same in itertools.groupby(spans):
+            times = len(list(same))
+            inner = [r for r in self.repeats if span[0] <= r.start and r.end <= span[1]]
+            copies = 1 if times <= 99 and not inner else times
+            if copies < times:
+                repeats.append(Repeat(at, at + span[1] - span[0], times))
+            for _ in range(copies):
+                repeats += [repeat.moved(at - span[0]) for repeat in inner]
+                kept.append(span)
+                at += span[1] - span[0]
+        return replace(self._assemble(kept), repeats=tuple(repeats))
 
     def _assemble(self, spans: Sequence[tuple[int, int]]) -> Self:
         """The written spans one after another, repeats gone; a note is cut where its span ends."""

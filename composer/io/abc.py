@@ -16,6 +16,9 @@ from composer.notation.abc_reader import TuneReader
 from composer.notation.abc_writer import write_tune
 from composer.score import Score
 
+# a line that holds bar lines, and nothing but what music is made of
+MUSIC = re.compile(r"(?=[^|]*[A-Ga-gz][^|]*\|)[\sA-Ga-gz0-9|:/\[\](){}<>,'^_=.~-]{8,}$")
+
 
 class Tune(NamedTuple):
     """One tune of a tunebook: its number (X:), the line on which it begins, its score or what is wrong with it, and
@@ -29,24 +32,32 @@ class Tune(NamedTuple):
 
 
 def tunes(data: bytes, name: str) -> Iterator[Tune]:
-    """Every tune of a file, in order; a tune that is not music never costs the others."""
+    """Every tune of a file, in order, each read when it is asked for; one that is not music never costs the others."""
     lines = _text(data).splitlines()
-    for first, last in _extents(lines):
-        number = lines[first][2:].strip() if lines[first].startswith("X:") else "1"
-        score, error = None, None
+    extents = list(_extents(lines))
+    head = _file_header(lines, extents[0].start) if extents else []
+    for extent in extents:
+        first = lines[extent.start]
+        number = first[2:].strip() if first.startswith("X:") else "1"
+        reader, score, error = TuneReader(), None, None
         try:
-            score = _read(lines, first, last)
+            score = _read(reader, lines, head, extent)
         except ComposerError as problem:
-            error = ReadError(f"{name}: tune {number}, {problem}")
-        yield Tune(number, first + 1, score, error)
+            error = ReadError(f"{name}: tune {number}, {reader.place}: {problem}")
+        if extent.astray is not None:
+            text = "music after an empty line, which ends a tune, is not read"
+            reader.notices.append(Notice("ignored", f"line {extent.astray + 1}", text))
+        yield Tune(number, extent.start + 1, score, error, tuple(reader.notices))
 
 
-def loads(data: bytes, name: str) -> Score:
-    """The first tune of a file; raises :class:`ReadError` with file, tune and line."""
+def loads(data: bytes, name: str, *, notices: list[Notice] | None = None) -> Score:
+    """The first tune of a file; raises :class:`ReadError` with file, tune, line and column."""
     for tune in tunes(data, name):
         if tune.error is not None:
             raise tune.error
         if tune.score is not None:
+            if notices is not None:
+                notices += tune.notices
             return tune.score
     raise ReadError(f"{name}: holds no ABC tune; one begins with X:1 and has a K: field")
 
@@ -54,6 +65,14 @@ def loads(data: bytes, name: str) -> Score:
 def dumps(score: Score) -> bytes:
     """A file with this one tune."""
     return write_tune(score).encode()
+
+
+class Extent(NamedTuple):
+    """The lines of a tune, ``start`` to ``end`` (exclusive), and the first line of music that lies astray after it."""
+
+    start: int
+    end: int
+    astray: int | None
 
 
 def _text(data: bytes) -> str:
@@ -64,11 +83,8 @@ def _text(data: bytes) -> str:
     return text.replace("\0", " ")
 
 
-def _extents(lines: list[str]) -> Iterator[tuple[int, int]]:
-    """First and last line (exclusive) of every tune: from X: to an empty line or the next X:.
-
-    Text with a K: but without X: is one tune.
-    """
+def _extents(lines: list[str]) -> Iterator[Extent]:
+    """Every tune: from X: to an empty line or the next X:. Text with a K: but without X: is one tune."""
     starts = [number for number, line in enumerate(lines) if line.startswith("X:")]
     if not starts:
         key = next((number for number, line in enumerate(lines) if re.match(r"K:", line)), None)
@@ -76,17 +92,25 @@ def _extents(lines: list[str]) -> Iterator[tuple[int, int]]:
     for first, following in pairwise([*starts, len(lines)]):
         key = next((n for n in range(first, following) if lines[n].startswith("K:")), first)
         last = next((n for n in range(key + 1, following) if not lines[n].strip()), following)
-        yield first, last
+        astray = next((n for n in range(last, following) if MUSIC.match(lines[n])), None)
+        yield Extent(first, last, astray)
 
 
-def _read(lines: list[str], first: int, last: int) -> Score:
-    reader = TuneReader()
-    for number in range(first, last):
-        try:
-            reader.line(lines[number])
-        except ComposerError as problem:
-            raise ReadError(f"line {number + 1}: {problem}") from None
-    try:
-        return reader.score()
-    except ComposerError as problem:
-        raise ReadError(f"lines {first + 1} to {last}: {problem}") from None
+def _file_header(lines: list[str], end: int) -> list[tuple[int, str]]:
+    """The fields before the first tune that hold for all of them, with their line numbers (section 2.2.2)."""
+    return [(number, line) for number, line in enumerate(lines[:end], 1) if re.match(r"[BCDLMORSUZm]:", line)]
+
+
+def _read(reader: TuneReader, lines: list[str], head: list[tuple[int, str]], extent: Extent) -> Score:
+    for number, line in head:
+        reader.line(line, number)
+    block = ""
+    for number in range(extent.start, extent.end):
+        begin = re.match(r"%%begin([a-z]{1,20})", lines[number])
+        if begin:
+            block = begin[1]
+        if not block:
+            reader.line(lines[number], number + 1)
+        elif lines[number].startswith(f"%%end{block}"):
+            block = ""
+    return reader.score()

@@ -39,7 +39,7 @@ def from_music21(stream: Any) -> Score:
     if not 0 < end < MAX_TICKS:
         raise InvalidScore("is empty, or longer than a score can be")
     first = parts[0]
-    barlines, repeats, sections = structure(list(_marks(first, end)), end)
+    form = structure(list(_marks(first, end)), end)
     readings = [_PartImport(part) for part in parts]
     count = sum(len(reading.notes) for reading in readings)
     if count > MAX_NOTES:
@@ -50,9 +50,9 @@ def from_music21(stream: Any) -> Score:
         meter=_from_start(list(_meters(first)), Meter(4, 4), end),
         key=_from_start(list(_keys(first)), Key(0), end),
         tempo=_from_start(sorted(_tempos(parts), key=lambda tempo: tempo.onset), Tempo(120.0), end),
-        barlines=barlines,
-        repeats=repeats,
-        sections=sections,
+        barlines=form.barlines,
+        repeats=form.repeats,
+        sections=form.sections,
         chords=[chord for chord in dict.fromkeys(chords) if chord.onset < end],
         fermatas=[tick for reading in readings for tick in reading.fermatas if tick < end],
         metadata=_metadata(stream),

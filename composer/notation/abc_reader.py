@@ -1,199 +1,229 @@
 """Reading ABC: one tune as a Score, written as it stands, repeats folded (ABC standard 2.1).
 
-One table of tokens, one pass over them, linear in the length of the text. Bars that do not add up stay as they are
-written. Not read: words (w:, W:), part order (P:), macros, symbol lines; an overlay (&) joins its voice's notes.
+One table of tokens, one pass over them, linear in the length of the text. What is not understood, and bars that do not
+add up, are left as they are and noticed. A broken rhythm between notes of unequal length, which the standard leaves
+undefined, is not played. Graces are kept where they stand; they take their time when the tune is heard
+(:func:`composer.styles.perform`). An overlay (&) joins the notes of its voice; an order of parts (P:) is written out.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from composer.errors import ComposerError, ReadError
-from composer.notation.abc_structure import Mark, structure
-from composer.notation.abc_table import ACCIDENTALS, DECORATIONS, DIRECTIVE, FIELDS, MODES, TUPLET_TIMES
-from composer.score import MAX_TICKS, Annotation, Part, Score
-from composer.styles import STYLES
-from composer.theory import NATURAL, STEPS, TICKS_PER_QUARTER, ChordSymbol, Key, Meter, Tempo, pitch_name, spelled
-
-WHOLE = 4 * TICKS_PER_QUARTER
-MAX_NOTES = 100_000
-LENGTH = r"\d{0,6}(?:/+\d{0,6})?"
-TOKENS = re.compile(
-    rf"""(?P<field>\[(?P<letter>[A-Za-z]):(?P<value>[^\]\n]{{0,500}})\])
-    | (?P<bar>(?P<sign>\[\|\]?:*|:*\|+\]?:*|::+)(?:[ ]?\[?(?P<passes>\d[\d,.\-]*))?)
-    | (?P<ending>\[[ ]?(?P<only>\d[\d,.\-]*))
-    | (?P<note>(?P<accidental>\^\^?|__?|=)?(?P<step>[A-Ga-g])(?P<octave>[,']*)(?P<length>{LENGTH}))
-    | (?P<rest>(?P<kind>[zxZX])(?P<rest_length>{LENGTH}))
-    | (?P<chord>\[(?P<inside>[^\]\[|\n]{{0,300}})\](?P<chord_length>{LENGTH}))
-    | (?P<tie>-)
-    | (?P<broken>>{{1,3}}|<{{1,3}})
-    | (?P<tuplet>\((?P<p>\d)(?::(?P<q>\d?)(?::(?P<r>\d?\d?))?)?)
-    | (?P<grace>\{{/?(?P<graces>[^}}\n]{{0,300}})\}})
-    | (?P<text>"(?P<words>[^"\n]{{0,500}})")
-    | (?P<name>!(?P<bang>[^!\s|]{{1,30}})!|\+(?P<plus>[^+\s|]{{1,30}})\+)
-    | (?P<decoration>[.~HLMOPSTuv])
-    | (?P<slur>[()])
-    | (?P<overlay>&)
-    | (?P<space>[\s`\\$*;]+|!|[yJKRWhijklnqrsw]\d{{0,6}})""",
-    re.VERBOSE,
+from composer.analysis import uneven_bars
+from composer.errors import ComposerError, Notice, ReadError
+from composer.notation.abc_fields import WHOLE, plain_text, read_key, read_meter, read_order, read_tempo, read_unit
+from composer.notation.abc_structure import Form, Mark, in_order, structure
+from composer.notation.abc_table import (
+    ACCIDENTALS,
+    DECORATIONS,
+    DIRECTIVE,
+    FIELDS,
+    MIDI,
+    NOTE,
+    PLACES,
+    TITLES,
+    TOKENS,
+    TUPLET_TIMES,
+    UNREAD,
 )
-NOTE = re.compile(rf"(\^\^?|__?|=)?([A-Ga-g])([,']*)({LENGTH})(-?)")
-KEY = re.compile(r"\s*([A-G])([#b]?)\s*([A-Za-z]*)")
-PLACES = "^_<>@"  # where an annotation stands; without one it may be a chord symbol
+from composer.notation.abc_voice import Sounding, Voice
+from composer.notation.abc_words import aligned
+from composer.score import MAX_TICKS, Annotation, Score
+from composer.styles import STYLES
+from composer.theory import NATURAL, STEPS, ChordSymbol, Key, Meter, Tempo, pitch_name
+
+MAX_NOTES = 100_000
+MAX_NOTICES = 50  # of a tune
+NAMES_KEY = re.compile(r"([A-G]|H[Pp]|none|exp|[_=^]|[a-z]+=|treble|alto|tenor|bass|perc|$)", re.IGNORECASE)
 ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6});")
 
-
-@dataclass(slots=True)
-class Sounding:
-    """A note while its length may still grow."""
-
-    onset: int
-    pitch: int
-    duration: int
-    spelling: int
-    name: tuple[str, int]  # letter and octave, by which a tie finds it
-
-
-@dataclass(slots=True)
-class Voice:
-    """Where one voice stands."""
-
-    name: str = ""
-    tick: int = 0
-    bar: int = 0  # tick of the last bar line
-    furthest: int = 0  # of the overlays since then
-    notes: list[Sounding] = field(default_factory=list)
-    annotations: list[Annotation] = field(default_factory=list)
-    accidentals: dict[str, int] = field(default_factory=dict)
-    signature: dict[str, int] | None = None  # of a key change in this voice
-    last: list[Sounding] = field(default_factory=list)
-    last_length: int = 0
-    ties: dict[tuple[str, int], Sounding] = field(default_factory=dict)
-    stretch: tuple[int, int] = (1, 1)  # of the next note, by a broken rhythm
-    tuplet: tuple[int, int, int] = (1, 1, 0)  # p in the time of q, for so many notes
-    slurs: list[int] = field(default_factory=list)
+Length = tuple[int, int]  # a multiple of the unit length, as a fraction
+Name = tuple[int | None, str, int]  # a note's alteration, if it is said, its letter and octave
 
 
 class TuneReader:
-    """Reads the lines of one tune; ``score()`` is what they say."""
+    """Reads the lines of one tune; ``score()`` is what they say, ``notices`` what was not taken as it stands.
+
+    ``line_number`` and ``column``, counted from 1, are where it reads: the place of an error.
+    """
 
     def __init__(self) -> None:
+        self.notices: list[Notice] = []
+        self.line_number = self.column = 0
         self.metadata: dict[str, str] = {}
         self.voices: dict[str, Voice] = {}
+        self.voice = Voice()
         self.meters: list[Meter] = []
         self.keys: list[Key] = []
         self.tempos: list[Tempo] = []
         self.signature: dict[str, int] = {}
-        self.unit = 0
+        self.octave = 0
+        self.unit = 0  # ticks of L: in the header
+        self.measured = True  # False after M:none
+        self.decorations = dict(DECORATIONS)  # and those that U: defines
         self.marks: list[Mark] = []
+        self.places: dict[int, str] = {}  # of the bar lines
+        self.order = ""
+        self.labels: list[tuple[str, int]] = []  # parts (P:) and where they begin
         self.chords: list[ChordSymbol] = []
         self.fermatas: set[int] = set()
         self.in_body = False
+        self.continues = ""  # the field that +: goes on with
+        self.joined = False  # the next line of music goes on with the last one
         self.count = 0
-        self.voice = Voice()
+
+    @property
+    def place(self) -> str:
+        return f"line {self.line_number}, column {self.column}"
+
+    def notice(self, text: str, kind: str = "ignored", place: str = "") -> None:
+        if len(self.notices) < MAX_NOTICES:
+            self.notices.append(Notice(kind, place or self.place, text))
 
     # --- fields ---------------------------------------------------------------------------------------------------
 
-    def line(self, text: str) -> None:
+    def line(self, text: str, number: int) -> None:
         """Read one line; raises :class:`ReadError` or another :class:`ComposerError` that says what was expected."""
-        if text.startswith(DIRECTIVE + " "):
-            name, _, value = text[len(DIRECTIVE) + 1 :].partition(" ")
-            self.metadata[unquote(name)] = value
+        self.line_number, self.column = number, 1
+        if text.startswith("%%"):
+            self.directive(text)
             return
         text = _uncommented(text)
-        if re.match(r"[A-Za-z+]:(?![|:])", text):
+        if text.startswith("+:") and self.continues:
+            self.field(self.continues, text[2:].strip())
+        elif re.match(r"[A-Za-z]:(?![|:])", text):
+            self.continues = text[0]
             self.field(text[0], text[2:].strip())
         elif self.in_body:
             self.music(text)
 
+    def directive(self, text: str) -> None:
+        """Metadata that has no field, and the sound of a voice; all else is about paper."""
+        word, _, rest = text.partition(" ")
+        if word == DIRECTIVE:
+            name, _, value = rest.partition(" ")
+            self.metadata[unquote(name)] = value
+        elif word == MIDI:
+            match = re.fullmatch(r"\s*(program|channel)\s+(?:\d{1,2}\s+)?(\d{1,3})\s*", rest)
+            if match and match[1] == "program" and int(match[2]) < 128:
+                self.voice.program = int(match[2])
+            elif match and match[1] == "channel":
+                self.voice.drums = match[2] == "10"
+
     def field(self, letter: str, value: str) -> None:
-        if letter == "T" and "title" in self.metadata:
-            return
         if letter in FIELDS:
-            text = " ".join(html.unescape(value).split())
-            name = FIELDS[letter]
-            if text and name not in self.metadata:
-                self.metadata[name] = text.lower() if letter == "R" else text
-        elif letter in "MLQKV":
-            {"M": self.meter, "L": self.length, "Q": self.tempo, "K": self.key, "V": self.switch}[letter](value)
+            self.describe(letter, value)
+        elif letter in UNREAD:
+            self.notice(UNREAD[letter])
+        elif letter in "MLQKVPUw":
+            readers = {"M": self.meter, "L": self.length, "Q": self.tempo, "K": self.key, "V": self.switch}
+            readers |= {"P": self.parts, "U": self.define, "w": self.words}
+            readers[letter](value)
+
+    def describe(self, letter: str, value: str) -> None:
+        """Keep a field as metadata; lines of the same field are joined."""
+        text, name = plain_text(value), FIELDS[letter]
+        if letter == "T" and "title" in self.metadata:
+            name = TITLES
+        if not text:
+            return
+        if letter == "R":
+            self.metadata.setdefault(name, text.lower())
+        else:
+            self.metadata[name] = f"{self.metadata[name]}\n{text}" if name in self.metadata else text
 
     def meter(self, value: str) -> None:
-        text = value.strip().replace(" ", "")
-        if text.lower() in ("none", ""):
-            text = "4/4"
-        match = re.search(r"(\d{1,3}(?:\+\d{1,3}){0,8})\)?/(\d{1,2})", text)
-        if match:
-            text = f"{sum(map(int, match[1].split('+')))}/{match[2]}"
-        self._change(self.meters, Meter.parse(text, self.voice.tick))
+        meter = read_meter(value)
+        if self._leads():
+            self.measured = meter is not None
+        self._change(self.meters, meter or Meter(4, 4))
 
     def length(self, value: str) -> None:
-        match = re.fullmatch(r"1(?:/(\d{1,3}))?", value.strip())
-        if match is None or match[1] in ("0", "00", "000"):
-            raise ReadError(f"L:{value}: expected a unit length such as 1/8")
-        self.unit = WHOLE // int(match[1] or 1)
+        if self.in_body:
+            self.voice.unit = read_unit(value)
+        else:
+            self.unit = read_unit(value)
 
     def tempo(self, value: str) -> None:
-        """``1/4=120``, ``3/8=116 "lively"``, ``120`` (unit lengths); a mere word says nothing that can be played."""
-        text = re.sub(r'"[^"]*"', "", value)
-        match = re.search(r"(?:(\d{1,3})/(\d{1,3})[\s\d/]*=\s*)?(\d{1,4}(?:\.\d{1,6})?)", text)
-        if match and float(match[3]) > 0 and (match[2] is None or int(match[1]) * int(match[2]) > 0):
-            beat = WHOLE * int(match[1]) // int(match[2]) if match[1] else self._unit()
-            self._change(self.tempos, Tempo(float(match[3]), beat, self.voice.tick))
+        tempo = read_tempo(value, self._unit())
+        if tempo is not None:
+            self._change(self.tempos, tempo)
 
     def key(self, value: str) -> None:
-        text = value.strip()
-        match = KEY.match(text)
-        key = Key(0)
-        if text[:2] in ("HP", "Hp"):
-            key = Key.parse("A mixolydian")
-        elif match:
-            word = match[3]
-            mode = MODES.get(word if word in ("m", "M") else word[:3].lower(), "major")
-            key = Key(spelled(match[1] + match[2]), mode)
-        signature = {STEPS[k % 7]: (1 if k >= 0 else -1) for k in _altered(key.signature)}
-        if text.startswith("HP") or re.match(r"none|exp", text, re.IGNORECASE) or " exp" in text:
-            signature = {}
-        for sign, step in re.findall(r"(?<![A-Za-z=])(\^\^?|__?|=)([a-gA-G])(?![A-Za-z=])", text):
-            signature[step.upper()] = ACCIDENTALS[sign]
-        if self.in_body:
-            self.voice.signature = signature
+        key, signature, octave = read_key(value)
+        if not NAMES_KEY.match(value):
+            self.notice(f"expected a key, not K:{value}; taken for {key}")
+        if not self.in_body:
+            self.signature, self.octave = signature, octave
+            self.in_body = True
+            self.voice = self._leader()
         else:
-            self.signature = signature
-        self._change(self.keys, Key(key.tonic, key.mode, self.voice.tick))
-        self._start_body()
+            self.voice.signature = signature
+        self._change(self.keys, key)
 
     def switch(self, value: str) -> None:
         """Go on in another voice."""
         words = value.split()
         label = words[0] if words else "1"
-        name = re.search(r'\b(?:name|nm)="([^"]*)"', value)
         if label not in self.voices:
             if len(self.voices) >= 64:
-                raise ReadError(f"V:{value}: a tune has at most 64 voices")
-            fresh = self.voice if self.in_body and not self.voices and self.voice.tick == 0 else Voice()
-            self.voices[label] = fresh
+                raise ReadError(f"V:{value}: expected at most 64 voices in a tune")
+            first = self.in_body and not self.voices and self.voice.tick == 0
+            self.voices[label] = self.voice if first else Voice()
         self.voice = self.voices[label]
+        name = re.search(r'\b(?:name|nm)="([^"]*)"', value)
+        octave = re.search(r"\boctave=(-?\d)", value)
         if name:
-            self.voice.name = html.unescape(name[1])
+            self.voice.name = plain_text(name[1])
+        if octave:
+            self.voice.octave = int(octave[1])
 
-    def _start_body(self) -> None:
+    def parts(self, value: str) -> None:
+        """In the header the order in which parts are played, in the body the name of the part that begins."""
         if not self.in_body:
-            self.in_body = True
-            self.voice = next(iter(self.voices.values()), self.voice)
+            self.order = read_order(value)
+        elif re.match(r"\s*[A-Za-z]", value):
+            here, self.voice = self.voice, self._leader()
+            self.labels.append((value.strip()[0], self.voice.tick))
+            self.mark("double")
+            self.voice = here
+
+    def define(self, value: str) -> None:
+        """``U: T = !trill!``: a letter of the user's own."""
+        match = re.fullmatch(r"\s*([H-Wh-w~])\s*=\s*[!+]([^!+|\s]{1,30})[!+]\s*", value)
+        if match is None:
+            self.notice(f"U:{value.strip()} is not a definition; write one such as U: T = !trill!")
+        else:
+            self.decorations[match[1]] = match[2]
+
+    def words(self, value: str) -> None:
+        """Lay a verse under the notes of the last line of music."""
+        voice = self.voice
+        voice.lines_sung += 1
+        if voice.lines_sung > 1:
+            self.notice("a further verse is not kept")
+            return
+        lyrics, over = aligned(plain_text(value), voice.sung, voice.barlines)
+        voice.annotations += lyrics
+        if over:
+            self.notice(f"the line above has {over} notes fewer than this verse has syllables")
+
+    def _leader(self) -> Voice:
+        """The voice that says the bars, keys and meters: the first."""
+        return next(iter(self.voices.values()), self.voice)
 
     def _leads(self) -> bool:
-        """Whether the current voice is the one that says the bars, keys and meters."""
-        return not self.voices or self.voice is next(iter(self.voices.values()))
+        return self.voice is self._leader()
 
     def _change(self, changes: list[Meter] | list[Key] | list[Tempo], change: Meter | Key | Tempo) -> None:
         if self._leads() or not self.in_body:
-            while changes and changes[-1].onset >= change.onset:
+            tick = self.voice.tick
+            while changes and changes[-1].onset >= tick:
                 changes.pop()
-            changes.append(change)  # type: ignore[arg-type]
+            changes.append(_moved(change, tick))  # type: ignore[arg-type]
 
     def _altered(self, letter: str) -> int:
         """The alteration of a letter here, by the bar or by the key."""
@@ -203,80 +233,86 @@ class TuneReader:
 
     def _unit(self) -> int:
         if not self.unit:
-            meter = self.meters[-1] if self.meters else Meter(4, 4)
+            meter = self.meters[0] if self.meters else Meter(4, 4)
             self.unit = WHOLE // (16 if meter.bar < WHOLE * 3 // 4 else 8)
-        return self.unit
+        return self.voice.unit or self.unit
 
     # --- music ----------------------------------------------------------------------------------------------------
 
     def music(self, text: str) -> None:
-        """Read a line of music; characters that mean nothing are skipped."""
+        """Read a line of music; characters that mean nothing are noticed and skipped."""
         text, at = ENTITY.sub(lambda match: html.unescape(match[0]), text), 0
         self._unit()
+        for voice in () if self.joined else self.voices.values() or [self.voice]:
+            voice.sung, voice.lines_sung = [], 0
+        if self.joined and re.match(r"\s*[1-9]\s", text):
+            text = f"|{text.lstrip()}"  # an ending that was parted from its bar line
+        self.joined = text.endswith("\\")
         while at < len(text):
+            self.column = at + 1
             match = TOKENS.match(text, at)
             if match is None:
-                at += 1
+                at = self._skip(text, at)
                 continue
-            self.token(match)
+            kind = str(match.lastgroup)  # the outer group of the alternative closes last
+            if kind != "space":
+                getattr(self, f"_on_{kind}")(match)
             at = match.end()
 
-    def token(self, match: re.Match[str]) -> None:
-        kind = str(match.lastgroup)  # the outer group of the alternative closes last
-        if kind != "space":
-            getattr(self, f"_on_{kind}")(match)
+    def _skip(self, text: str, at: int) -> int:
+        """Past what is no ABC, up to the next character that may be."""
+        end = at + 1
+        while end < len(text) and TOKENS.match(text, end) is None:
+            end += 1
+        self.notice(f"expected a note, a rest or a bar line, not {text[at : min(end, at + 20)]!r}")
+        return end
 
     def _on_field(self, match: re.Match[str]) -> None:
         self.field(match["letter"], match["value"].strip())
 
+    def _on_hidden(self, _: re.Match[str]) -> None:
+        self.bar("|", None)
+
     def _on_bar(self, match: re.Match[str]) -> None:
-        self.bar(match["sign"], match["passes"])
+        self.bar(match["sign"], match["passes"] or match["passes_apart"])
 
     def _on_ending(self, match: re.Match[str]) -> None:
         self.mark("ending", passes=_passes(match["only"]))
 
     def _on_note(self, match: re.Match[str]) -> None:
-        self.sound([_note(match["accidental"], match["step"], match["octave"])], _ratio(match["length"]))
+        self.sound([self._name(*match.group("accidental", "step", "octave"))], _ratio(match["length"]))
 
     def _on_rest(self, match: re.Match[str]) -> None:
         self.rest(match["kind"], _ratio(match["rest_length"]))
 
     def _on_chord(self, match: re.Match[str]) -> None:
-        """Notes together, as long as the first of them says."""
-        found = list(NOTE.finditer(match["inside"]))
-        if found:
-            top, bottom = _ratio(match["chord_length"])
-            inner = _ratio(found[0][4])
-            names = [_note(note[1], note[2], note[3]) for note in found]
-            self.sound(list(dict.fromkeys(names)), (top * inner[0], bottom * inner[1]))
-            tied = {name[1:] for name, note in zip(names, found, strict=True) if note[5]}
-            self.voice.ties = {note.name: note for note in self.voice.last if note.name in tied}
+        self.chord(match["inside"], _ratio(match["chord_length"]))
+
+    def _on_old_chord(self, match: re.Match[str]) -> None:
+        if match["old_inside"] in DECORATIONS.values():
+            self.decorate(match["old_inside"])
+        else:
+            self.chord(match["old_inside"], (1, 1))
 
     def _on_tie(self, _: re.Match[str]) -> None:
         self.voice.ties = {note.name: note for note in self.voice.last}
 
     def _on_broken(self, match: re.Match[str]) -> None:
-        """``a>b``: the first note gains what the second loses (section 4.4)."""
-        voice, halves = self.voice, 2 ** len(match["broken"])
-        more, less = (2 * halves - 1, halves), (1, halves)
-        gain, voice.stretch = (more, less) if match["broken"][0] == ">" else (less, more)
-        change = voice.last_length * gain[0] // gain[1] - voice.last_length
-        if voice.last_length and voice.tick > voice.bar:
-            for note in voice.last:
-                note.duration = max(note.duration + change, 1)
-            voice.tick += change
+        if self.voice.last_length and self.voice.tick > self.voice.bar:
+            self.voice.broken = match["broken"]
 
     def _on_tuplet(self, match: re.Match[str]) -> None:
         p, q, r = int(match["p"]), match["q"], match["r"]
         if p > 1:
-            compound = self.meters and self.meters[-1].beat != WHOLE // self.meters[-1].denominator
+            numerator = self.meters[-1].numerator if self.meters else 4
+            compound = numerator > 3 and numerator % 3 == 0
             time = int(q) if q and q != "0" else TUPLET_TIMES[p] or (3 if compound else 2)
             self.voice.tuplet = (p, time, int(r) if r else p)
 
     def _on_grace(self, match: re.Match[str]) -> None:
         names = []
         for sign, step, octave, _, _ in NOTE.findall(match["graces"])[:64]:
-            alteration, letter, height = _note(sign or None, step, octave)
+            alteration, letter, height = self._name(sign or None, step, octave)
             if alteration is None:
                 alteration = self._altered(letter)
             pitch = NATURAL[letter] + alteration + 12 * (height + 1)
@@ -287,7 +323,7 @@ class TuneReader:
 
     def _on_text(self, match: re.Match[str]) -> None:
         """A chord symbol where it is one, else an annotation."""
-        words = html.unescape(match["words"]).strip()
+        words = plain_text(match["words"])
         if words and words[0] not in PLACES:
             try:
                 self.chords.append(ChordSymbol.parse(words, self.voice.tick))
@@ -300,11 +336,15 @@ class TuneReader:
         self.decorate(match["bang"] or match["plus"])
 
     def _on_decoration(self, match: re.Match[str]) -> None:
-        self.decorate(DECORATIONS[match["decoration"]])
+        name = self.decorations.get(match["decoration"])
+        if name is None:
+            self.notice(f"no U: field says what {match['decoration']} means")
+        else:
+            self.decorate(name)
 
     def _on_slur(self, match: re.Match[str]) -> None:
         voice = self.voice
-        if match["slur"] == "(":
+        if match["slur"].endswith("("):
             voice.slurs = [*voice.slurs, voice.tick][-64:]
         elif voice.slurs:
             start = voice.slurs.pop()
@@ -313,18 +353,41 @@ class TuneReader:
                 voice.annotations.append(Annotation("slur", start, "", end))
 
     def _on_overlay(self, _: re.Match[str]) -> None:
-        self.voice.furthest = max(self.voice.furthest, self.voice.tick)
-        self.voice.tick = self.voice.bar
-
-    def sound(self, names: list[tuple[int | None, str, int]], ratio: tuple[int, int]) -> None:
-        """Notes that begin together."""
         voice = self.voice
-        duration = self._duration(ratio)
+        voice.turn(min(voice.layer + 1, 16))
+        voice.tick = voice.bar if voice.back is None else voice.back
+
+    def _on_overlays(self, match: re.Match[str]) -> None:
+        """``(&`` and ``&)``: overlays of several bars (section 7.4)."""
+        voice = self.voice
+        voice.back = voice.tick if match["overlays"] == "(&" else None
+        if voice.back is None:
+            voice.turn(0)
+            voice.tick = voice.bar = voice.furthest
+
+    def chord(self, inside: str, outer: Length) -> None:
+        """Notes together, as long as the first of them says (section 4.17)."""
+        found = list(NOTE.finditer(inside))
+        if not found:
+            self.notice(f"expected notes in the chord, not [{inside[:20]}]")
+            return
+        names = [self._name(note[1], note[2], note[3]) for note in found]
+        inner = [_ratio(note[4]) for note in found]
+        if len(set(inner)) > 1:
+            self.notice("the notes of a chord are not equally long; they last as long as the first")
+        self.sound(names, (outer[0] * inner[0][0], outer[1] * inner[0][1]))
+        tied = {name[1:] for name, note in zip(names, found, strict=True) if note[5]}
+        self.voice.ties = {note.name: note for note in self.voice.last if note.name in tied}
+
+    def sound(self, names: list[Name], length: Length) -> None:
+        """Notes that begin and end together."""
+        voice = self.voice
+        duration = self._duration(length)
         ties, voice.ties, voice.last = voice.ties, {}, []
-        for sign, letter, octave in names:
+        for sign, letter, octave in dict.fromkeys(names):
             if sign is not None:
                 voice.accidentals[letter] = sign
-            tied = ties.get((letter, octave))
+            tied = ties.pop((letter, octave), None)
             spelling = STEPS.index(letter) - 1 + 7 * self._altered(letter)
             if tied and sign is None:
                 spelling = tied.spelling
@@ -342,22 +405,24 @@ class TuneReader:
             self.count += 1
         if self.count > MAX_NOTES:
             raise ReadError(f"expected at most {MAX_NOTES} notes in a tune")
+        voice.sung.append(voice.tick)
         self._pass(duration)
 
-    def rest(self, kind: str, ratio: tuple[int, int]) -> None:
-        voice = self.voice
-        voice.last, voice.ties = [], {}
+    def rest(self, kind: str, length: Length) -> None:
         if kind in "ZX":
             bar = self.meters[-1].bar if self.meters else WHOLE
-            count = max(ratio[0] // ratio[1], 1)
+            count = max(length[0] // length[1], 1)
             if count > 1000:
                 raise ReadError(f"expected a rest of at most 1000 bars, not {count}")
             for number in range(count):
                 self._pass(bar)
                 if number < count - 1:
                     self.bar("|", None)
+            self.voice.last, self.voice.ties, self.voice.last_length = [], {}, 0
         else:
-            self._pass(self._duration(ratio))
+            duration = self._duration(length)
+            self.voice.last, self.voice.ties = [], {}
+            self._pass(duration)
 
     def decorate(self, name: str) -> None:
         if name == "fermata":
@@ -367,19 +432,24 @@ class TuneReader:
 
     def bar(self, symbol: str, passes: str | None) -> None:
         voice = self.voice
-        voice.tick = max(voice.tick, voice.furthest)
-        voice.bar = voice.furthest = voice.tick
-        voice.accidentals = {}
+        if voice.broken:
+            self.notice(f"a broken rhythm ({voice.broken}) reaches over a bar line and is not played")
+        voice.accidentals, voice.broken = {}, ""
+        if voice.back is not None and voice.layer:
+            voice.bar = voice.tick
+            return
+        if voice.layer:
+            voice.turn(0)
+        voice.tick = voice.bar = max(voice.tick, voice.furthest)
+        voice.barlines.append(voice.tick)
         self.mark("bar")
-        before, after = re.match(r":*", symbol), re.search(r":*$", symbol)
-        ends, starts = (len(before[0]) if before else 0), (len(after[0]) if after else 0)
-        if set(symbol) == {":"}:
-            ends = starts = 1
+        colons = set(symbol) == {":"}
+        ends = 1 if colons else len(symbol) - len(symbol.lstrip(":"))
         if ends:
             self.mark("end", times=min(ends + 1, 99))
-        if "||" in symbol or "]" in symbol or "[" in symbol:
+        if not passes and ("||" in symbol or "]" in symbol or "[" in symbol):
             self.mark("double")
-        if starts:
+        if colons or symbol.endswith(":"):
             self.mark("start")
         if passes:
             self.mark("ending", passes=_passes(passes))
@@ -389,21 +459,34 @@ class TuneReader:
             if len(self.marks) > MAX_NOTES:
                 raise ReadError(f"expected at most {MAX_NOTES} bar lines in a tune")
             self.marks.append(Mark(self.voice.tick, kind, times, passes))
+            self.places.setdefault(self.voice.tick, self.place)
 
-    def _duration(self, ratio: tuple[int, int]) -> int:
-        """Ticks of a length, with the broken rhythm and tuplet it stands in."""
+    def _duration(self, length: Length) -> int:
+        """Ticks of a length, in the broken rhythm and tuplet it stands in."""
         voice = self.voice
         p, q, left = voice.tuplet
-        top = self._unit() * ratio[0] * voice.stretch[0]
-        bottom = ratio[1] * voice.stretch[1]
-        if left:
-            top, bottom = top * q, bottom * p
-            voice.tuplet = (p, q, left - 1)
-        voice.stretch = (1, 1)
-        duration = (2 * top + bottom) // (2 * bottom)
+        top, bottom = (length[0] * q, length[1] * p) if left else length
+        voice.tuplet = (p, q, max(left - 1, 0))
+        duration = _rounded(self._unit() * top, bottom)
+        if voice.broken:
+            duration = self._broken(duration)
         if duration < 1:
             raise ReadError("expected a length above zero")
         return duration
+
+    def _broken(self, duration: int) -> int:
+        """``a>b``: the first note gains what the second loses (section 4.4), if both are equally long."""
+        voice = self.voice
+        sign, voice.broken = voice.broken, ""
+        if duration != voice.last_length:
+            self.notice(f"a broken rhythm ({sign}) stands between unequal notes and is not played")
+            return duration
+        change = duration - _rounded(duration, 2 ** len(sign))
+        change = change if sign[0] == ">" else -change
+        for note in voice.last:
+            note.duration = max(note.duration + change, 1)
+        voice.tick += change
+        return duration - change
 
     def _pass(self, duration: int) -> None:
         voice = self.voice
@@ -411,6 +494,11 @@ class TuneReader:
         voice.last_length = duration
         if voice.tick >= MAX_TICKS:
             raise ReadError("expected a tune of at most 200,000 quarters")
+
+    def _name(self, sign: str | None, step: str, octave: str) -> Name:
+        """A note's parts as alteration, letter and octave (C is in octave 4)."""
+        height = 4 + step.islower() + octave.count("'") - octave.count(",") + (self.voice.octave or self.octave)
+        return (ACCIDENTALS[sign] if sign else None), step.upper(), height
 
     # --- the whole ------------------------------------------------------------------------------------------------
 
@@ -422,19 +510,39 @@ class TuneReader:
         end = max(max(voice.tick, voice.furthest) for voice in voices)
         if not end:
             raise ReadError("expected notes after the header")
-        barlines, repeats, sections = structure(self.marks, end)
-        return Score.of(
-            [_part(voice) for voice in voices],
+        form = structure(self.marks, end)
+        score = Score.of(
+            [voice.part() for voice in voices],
             meter=_from_the_start([m for m in self.meters if m.onset < end], Meter(4, 4)),
             key=_from_the_start([k for k in self.keys if k.onset < end], Key(0)),
             tempo=_from_the_start([t for t in self.tempos if t.onset < end], self._usual_tempo()),
-            barlines=barlines,
-            repeats=repeats,
-            sections=sections,
+            barlines=form.barlines,
+            repeats=form.repeats,
+            sections=form.sections,
             chords=[chord for chord in self.chords if chord.onset < end],
             fermatas=[tick for tick in self.fermatas if tick < end],
             metadata=self.metadata,
         )
+        self._look_over(score, voices, form)
+        return in_order(score, self.order, self.labels)
+
+    def _look_over(self, score: Score, voices: list[Voice], form: Form) -> None:
+        """Notice bars that do not add up, repeats that are not closed, and parts that are not there."""
+        for tick in form.assumed:
+            self.notice("a repeat is taken to end here, where the next one begins", place=self.places[tick])
+        if form.endless is not None:
+            self.notice("a repeat begins here that does not end; it is played once", place=self.places[form.endless])
+        if self.measured:
+            for tick, text in uneven_bars(score):
+                self.notice(text, "bar", self.places.get(tick, self.place))
+        lines = set(score.barlines.tolist())
+        for number, voice in enumerate(voices[1:], 2):
+            astray = next((tick for tick in voice.barlines if tick not in lines), None)
+            if astray is not None:
+                self.notice(f"voice {number} has a bar line where the first voice has none", "bar", score.place(astray))
+        missing = sorted(set(self.order) - {label for label, _ in self.labels})
+        if missing:
+            self.notice(f"the order P:{self.order} names parts that no P: begins: {', '.join(missing)}")
 
     def _usual_tempo(self) -> Tempo:
         """The tempo of the dance named in R:, else 120 quarters a minute."""
@@ -446,36 +554,24 @@ def _from_the_start(changes: list, default: object) -> list:  # type: ignore[typ
     return changes if changes and changes[0].onset == 0 else [default, *changes]
 
 
-def _part(voice: Voice) -> Part:
-    notes = voice.notes
-    return Part.of(
-        [note.onset for note in notes],
-        [note.pitch for note in notes],
-        [note.duration for note in notes],
-        spelling=[note.spelling for note in notes],
-        name=voice.name,
-        annotations=voice.annotations,
-    )
+def _moved(change: Meter | Key | Tempo, tick: int) -> Meter | Key | Tempo:
+    if isinstance(change, Meter):
+        return Meter(change.numerator, change.denominator, tick)
+    return Key(change.tonic, change.mode, tick) if isinstance(change, Key) else Tempo(change.bpm, change.beat, tick)
 
 
 def _uncommented(text: str) -> str:
     at = text.find("%")
-    text = text if at < 0 or text[at - 1 : at] == "\\" else text[:at]
-    return text.rstrip()
+    while at > 0 and text[at - 1] == "\\":
+        at = text.find("%", at + 1)
+    return (text if at < 0 else text[:at]).rstrip()
 
 
-def _altered(signature: int) -> Iterator[int]:
-    """Places on the line of fifths (F = 0) that a signature alters, sharps from 0 up, flats from -1 down."""
-    return iter(range(signature) if signature > 0 else range(-1, signature - 1, -1))
+def _rounded(top: int, bottom: int) -> int:
+    return (2 * top + bottom) // (2 * bottom)
 
 
-def _note(sign: str | None, step: str, octave: str) -> tuple[int | None, str, int]:
-    """Alteration, letter and octave (C is in octave 4) of a note's parts."""
-    height = 4 + step.islower() + octave.count("'") - octave.count(",")
-    return (ACCIDENTALS[sign] if sign else None), step.upper(), height
-
-
-def _ratio(text: str) -> tuple[int, int]:
+def _ratio(text: str) -> Length:
     """A length as a multiple of the unit: ``3/2``, ``/``, ``//``, ``2``, empty."""
     top, slashes, bottom = re.match(r"(\d*)(/*)(\d*)", text).groups()  # type: ignore[union-attr]
     divisor = int(bottom) if bottom else 2 ** len(slashes[:16])

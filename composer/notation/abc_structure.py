@@ -1,4 +1,4 @@
-"""Bar lines, repeats, endings and sections from the marks of a tune (ABC standard 2.1, sections 4.8 and 4.9)."""
+"""Bar lines, repeats, endings and sections from the marks of a tune (ABC standard 2.1, sections 3.1.9, 4.8 and 4.9)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from composer.score import Ending, Repeat
+import numpy as np
+
+from composer.errors import ReadError
+from composer.score import Ending, Repeat, Score
+
+MAX_BARS = 100_000  # when an order of parts is written out
 
 
 class Mark(NamedTuple):
@@ -35,14 +40,26 @@ class _Open:
             self.endings[-1] = (start, tick, passes)
 
 
-def structure(marks: Sequence[Mark], end: int) -> tuple[list[int], list[Repeat], list[int]]:
-    """Ticks of the bar lines, the repeats, and the sections after double bars.
+class Form(NamedTuple):
+    """Ticks of the bar lines, the repeats, and the sections after double bars; and where a
+    repeat was taken to end because the next one begins, and where one begins that does not end."""
 
-    A repeat without a sign at its start goes back to the repeat or double bar before it, or to the beginning; one
-    without a sign at its end is not repeated.
+    barlines: list[int]
+    repeats: list[Repeat]
+    sections: list[int]
+    assumed: list[int]
+    endless: int | None
+
+
+def structure(marks: Sequence[Mark], end: int) -> Form:
+    """The form that the marks of a tune of ``end`` ticks say.
+
+    A repeat without a sign at its start goes back to the repeat or double bar before it, or to the beginning (section
+    4.8). One without a sign at its end is repeated if another begins there; at the end of the tune it is not.
     """
     lines = sorted({0, end, *(mark.tick for mark in marks if mark.tick <= end)})
     repeats: list[Repeat] = []
+    assumed: list[int] = []
     sections = {mark.tick for mark in marks if mark.kind == "double" and 0 < mark.tick < end}
     current = _Open()
     for mark in marks:
@@ -64,6 +81,9 @@ def structure(marks: Sequence[Mark], end: int) -> tuple[list[int], list[Repeat],
                 current = _Open(mark.tick)
         elif mark.kind in ("start", "double", "close"):
             current.close_ending(mark.tick)
+            if mark.kind == "start" and current.said and not current.endings and mark.tick > current.start:
+                _add(repeats, Repeat(current.start, mark.tick))
+                assumed.append(mark.tick)
             if mark.kind == "start" or current.endings or not current.said:
                 current = _next(repeats, current, mark.tick)
                 current.said = mark.kind == "start"
@@ -71,7 +91,8 @@ def structure(marks: Sequence[Mark], end: int) -> tuple[list[int], list[Repeat],
             current = _next(repeats, current, current.endings[-1][1] or mark.tick)  # music after the last ending
     current.close_ending(end)
     _next(repeats, current, end)
-    return lines, repeats, sorted(sections)
+    endless = current.start if current.said and not current.endings and current.start < end else None
+    return Form(lines, repeats, sorted(sections), assumed, endless)
 
 
 def _next(repeats: list[Repeat], current: _Open, tick: int) -> _Open:
@@ -85,3 +106,24 @@ def _next(repeats: list[Repeat], current: _Open, tick: int) -> _Open:
 def _add(repeats: list[Repeat], repeat: Repeat | None) -> None:
     if repeat is not None and (not repeats or repeat.start >= repeats[-1].end):
         repeats.append(repeat)
+
+
+def in_order(score: Score, order: str, labels: Sequence[tuple[str, int]]) -> Score:
+    """The score with its parts in the order of P:, written out where that is not the order in which they stand.
+
+    ``labels`` are the parts and where they begin; what stands before the first part is played first.
+    """
+    ticks = [tick for _, tick in labels]
+    spans = {
+        label: (start, end)
+        for (label, start), end in reversed(list(zip(labels, [*ticks, score.end][1:], strict=True)))
+        if start < end
+    }
+    played = [label for label in order if label in spans]
+    if not played or played == [label for label, _ in labels]:
+        return score
+    first = [(0, ticks[0])] if ticks[0] else []
+    whole = [*first, *(spans[label] for label in played)]
+    if sum(int(np.searchsorted(score.barlines, end)) for _, end in whole) > MAX_BARS:
+        raise ReadError(f"expected an order of parts of at most {MAX_BARS} bars")
+    return score.rearranged(whole)

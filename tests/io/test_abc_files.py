@@ -45,7 +45,7 @@ def test_a_tunebook_gives_every_tune_or_what_is_wrong_with_it() -> None:
     found = list(tunes(BOOK, "book.abc"))
     assert [(tune.number, tune.line) for tune in found] == [("1", 2), ("2", 8), ("0003", 14)]
     assert [tune.score.title if tune.score else None for tune in found] == ["First", None, "Third"]
-    assert str(found[1].error).startswith("book.abc: tune 2, line 10: ")
+    assert str(found[1].error).startswith("book.abc: tune 2, line 10, column 1: ")
 
 
 def test_a_file_is_its_first_tune() -> None:
@@ -161,19 +161,19 @@ def test_the_folk_and_essen_collections_are_read() -> None:
             assert wrong == []
 
 
-def test_abc2midi_hears_the_same_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On 120 tunes; abc2midi swings what R: calls a hornpipe, so R: is left out. At most one in ten may be told apart,
-
-    for abc2midi repeats from the repeat before, where the standard repeats from the double bar.
-    """
+@pytest.mark.slow
+def test_abc2midi_hears_the_same_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On 500 tunes: 98 of 100 are identical as they stand, 99.5 once what abc2midi reads otherwise is written out."""
     require_program("abc2midi", "abcmidi")
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     monkeypatch.delitem(sys.modules, "abc_oracle", raising=False)
     import abc_oracle
 
-    everything = list(abc_oracle.texts())
-    sample = everything[:: len(everything) // 120][:120]
-    verdicts = {name: abc_oracle.verdict(re.sub(rb"(?m)^R:.*\n", b"", text), tmp_path) for name, text in sample}
+    verdicts = {name: abc_oracle.verdict(text) for name, text in abc_oracle.sample(500)}
     told_apart = {name: verdict for name, verdict in verdicts.items() if verdict != "identical"}
-    assert len(sample) == 120
-    assert len(told_apart) <= 12, told_apart
+    unexplained = [name for name, verdict in told_apart.items() if verdict in ("different", "not read by composer")]
+    assert len(verdicts) == 500
+    assert len(told_apart) <= 10, told_apart
+    assert len(unexplained) <= 2, unexplained
+    listed = (BENCHMARKS / "abc_differences.md").read_text(encoding="utf-8")
+    assert all(name in listed for name in told_apart), told_apart

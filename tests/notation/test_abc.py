@@ -66,7 +66,7 @@ def test_entities_in_words() -> None:
         ("G Minor", "G minor"),
         ("EMin", "E minor"),
         ("Am", "A minor"),
-        ("AM", "A major"),
+        ("AM", "A minor"),
         ("AMix", "A mixolydian"),
         ("A aeolian", "A minor"),
         ("C ionian", "C major"),
