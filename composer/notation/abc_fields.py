@@ -129,7 +129,12 @@ def _tempo(value: str, rate: float, beat: int) -> Tempo:
 
 
 def read_order(value: str) -> str:
-    """The order of parts written out: ``A2(BC)2D`` is AABCBCD; dots and spaces mean nothing (section 3.1.9)."""
+    """The order of parts written out: ``A2(BC)2D`` is AABCBCD; dots and spaces mean nothing (section 3.1.9).
+
+    Words (``P:Modern version``) are no order: empty.
+    """
+    if re.search(r"[a-z]{2}", value):
+        return ""
     levels: list[list[str]] = [[]]
     for token in re.findall(r"[A-Za-z()]|\d{1,4}", value[: 4 * MAX_ORDER]):
         if token == "(":
@@ -149,8 +154,6 @@ def read_order(value: str) -> str:
 def plain_text(value: str) -> str:
     r"""A text string without HTML entities and TeX accents: ``&eacute;``, ``\'e``, ``\"u``, ``\cc`` (section 8.2)."""
     text = re.sub(
-        r"\\([`'^~\"cv])([A-Za-z])",
-        lambda match: unicodedata.normalize("NFC", match[2] + ACCENTS[match[1]]),
-        html.unescape(value),
+        r"\\([`'^~\"cv])([A-Za-z])", lambda match: unicodedata.normalize("NFC", match[2] + ACCENTS[match[1]]), value
     )
-    return " ".join(text.split())
+    return " ".join(html.unescape(text).split())

@@ -354,7 +354,7 @@ class TuneReader:
 
     def _on_overlay(self, _: re.Match[str]) -> None:
         voice = self.voice
-        voice.turn(min(voice.layer + 1, 16))
+        voice.turn(min(voice.layer + 1, 64))
         voice.tick = voice.bar if voice.back is None else voice.back
 
     def _on_overlays(self, match: re.Match[str]) -> None:
@@ -405,7 +405,8 @@ class TuneReader:
             self.count += 1
         if self.count > MAX_NOTES:
             raise ReadError(f"expected at most {MAX_NOTES} notes in a tune")
-        voice.sung.append(voice.tick)
+        if not voice.layer:
+            voice.sung.append(voice.tick)
         self._pass(duration)
 
     def rest(self, kind: str, length: Length) -> None:

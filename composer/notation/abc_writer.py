@@ -1,7 +1,7 @@
 """Writing ABC as a person would: four bars a line, beams by beat, few accidentals, repeats folded.
 
-The inverse of :mod:`composer.notation.abc_reader`. Lost are velocities, programs and drums, of notes in one part
-that overlap without beginning and ending together the ends of the earlier ones, and marks without a note to carry them.
+The inverse of :mod:`composer.notation.abc_reader`. Notes of a part that overlap without beginning and ending together
+stand in overlays (&). Lost are velocities, a note that stands twice, and marks without a note to carry them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ from urllib.parse import quote
 
 import numpy as np
 
-from composer.notation.abc_table import ACCIDENTAL_SIGNS, DECORATION_SIGNS, DIRECTIVE, FIELDS, MODE_SUFFIXES
+from composer.notation.abc_table import (
+    ACCIDENTAL_SIGNS,
+    DECORATION_SIGNS,
+    DIRECTIVE,
+    FIELDS,
+    MIDI,
+    MODE_SUFFIXES,
+    TITLES,
+)
+from composer.notation.abc_words import verse
 from composer.score import Annotation, Part, Score
 from composer.theory import STEPS, TICKS_PER_QUARTER, Key, Meter, Tempo, note_name, parse_name
 
@@ -23,6 +32,7 @@ WHOLE = 4 * TICKS_PER_QUARTER
 BARS_A_LINE = 4
 TUPLETS = {3: 2, 5: 4, 7: 4, 9: 8}  # p in the time of q
 ENTITY = re.compile(r"&(?=#?\w+;)")
+ACCENTED = re.compile(r"\\(?=[`'^~\"cv][A-Za-z])")  # what would be read as a TeX accent
 
 Notes = tuple[tuple[int, int], ...]  # (pitch, spelling) of notes that sound together; () is a rest
 
@@ -46,16 +56,22 @@ def write_tune(score: Score) -> str:
     for number, part in enumerate(parts, 1):
         if len(parts) > 1:
             lines.append(f"V:{number}")
+        if part.program:
+            lines.append(f"{MIDI} program {part.program}")
+        if part.drums:
+            lines.append(f"{MIDI} channel 10")
         lines += _Voice(score, part, unit, leads=number == 1).lines()
+    lines += _fields("W", score.metadata.get(FIELDS["W"], ""))
     return "\n".join(lines) + "\n"
 
 
 def _header(score: Score, unit: int) -> list[str]:
     metadata = dict(score.metadata)
-    lines = ["X:1"]
+    title = _one_line(metadata.pop("title", ""))
+    lines = ["X:1", *_fields("T", title), *_fields("T", metadata.pop(TITLES, "") if title else "")]
     for letter, name in FIELDS.items():
-        if value := _one_line(metadata.pop(name, "")):
-            lines.append(f"{letter}:{ENTITY.sub('&amp;', value).replace('%', '&#37;')}")
+        lines += _fields(letter, metadata.pop(name, "")) if letter != "W" else []
+    metadata.pop(FIELDS["W"], None)
     lines += [f"{DIRECTIVE} {quote(name)} {_one_line(value)}" for name, value in metadata.items()]
     lines += [f"M:{score.meter}", f"L:1/{WHOLE // unit}", f"Q:{_tempo(score.tempo)}"]
     names = [part.name for part in score.parts]
@@ -63,6 +79,12 @@ def _header(score: Score, unit: int) -> list[str]:
         quoted = [_one_line(name).replace('"', "'").replace("%", "") for name in names]
         lines += [f'V:{number} name="{name}"' if name else f"V:{number}" for number, name in enumerate(quoted, 1)]
     return [*lines, f"K:{_key(score.key)}"]
+
+
+def _fields(letter: str, value: str) -> list[str]:
+    """A line for each line of the value."""
+    texts = [ENTITY.sub("&amp;", text).replace("%", "&#37;") for text in map(_one_line, value.splitlines())]
+    return [f"{letter}:{re.sub(ACCENTED, '&#92;', text)}" for text in texts if text]
 
 
 def _one_line(text: str) -> str:
@@ -103,30 +125,35 @@ class _Voice:
     )  # written before the event at a tick
     after: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))  # after it: ends of slurs
     accidentals: dict[str, int] = field(default_factory=dict)
+    overlaid: bool = False  # whether an overlay is being written
 
     def lines(self) -> list[str]:
         """The body, a line for every four bars and at every repeat and section."""
         self._place_marks()
-        events = self._events()
+        layers = self._layers()
         starts = self.score.barlines[:-1].tolist()
         ends = self.score.barlines[1:].tolist()
-        inner: list[list[Event]] = [[] for _ in starts]
-        for event in events:
-            inner[int(np.searchsorted(self.score.barlines, event.onset, "right")) - 1].append(event)
-        lines, line, count = [], self._opening(0), 0
-        for start, end, bar in zip(starts, ends, inner, strict=True):
+        lines, line, count, sung = [], self._opening(0), 0, list[int]()
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
             closing, breaks = self._barline(end)
             last = (
                 "".join(sign for sign in self.before.get(end, ()) if sign[0] in '"!') if end == self.score.end else ""
             )
-            line += f"{self._bar(start, end, bar)} {last}{closing}"
+            line += f"{self._bar(start, end, [layer[number] for layer in layers])} {last}{closing}"
+            sung += [event.onset for event in layers[0][number] if event.notes]
             count += end - start >= self.score.meter_at(start).bar // 2
             if breaks or (count >= BARS_A_LINE and not closing[-1].isdigit()) or end == self.score.end:
-                lines.append(line.strip())
-                line, count = "" if end == self.score.end else self._opening(end), 0
+                lines += [line.strip(), *self._words(sung)]
+                line, count, sung = "" if end == self.score.end else self._opening(end), 0, []
             else:
                 line += " "
         return lines
+
+    def _words(self, onsets: list[int]) -> list[str]:
+        """The w: line under notes at these onsets, if one of them is sung."""
+        lyrics = {mark.onset: mark.text for mark in self.part.annotations if mark.kind == "lyric"}
+        words = verse(lyrics, onsets)
+        return [f"w:{re.sub(ENTITY, '&amp;', words)}"] if words else []
 
     # --- bar lines ------------------------------------------------------------------------------------------------
 
@@ -178,7 +205,8 @@ class _Voice:
         if mark.kind == "text" and text:
             self.before[mark.onset].append(f'"^{text}"')
         elif mark.kind == "decoration" and re.fullmatch(r"[^!\s|+]{1,30}", text):
-            self.before[mark.onset].append(DECORATION_SIGNS.get(text, f"!{text}!"))
+            short = DECORATION_SIGNS.get(text) if mark.onset < self.score.end else None
+            self.before[mark.onset].append(short or f"!{text}!")
         elif mark.kind == "slur" and mark.end is not None and mark.end > mark.onset:
             self.before[mark.onset].append("(")
             self.after[mark.end].append(")")
@@ -187,25 +215,38 @@ class _Voice:
 
     # --- notes ----------------------------------------------------------------------------------------------------
 
-    def _events(self) -> list[Event]:
-        """Notes and rests from start to end, split at bar lines and wherever a mark stands."""
-        chords: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        ends: dict[int, int] = {}
+    def _layers(self) -> list[list[list[Event]]]:
+        """By layer and bar: notes and rests from start to end, split at bar lines and, in the first, at every mark.
+
+        Notes that begin and end together are a chord; each chord goes to the first layer that is free.
+        """
+        chords: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
         for note in self.part:
-            chords[note.onset].append((note.pitch, int(note.spelling or 0)))
-            ends[note.onset] = max(ends.get(note.onset, 0), note.onset + note.duration)
-        rows = list(chords.items())
-        splits = sorted({*self.score.barlines.tolist(), *self.before, *self.after})
+            chords[note.onset, note.onset + note.duration].append((note.pitch, int(note.spelling or 0)))
+        layers: list[list[tuple[int, int, Notes]]] = [[]]
+        for (start, end), notes in sorted(chords.items(), key=lambda item: (item[0][0], -max(item[1])[0])):
+            layer = next((rows for rows in layers if not rows or rows[-1][1] <= start), None)
+            if layer is None:
+                layers.append(layer := [])
+            layer.append((start, end, tuple(dict.fromkeys(notes))))
+        lines = self.score.barlines.tolist()
+        splits = [sorted({*lines, *self.before, *self.after}), *[lines] * (len(layers) - 1)]
+        return [self._by_bar(rows, splits[number]) for number, rows in enumerate(layers)]
+
+    def _by_bar(self, rows: list[tuple[int, int, Notes]], splits: list[int]) -> list[list[Event]]:
+        """Chords and the rests between them, as events of each bar."""
         events: list[Event] = []
         at = 0
-        for number, (onset, notes) in enumerate(rows):
-            following = rows[number + 1][0] if number + 1 < len(rows) else self.score.end
-            stop = min(ends[onset], following)
-            self._add(events, at, onset, (), splits)
-            self._add(events, onset, stop, tuple(dict.fromkeys(notes)), splits)
-            at = stop
+        for start, end, notes in rows:
+            self._add(events, at, start, (), splits)
+            self._add(events, start, end, notes, splits)
+            at = end
         self._add(events, at, self.score.end, (), splits)
-        return events
+        bars: list[list[Event]] = [[] for _ in self.score.barlines[1:]]
+        places = np.searchsorted(self.score.barlines, [event.onset for event in events], "right") - 1
+        for place, event in zip(places.tolist(), events, strict=True):
+            bars[place].append(event)
+        return bars
 
     def _add(self, events: list[Event], start: int, end: int, notes: Notes, splits: list[int]) -> None:
         low, high = np.searchsorted(splits, [start, end], "right")
@@ -214,9 +255,16 @@ class _Voice:
             if b <= end:
                 events.append(Event(a, b - a, notes, bool(notes) and b < end, bool(notes) and a > start))
 
-    def _bar(self, start: int, end: int, events: list[Event]) -> str:
-        """The notes of one bar, beamed by beat."""
-        self.accidentals = {}
+    def _bar(self, start: int, end: int, layers: list[list[Event]]) -> str:
+        """The notes of one bar, its overlays after it."""
+        self.accidentals, self.overlaid = {}, False
+        texts = [self._layer(start, end, layers[0])]
+        self.overlaid = True
+        last = max((n for n, layer in enumerate(layers) if any(event.notes for event in layer)), default=0)
+        return " & ".join(texts + [self._layer(start, end, layer) for layer in layers[1 : last + 1]])
+
+    def _layer(self, start: int, end: int, events: list[Event]) -> str:
+        """The notes of one bar and layer, beamed by beat."""
         meter = self.score.meter_at(start)
         late = max(meter.bar - (end - start), 0) if start in self.score.section_starts else 0
         tuplets = self._tuplets(events)
@@ -243,8 +291,8 @@ class _Voice:
 
     def _broken(self, meter: Meter, first: Event, second: Event, into: int) -> str:
         """The sign of a broken rhythm, where two notes of a beam share it three to one."""
-        plain = first.notes and second.notes and not first.tied and second.onset not in self.before
-        if plain and _beamed(meter, first, second, into) and first.onset not in self.after:
+        marked = not self.overlaid and (second.onset in self.before or first.onset in self.after)
+        if first.notes and second.notes and not first.tied and not marked and _beamed(meter, first, second, into):
             return (
                 ">" if first.duration == 3 * second.duration else "<" if 3 * first.duration == second.duration else ""
             )
@@ -278,12 +326,16 @@ class _Voice:
 
     def _event(self, event: Event, length: Fraction) -> str:
         key = self.score.key_at(event.onset)
-        signs = self.before.get(event.onset, [])
+        signs = [] if self.overlaid else sorted(self.before.get(event.onset, []), key=_order)
         marks = "".join(self._grace(sign, key) if sign.startswith("{") else sign for sign in signs)
         names = [self._note(pitch, spelling, event) for pitch, spelling in event.notes]
-        body = names[0] if len(names) == 1 else f"[{''.join(names)}]" if names else "z"
-        closing = "".join(self.after.get(event.onset, []))
+        body = names[0] if len(names) == 1 else f"[{''.join(names)}]" if names else self._rest
+        closing = "" if self.overlaid else "".join(self.after.get(event.onset, []))
         return marks + body + _length(length) + ("-" if event.tied else "") + closing
+
+    @property
+    def _rest(self) -> str:
+        return "x" if self.overlaid else "z"
 
     def _grace(self, mark: str, key: Key) -> str:
         names = [parse_name(name) for name in mark[1:-1].split()]
@@ -300,11 +352,16 @@ class _Voice:
         letter = STEPS[step]
         usual = (key.signature - step + 6) // 7  # the letter's alteration in the key
         current = self.accidentals.get(letter, usual)
-        if octaves == current:
+        if octaves == current and not (self.overlaid and letter in self.accidentals):
             return _letter(pitch, spelling)
         if keep:
             self.accidentals[letter] = octaves
         return ACCIDENTAL_SIGNS[octaves] + _letter(pitch, spelling)
+
+
+def _order(sign: str) -> int:
+    """Fields, then words, then slurs, then what belongs to the note; a dot before a slur would make it a dotted one."""
+    return '["('.find(sign[0]) if sign[0] in '["(' else 3
 
 
 def _odd(number: int) -> int:
