@@ -1,0 +1,288 @@
+"""One voice as ABC writes it: bars, ties over them, and a flat view in a fixed vocabulary like folk-rnn's.
+
+An event is what a musician writes in one go: pitch and length, inside one bar. Bars, repeats and endings are known
+before the notes (they are the frame's), so they are no events: each event takes time, and constraints over cells stay
+exact. :meth:`AbcTokens.tokens` is the flat view, for models that write the form too: the same events with meter, key,
+bar lines, repeats, endings, tuplets and ties as tokens of their own; :meth:`AbcTokens.score_of` reads it without a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from composer.encodings import abc_vocabulary as words
+from composer.encodings.base import Encoding, Normalized
+from composer.encodings.compile import (
+    PITCH_OFFSET,
+    PITCH_SYMBOLS,
+    REST_SYMBOL,
+    metric_context,
+    place_of,
+    step_ticks,
+    tonics,
+    voice_tables,
+)
+from composer.encodings.melody import BEAT, LONGEST, writable
+from composer.encodings.voices import lost, monophonic
+from composer.errors import Unsupported, UsageError
+from composer.inference.masks import RunMasks
+from composer.inference.sequence import Sequence
+from composer.notation.abc_table import ACCIDENTAL_SIGNS
+from composer.score import Part, Score
+from composer.sketch import Sketch
+from composer.theory import TICKS_PER_QUARTER, Ints, Key
+
+TIED = PITCH_SYMBOLS  # added to the symbol of a note that goes on from the event before
+
+
+@dataclass(frozen=True)
+class AbcTokens(Encoding):
+    """Events ``(symbol, duration)`` without gaps: symbol 0 is a rest, else 12 + the pitch counted from the tonic's
+    pitch class (from C if not ``relative``), 140 more if the note goes on from the event before; durations in steps of
+    a 24th of a quarter (32nds and triplet 16ths). Events break at bar lines, and a note goes on only after itself: a
+    tie from another pitch begins a note. It leaves out what :class:`composer.encodings.melody.Melody` does.
+    """
+
+    name: ClassVar[str] = "abc_tokens"
+    grid: ClassVar[int] = TICKS_PER_QUARTER // BEAT
+    relative: bool = True
+
+    @property
+    def width(self) -> int:
+        return 2
+
+    def encode(self, score: Score) -> Sequence:
+        onset, pitch, offset = monophonic(score, 0, self.grid)
+        end = score.end // self.grid
+        cuts = np.concatenate([onset, offset, self._breaks(score), [0, end]])
+        edges = np.unique(cuts[cuts <= end])
+        steps = edges[:-1].astype(np.int32)
+        ticks = steps * self.grid
+        note = np.searchsorted(onset, steps, "right") - 1
+        symbols = np.full(len(steps), REST_SYMBOL)
+        sounding = note >= 0
+        sounding[sounding] = steps[sounding] < offset[note[sounding]]
+        tied = steps[sounding] > onset[note[sounding]]
+        tonic = tonics(score, ticks, self.relative)[sounding]
+        symbols[sounding] = pitch[note[sounding]] + PITCH_OFFSET - tonic + TIED * tied
+        events = np.stack([symbols, np.diff(edges)], axis=1).astype(np.int32)
+        return Sequence(events, steps, metric_context(score, ticks, self.grid))
+
+    def decode(self, sequence: Sequence, frame: Score) -> Score:
+        symbol, duration = sequence.events.T
+        sounding = symbol % TIED != REST_SYMBOL
+        ticks = sequence.steps * self.grid
+        pitch = np.where(sounding, symbol % TIED - PITCH_OFFSET + tonics(frame, ticks, self.relative), -1)
+        goes_on = sounding & (symbol >= TIED) & (np.append(-1, pitch[:-1]) == pitch)
+        first = np.flatnonzero(sounding & ~goes_on)
+        length = np.where(sounding, duration, 0).cumsum()
+        lengths = np.diff(np.append(length[first] - duration[first], length[-1:]))
+        voice = frame.parts[0] if frame.parts else Part.of()
+        part = Part.of(ticks[first], pitch[first], lengths * self.grid, name=voice.name, program=voice.program)
+        return replace(frame, parts=(frame.spell(part),))
+
+    def normalize(self, score: Score) -> Normalized:
+        kept = self.decode(self.encode(score), score.frame())
+        return Normalized(kept, lost(score, kept))
+
+    def compile(self, sketch: Sketch) -> RunMasks:
+        """A note may go on over a bar line if it may also begin there, or if nothing else can sound before it:
+        sufficient, since an event does not know the one before it."""
+        ticks = step_ticks(sketch.score, self.grid)
+        starts, holds = voice_tables(sketch.cells(0, ticks), tonics(sketch.score, ticks, self.relative))
+        breaks = self._breaks(sketch.score)
+        before = (starts | holds)[breaks - 1]
+        only = before & (before.sum(axis=1, keepdims=True) == 1)
+        tied = np.zeros_like(starts)
+        tied[breaks] = holds[breaks] & (starts[breaks] | only)
+        tied[:, REST_SYMBOL] = False
+        holds[breaks] = False
+        context = metric_context(sketch.score, ticks, self.grid)
+        phase = (context["position"] % BEAT).astype(np.int32)
+        both = np.concatenate([starts, tied], axis=1), np.concatenate([holds, holds], axis=1)
+        return RunMasks(*both, writable(), phase, context, place_of(sketch.score, self.grid))
+
+    def refusal(self, sketch: Sketch) -> str | None:
+        if len(sketch.score.parts) != 1:
+            return f"the sketch has {len(sketch.score.parts)} voices, and a melody has one"
+        if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
+            return "the sketch's bars do not fall on 24ths of a quarter"
+        return None
+
+    def _breaks(self, score: Score) -> NDArray[np.int64]:
+        """Steps inside the score at which events break: bar lines, and every eight quarters of longer bars."""
+        lines = -(-score.barlines.astype(np.int64) // self.grid)
+        inside = [np.arange(a, b, LONGEST) for a, b in pairwise(lines.tolist()) if b - a > LONGEST]
+        breaks = np.unique(np.concatenate([lines, *inside]))
+        return breaks[(breaks > 0) & (breaks < score.end // self.grid)]
+
+    # --- the flat view --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Every token of the flat view; a token's number is its place here."""
+        return words.vocabulary(relative=self.relative)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.vocabulary)}
+
+    def tokens(self, score: Score) -> Ints:
+        """(N,) the written tune as tokens, meter and key first; if ``relative``, on the tonic C.
+
+        Raises :class:`Unsupported` for a meter, or a repeat of many passes, that has no token.
+        """
+        found = list(_Page(self, score).words())
+        missing = next((word for word in found if word not in self._numbers), None)
+        if missing is not None:
+            raise Unsupported(f"{missing} has no token in {self.name}; encode tunes without it")
+        return np.array([self._numbers[word] for word in found], dtype=np.int32)
+
+    def text(self, tokens: ArrayLike) -> str:
+        """Tokens for people, separated by spaces: ``M:6/8 K:Cdor |: c 2 d ...``."""
+        return " ".join(self._words(tokens))
+
+    def parse(self, text: str) -> Ints:
+        """(N,) the tokens of a text, the inverse of :meth:`text`; raises :class:`UsageError` for an unknown one."""
+        try:
+            return np.array([self._numbers[word] for word in text.split()], dtype=np.int32)
+        except KeyError as unknown:
+            raise UsageError(f"{unknown} is not in the vocabulary of {self.name}") from None
+
+    def score_of(self, tokens: ArrayLike) -> Score:
+        """The tune that tokens say by themselves, as a model wrote them; out of place ones are passed over.
+
+        Of a score in one key and meter, with bar lines on the grid, ``tokens`` gives back all notes, bars, repeats and
+        endings that :meth:`normalize` keeps; if ``relative``, transposed down to C. Raises :class:`UsageError` for
+        numbers outside the vocabulary, :class:`ReadError` if there is no music in them or it leaves MIDI's range.
+        """
+        return words.read(self._words(tokens))
+
+    def _words(self, tokens: ArrayLike) -> list[str]:
+        numbers = np.asarray(tokens, dtype=np.int64)
+        if numbers.ndim != 1 or ((numbers < 0) | (numbers >= len(self.vocabulary))).any():
+            raise UsageError(f"tokens are a row of numbers from 0 to {len(self.vocabulary) - 1}")
+        return [self.vocabulary[number] for number in numbers.tolist()]
+
+
+class _Atom(NamedTuple):
+    """A note or rest with one length token."""
+
+    before: tuple[str, ...]  # signs and fields
+    name: tuple[str, ...]
+    length: str
+    steps: int  # not a multiple of 3: of a triplet
+    tied: bool
+
+
+class _Page:
+    """A score on its way to tokens."""
+
+    def __init__(self, encoding: AbcTokens, score: Score) -> None:
+        self.encoding, self.score = encoding, score
+        self.names: dict[Key, list[words.Name]] = {}
+        self.altered: dict[str, int] = {}  # letters, by accidentals in this bar
+
+    def words(self) -> Iterator[str]:
+        atoms = list(self._atoms())
+        tuplets = _tuplets(atoms)
+        yield from (f"M:{self.score.meter}", words.key_word(self._key(0)))
+        for number, atom in enumerate(atoms):
+            yield from atom.before
+            if number in tuplets:
+                yield tuplets[number]
+            yield from (*atom.name, *filter(None, [atom.length]), *[words.TIE] * atom.tied)
+        yield from self._last
+
+    def _atoms(self) -> Iterator[_Atom]:
+        sequence = self.encoding.encode(self.score)
+        fields = self._fields()
+        at = 0
+        following = np.append(sequence.events[1:, 0] >= TIED, False)
+        rows = zip(sequence.steps.tolist(), *sequence.events.T.tolist(), following.tolist(), strict=True)
+        for step, symbol, duration, tied in rows:
+            before: list[str] = []
+            while at < len(fields) and fields[at][0] <= step:
+                before += fields[at][1]
+                at += 1
+            if any(word in words.SIGNS for word in before):
+                self.altered = {}
+            triplet = duration % 3 != 0
+            sizes = list(words.lengths(duration if triplet else duration * 2 // 3))
+            for count, (size, length) in enumerate(sizes, 1):
+                name = self._name(symbol % TIED, step)
+                more = symbol != REST_SYMBOL and (count < len(sizes) or tied)
+                yield _Atom(tuple(before), name, length, size if triplet else size * 3 // 2, more)
+                before = []
+        self._last = [word for _, found in fields[at:] for word in found]
+
+    def _fields(self) -> list[tuple[int, list[str]]]:
+        """Steps, and the signs of bar lines or the changes of meter and key that stand there, in order of time."""
+        score, grid = self.score, self.encoding.grid
+        fields = [(-(-tick // grid), 0, _signs(score, tick)) for tick in score.barlines.tolist()]
+        fields += [(-(-meter.onset // grid), 1, [f"M:{meter}"]) for meter in score.meters[1:]]
+        fields += [(-(-key.onset // grid), 2, [words.key_word(self._key(key.onset))]) for key in score.keys[1:]]
+        return [(step, found) for step, _, found in sorted(fields)]
+
+    def _key(self, tick: int) -> Key:
+        key = self.score.key_at(tick)
+        return Key(0, key.mode) if self.encoding.relative else replace(key, onset=0)
+
+    def _name(self, symbol: int, step: int) -> tuple[str, ...]:
+        """A pitch as tokens, with an accidental wherever key and bar do not say the pitch, or the key does not."""
+        if symbol == REST_SYMBOL:
+            return (words.REST,)
+        key = self._key(step * self.encoding.grid)
+        if key not in self.names:
+            self.names[key] = words.names(key)
+        name = self.names[key][symbol]
+        if name.alteration == name.usual == self.altered.get(name.step, name.usual):
+            return name.words
+        self.altered[name.step] = name.alteration
+        return (ACCIDENTAL_SIGNS[name.alteration] + name.words[0], *name.words[1:])
+
+
+def _signs(score: Score, tick: int) -> list[str]:
+    """The tokens of the bar line at a tick."""
+    ends, passes, closed = 0, "", False
+    for repeat in score.repeats:
+        if repeat.end == tick and not repeat.endings:
+            ends = repeat.times - 1
+        for ending in repeat.endings:
+            if ending.end == tick and max(ending.passes, default=0) < repeat.times:
+                ends = repeat.times - 1
+            closed |= ending.end == tick == repeat.end
+            if ending.start == tick:
+                passes = "|" + ",".join(map(str, ending.passes))
+    signs = [":" * ends + "|"] * (ends > 0)
+    signs += ["|:"] * any(repeat.start == tick for repeat in score.repeats)
+    signs += [passes] * bool(passes)
+    if signs or tick == 0:
+        return signs
+    if tick == score.end:
+        return ["|]"]
+    return ["||" if closed or tick in score.sections else "|"]
+
+
+def _tuplets(atoms: list[_Atom]) -> dict[int, str]:
+    """For the first note of every triplet its token: it closes as soon as it adds up to 32nds, or has no further."""
+    found: dict[int, str] = {}
+    number = 0
+    while number < len(atoms):
+        first, total = number, 0
+        while number < len(atoms) and atoms[number].steps % 3 and number - first < max(words.TUPLETS):
+            if number > first and (atoms[number].before or total % 3 == 0):
+                break
+            total += atoms[number].steps
+            number += 1
+        if number > first:
+            found[first] = words.TUPLETS[number - first]
+        number = max(number, first + 1)
+    return found
