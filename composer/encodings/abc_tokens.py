@@ -1,14 +1,14 @@
-"""One voice as ABC writes it: bars, ties over them, and a flat view in a fixed vocabulary like folk-rnn's.
+"""One voice as ABC writes it: bars, ties over them, and a flat view in a fixed vocabulary of folk-rnn's kind.
 
-An event is what a musician writes in one go: pitch and length, inside one bar. Bars, repeats and endings are known
-before the notes (they are the frame's), so they are no events: each event takes time, and constraints over cells stay
-exact. :meth:`AbcTokens.tokens` is the flat view, for models that write the form too: the same events with meter, key,
-bar lines, repeats, endings, tuplets and ties as tokens of their own; :meth:`AbcTokens.score_of` reads it without a frame.
+An event is a pitch and a length inside one bar. Bars, repeats and endings are the frame's, known before the notes, so
+they are no events: every event takes time, and constraints over cells stay exact. :meth:`AbcTokens.tokens` is the flat
+view, for models that write the form too: the same events, with meter, key, bar lines, repeats, endings, tuplets and
+ties as tokens of their own. :meth:`AbcTokens.score_of` reads it without a frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise

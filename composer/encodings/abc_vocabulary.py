@@ -28,8 +28,7 @@ TUPLETS = {1: "(3:2:1", 2: "(3:2:2", 3: "(3", 4: "(3:2:4"}  # by the notes that 
 TIE, REST = "-", "z"
 LOWER, HIGHER = ",", "'"  # one more octave down or up, for notes outside C, to b'
 LETTERS = tuple(
-    letter + mark if mark != "up" else letter.lower()
-    for mark, letter in product((LOWER, "", "up"), sorted(STEPS))
+    letter + mark if mark != "up" else letter.lower() for mark, letter in product((LOWER, "", "up"), sorted(STEPS))
 ) + tuple(letter.lower() + HIGHER for letter in sorted(STEPS))
 LOWEST = 3  # the octave of C,
 
