@@ -8,20 +8,19 @@ ties as tokens of their own. :meth:`AbcTokens.score_of` reads it without a frame
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from composer.encodings import abc_vocabulary as words
+from composer.encodings.abc_page import TIED, read, written
+from composer.encodings.abc_vocabulary import vocabulary
 from composer.encodings.base import Encoding, Normalized
 from composer.encodings.compile import (
     PITCH_OFFSET,
-    PITCH_SYMBOLS,
     REST_SYMBOL,
     metric_context,
     place_of,
@@ -34,12 +33,9 @@ from composer.encodings.voices import lost, monophonic
 from composer.errors import Unsupported, UsageError
 from composer.inference.masks import RunMasks
 from composer.inference.sequence import Sequence
-from composer.notation.abc_table import ACCIDENTAL_SIGNS
 from composer.score import Part, Score
 from composer.sketch import Sketch
-from composer.theory import TICKS_PER_QUARTER, Ints, Key
-
-TIED = PITCH_SYMBOLS  # added to the symbol of a note that goes on from the event before
+from composer.theory import TICKS_PER_QUARTER, Ints
 
 
 @dataclass(frozen=True)
@@ -94,15 +90,19 @@ class AbcTokens(Encoding):
 
     def compile(self, sketch: Sketch) -> RunMasks:
         """A note may go on over a bar line if it may also begin there, or if nothing else can sound before it:
-        sufficient, since an event does not know the one before it."""
+        sufficient, since an event does not know the one before it. Outside the holes, where notes stay as they are
+        given, one that goes on may as well begin anew, for models that know few ties.
+        """
         ticks = step_ticks(sketch.score, self.grid)
         starts, holds = voice_tables(sketch.cells(0, ticks), tonics(sketch.score, ticks, self.relative))
         breaks = self._breaks(sketch.score)
+        given = breaks[~_inside(sketch, breaks * self.grid)]
         before = (starts | holds)[breaks - 1]
         only = before & (before.sum(axis=1, keepdims=True) == 1)
         tied = np.zeros_like(starts)
         tied[breaks] = holds[breaks] & (starts[breaks] | only)
         tied[:, REST_SYMBOL] = False
+        starts[given] |= holds[given]
         holds[breaks] = False
         context = metric_context(sketch.score, ticks, self.grid)
         phase = (context["position"] % BEAT).astype(np.int32)
@@ -128,7 +128,7 @@ class AbcTokens(Encoding):
     @cached_property
     def vocabulary(self) -> tuple[str, ...]:
         """Every token of the flat view; a token's number is its place here."""
-        return words.vocabulary(relative=self.relative)
+        return vocabulary(relative=self.relative)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -139,7 +139,7 @@ class AbcTokens(Encoding):
 
         Raises :class:`Unsupported` for a meter, or a repeat of many passes, that has no token.
         """
-        found = list(_Page(self, score).words())
+        found = list(written(score, self.encode(score), self.grid, relative=self.relative))
         missing = next((word for word in found if word not in self._numbers), None)
         if missing is not None:
             raise Unsupported(f"{missing} has no token in {self.name}; encode tunes without it")
@@ -163,7 +163,7 @@ class AbcTokens(Encoding):
         endings that :meth:`normalize` keeps; if ``relative``, transposed down to C. Raises :class:`UsageError` for
         numbers outside the vocabulary, :class:`ReadError` if there is no music in them or it leaves MIDI's range.
         """
-        return words.read(self._words(tokens))
+        return read(self._words(tokens))
 
     def _words(self, tokens: ArrayLike) -> list[str]:
         numbers = np.asarray(tokens, dtype=np.int64)
@@ -172,117 +172,9 @@ class AbcTokens(Encoding):
         return [self.vocabulary[number] for number in numbers.tolist()]
 
 
-class _Atom(NamedTuple):
-    """A note or rest with one length token."""
-
-    before: tuple[str, ...]  # signs and fields
-    name: tuple[str, ...]
-    length: str
-    steps: int  # not a multiple of 3: of a triplet
-    tied: bool
-
-
-class _Page:
-    """A score on its way to tokens."""
-
-    def __init__(self, encoding: AbcTokens, score: Score) -> None:
-        self.encoding, self.score = encoding, score
-        self.names: dict[Key, list[words.Name]] = {}
-        self.altered: dict[str, int] = {}  # letters, by accidentals in this bar
-
-    def words(self) -> Iterator[str]:
-        atoms = list(self._atoms())
-        tuplets = _tuplets(atoms)
-        yield from (f"M:{self.score.meter}", words.key_word(self._key(0)))
-        for number, atom in enumerate(atoms):
-            yield from atom.before
-            if number in tuplets:
-                yield tuplets[number]
-            yield from (*atom.name, *filter(None, [atom.length]), *[words.TIE] * atom.tied)
-        yield from self._last
-
-    def _atoms(self) -> Iterator[_Atom]:
-        sequence = self.encoding.encode(self.score)
-        fields = self._fields()
-        at = 0
-        following = np.append(sequence.events[1:, 0] >= TIED, False)
-        rows = zip(sequence.steps.tolist(), *sequence.events.T.tolist(), following.tolist(), strict=True)
-        for step, symbol, duration, tied in rows:
-            before: list[str] = []
-            while at < len(fields) and fields[at][0] <= step:
-                before += fields[at][1]
-                at += 1
-            if any(word in words.SIGNS for word in before):
-                self.altered = {}
-            triplet = duration % 3 != 0
-            sizes = list(words.lengths(duration if triplet else duration * 2 // 3))
-            for count, (size, length) in enumerate(sizes, 1):
-                name = self._name(symbol % TIED, step)
-                more = symbol != REST_SYMBOL and (count < len(sizes) or tied)
-                yield _Atom(tuple(before), name, length, size if triplet else size * 3 // 2, more)
-                before = []
-        self._last = [word for _, found in fields[at:] for word in found]
-
-    def _fields(self) -> list[tuple[int, list[str]]]:
-        """Steps, and the signs of bar lines or the changes of meter and key that stand there, in order of time."""
-        score, grid = self.score, self.encoding.grid
-        fields = [(-(-tick // grid), 0, _signs(score, tick)) for tick in score.barlines.tolist()]
-        fields += [(-(-meter.onset // grid), 1, [f"M:{meter}"]) for meter in score.meters[1:]]
-        fields += [(-(-key.onset // grid), 2, [words.key_word(self._key(key.onset))]) for key in score.keys[1:]]
-        return [(step, found) for step, _, found in sorted(fields)]
-
-    def _key(self, tick: int) -> Key:
-        key = self.score.key_at(tick)
-        return Key(0, key.mode) if self.encoding.relative else replace(key, onset=0)
-
-    def _name(self, symbol: int, step: int) -> tuple[str, ...]:
-        """A pitch as tokens, with an accidental wherever key and bar do not say the pitch, or the key does not."""
-        if symbol == REST_SYMBOL:
-            return (words.REST,)
-        key = self._key(step * self.encoding.grid)
-        if key not in self.names:
-            self.names[key] = words.names(key)
-        name = self.names[key][symbol]
-        if name.alteration == name.usual == self.altered.get(name.step, name.usual):
-            return name.words
-        self.altered[name.step] = name.alteration
-        return (ACCIDENTAL_SIGNS[name.alteration] + name.words[0], *name.words[1:])
-
-
-def _signs(score: Score, tick: int) -> list[str]:
-    """The tokens of the bar line at a tick."""
-    ends, passes, closed = 0, "", False
-    for repeat in score.repeats:
-        if repeat.end == tick and not repeat.endings:
-            ends = repeat.times - 1
-        for ending in repeat.endings:
-            if ending.end == tick and max(ending.passes, default=0) < repeat.times:
-                ends = repeat.times - 1
-            closed |= ending.end == tick == repeat.end
-            if ending.start == tick:
-                passes = "|" + ",".join(map(str, ending.passes))
-    signs = [":" * ends + "|"] * (ends > 0)
-    signs += ["|:"] * any(repeat.start == tick for repeat in score.repeats)
-    signs += [passes] * bool(passes)
-    if signs or tick == 0:
-        return signs
-    if tick == score.end:
-        return ["|]"]
-    return ["||" if closed or tick in score.sections else "|"]
-
-
-def _tuplets(atoms: list[_Atom]) -> dict[int, str]:
-    """For the first note of every triplet its token: it closes as soon as it adds up to 32nds, or has no further."""
-    found: dict[int, str] = {}
-    number = 0
-    while number < len(atoms):
-        first, total = number, 0
-        while number < len(atoms) and atoms[number].steps % 3 and number - first < max(words.TUPLETS):
-            if number > first and (atoms[number].before or total % 3 == 0):
-                break
-            total += atoms[number].steps
-            number += 1
-        if number > first:
-            found[first] = words.TUPLETS[number - first]
-        number = max(number, first + 1)
-    return found
+def _inside(sketch: Sketch, ticks: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(N,) whether each tick lies in a hole."""
+    inside = np.zeros(len(ticks), dtype=bool)
+    for hole in sketch.holes:
+        inside |= (ticks >= hole.start) & (ticks < hole.end)
+    return inside

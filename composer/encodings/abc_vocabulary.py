@@ -1,23 +1,22 @@
-"""The words of ABC as a fixed vocabulary of tokens, and text in it: what folk-rnn's models read and write.
+"""The words of ABC as a fixed vocabulary of tokens, after that of folk-rnn.
 
-Lengths count eighths (L:1/8), and a note of one eighth has no length token. Sturm, Santos, Ben-Tal and Korshunova 2016,
-"Music transcription modelling and composition using deep learning", describes the original of 137 tokens.
+Sturm, Santos, Ben-Tal and Korshunova 2016, "Music transcription modelling and composition using deep learning". As
+there, lengths count eighths (L:1/8), and a note of one eighth has no length token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from composer.encodings.compile import PITCH_OFFSET, PITCH_SYMBOLS
-from composer.notation.abc_reader import TuneReader
 from composer.notation.abc_table import ACCIDENTAL_SIGNS
-from composer.score import Score
-from composer.theory import MODES, STEPS, Key, note_name
+from composer.theory import MODES, Key, note_name
 
 METERS = (
     *("2/2", "3/2", "4/2", "2/4", "3/4", "4/4", "5/4", "6/4", "7/4", "3/8", "4/8", "5/8", "6/8", "7/8", "8/8", "9/8"),
@@ -27,9 +26,8 @@ SIGNS = ("|", "||", "|]", "|:", ":|", "::|", "|1", "|2", "|3", "|1,2", "|2,3")
 TUPLETS = {1: "(3:2:1", 2: "(3:2:2", 3: "(3", 4: "(3:2:4"}  # by the notes that share the triplet
 TIE, REST = "-", "z"
 LOWER, HIGHER = ",", "'"  # one more octave down or up, for notes outside C, to b'
-LETTERS = tuple(
-    letter + mark if mark != "up" else letter.lower() for mark, letter in product((LOWER, "", "up"), sorted(STEPS))
-) + tuple(letter.lower() + HIGHER for letter in sorted(STEPS))
+STEPS = "ABCDEFG"
+LETTERS = (*(step + LOWER for step in STEPS), *STEPS, *STEPS.lower(), *(step + HIGHER for step in STEPS.lower()))
 LOWEST = 3  # the octave of C,
 
 
@@ -85,7 +83,7 @@ def lengths(eighths: int) -> Iterator[tuple[int, str]]:
 
 
 class Name(NamedTuple):
-    """A pitch in a key: its letter, how that is altered, how the key alters it, and its token without accidental."""
+    """A pitch in a key: its letter, how that is altered, how the key alters it, and its tokens but for accidentals."""
 
     step: str
     alteration: int
@@ -93,41 +91,17 @@ class Name(NamedTuple):
     words: tuple[str, ...]
 
 
+@cache
 def names(key: Key) -> list[Name]:
-    """The names in a key of all symbols of :mod:`composer.encodings.compile` (140), the rest's without meaning."""
+    """The names in a key of all symbols of :mod:`composer.encodings.compile` (140); the rest's means nothing."""
     pitches = np.arange(PITCH_SYMBOLS) - PITCH_OFFSET
     found = []
     for pitch, spelling in zip(pitches.tolist(), key.spell(pitches).tolist(), strict=True):
-        alteration, step = divmod(spelling + 1, 7)
+        step = note_name(spelling)[0]
+        alteration = (spelling + 1) // 7
         octave = (pitch - alteration) // 12 - 1 - LOWEST
         inside = min(max(octave, 0), 3)
-        letter = LETTERS[7 * inside + sorted(STEPS).index(STEPS[step])]
         marks = (LOWER,) * (inside - octave) + (HIGHER,) * (octave - inside)
-        found.append(Name(STEPS[step], alteration, (key.signature - step + 6) // 7, (letter, *marks)))
+        usual = (key.signature - (spelling + 1) % 7 + 6) // 7
+        found.append(Name(step, alteration, usual, (LETTERS[7 * inside + STEPS.index(step)], *marks)))
     return found
-
-
-def read(words: Iterable[str]) -> Score:
-    """The tune that tokens say, on their own tonic; a token that means nothing where it stands is passed over.
-
-    Raises :class:`ReadError` if they hold no music.
-    """
-    reader, body, before = TuneReader(), "", ""
-    header = {"M": "4/4", "K": "C"}
-    pitches, suffixes = {*LETTERS, LOWER, HIGHER}, {*LENGTHS.values()} - {""}
-    for word in words:
-        if word[:2] in ("M:", "K:"):
-            if body:
-                body += f" [{word}]"
-            else:
-                header[word[0]] = word[2:]
-        elif word in (LOWER, HIGHER):
-            body += word if before in pitches else ""
-        elif word in suffixes:
-            body += word if before in pitches or before == REST else ""
-        else:
-            body += word if word == TIE else f" {word}"
-        before = word.lstrip("^_=")
-    for line in ("L:1/8", f"M:{header['M']}", f"K:{header['K']}", body):
-        reader.line(line)
-    return reader.score()
