@@ -22,11 +22,11 @@ from composer.encodings.base import Encoding, Normalized
 from composer.encodings.compile import (
     PITCH_OFFSET,
     REST_SYMBOL,
+    in_symbols,
     metric_context,
     place_of,
     step_ticks,
     tonics,
-    voice_tables,
 )
 from composer.encodings.melody import BEAT, LONGEST, writable
 from composer.encodings.voices import lost, monophonic
@@ -34,7 +34,7 @@ from composer.errors import Unsupported, UsageError
 from composer.inference.masks import RunMasks
 from composer.inference.sequence import Sequence
 from composer.score import Part, Score
-from composer.sketch import Sketch
+from composer.sketch import REST, Sketch
 from composer.theory import TICKS_PER_QUARTER, Ints
 
 
@@ -44,6 +44,11 @@ class AbcTokens(Encoding):
     pitch class (from C if not ``relative``), 140 more if the note goes on from the event before; durations in steps of
     a 24th of a quarter (32nds and triplet 16ths). Events break at bar lines, and a note goes on only after itself: a
     tie from another pitch begins a note. It leaves out what :class:`composer.encodings.melody.Melody` does.
+
+    >>> view = AbcTokens()
+    >>> tune = Score.of([Part.of([0, 15120, 20160], [62, 65, 69], [15120, 5040, 20160])], meter="6/8", key="D dorian")
+    >>> view.text(view.tokens(tune))
+    'M:6/8 K:Cdor C 3 E G 2 - | G 2 z 4 |]'
     """
 
     name: ClassVar[str] = "abc_tokens"
@@ -94,19 +99,21 @@ class AbcTokens(Encoding):
         given, one that goes on may as well begin anew, for models that know few ties.
         """
         ticks = step_ticks(sketch.score, self.grid)
-        starts, holds = voice_tables(sketch.cells(0, ticks), tonics(sketch.score, ticks, self.relative))
+        start, hold = sketch.cells(0, ticks)
         breaks = self._breaks(sketch.score)
-        given = breaks[~_inside(sketch, breaks * self.grid)]
-        before = (starts | holds)[breaks - 1]
+        before = (start | hold)[breaks - 1]
         only = before & (before.sum(axis=1, keepdims=True) == 1)
-        tied = np.zeros_like(starts)
-        tied[breaks] = holds[breaks] & (starts[breaks] | only)
-        tied[:, REST_SYMBOL] = False
-        starts[given] |= holds[given]
-        holds[breaks] = False
+        tied = np.zeros_like(start)
+        tied[breaks] = hold[breaks] & (start[breaks] | only)
+        tied[:, REST] = False
+        given = breaks[~_inside(sketch, breaks * self.grid)]
+        start[given] |= hold[given]
+        hold[breaks] = False
+        tonic = tonics(sketch.score, ticks, self.relative)
+        starts, ties, holds = (in_symbols(table, tonic) for table in (start, tied, hold))
         context = metric_context(sketch.score, ticks, self.grid)
         phase = (context["position"] % BEAT).astype(np.int32)
-        both = np.concatenate([starts, tied], axis=1), np.concatenate([holds, holds], axis=1)
+        both = np.concatenate([starts, ties], axis=1), np.concatenate([holds, holds], axis=1)
         return RunMasks(*both, writable(), phase, context, place_of(sketch.score, self.grid))
 
     def refusal(self, sketch: Sketch) -> str | None:

@@ -1,6 +1,7 @@
 """ABC tokens: what the flat view says, that it says everything, and that ties keep to the constraints."""
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from composer.score import Part, Repeat, Score
 from composer.sketch import Cells as Tables
 from composer.sketch import Constraint, Hole, Range, Sketch
 from composer.theory import TICKS_PER_QUARTER as Q
+from composer.theory import Key
 from strategies import scores
 
 FIXTURES = Path(__file__).parent.parent.parent / "corpora" / "fixtures"
@@ -212,6 +214,15 @@ def test_a_note_that_may_only_be_held_is_tied_where_that_is_certain(low: int, po
     assert masks.allows(96, np.array([[72 + 140, 96]])).all() == possible
     assert not masks.allows(96, np.array([[72, 96], [140, 96], [0, 96]])).any()
     assert not masks.allows(48, np.array([[72, 96]])).any()
+
+
+def test_a_tie_over_a_change_of_tonic_keeps_its_pitch() -> None:
+    frame = Score.of([Part.of()], barlines=[0, 4 * Q, 8 * Q], key=[Key.parse("C"), Key.parse("D", 4 * Q)])
+    masks = TONIC.compile(Sketch(frame, (Hole(0, 0, 8 * Q),), (OnlyHeld(), NoRest(), Range(60, 60))))
+    assert masks.allows(96, np.array([[72 - 2 + 140, 96], [72 + 140, 96]])).tolist() == [True, False]
+    score = replace(frame, parts=(Part.of([0], [60], [8 * Q]),))
+    assert TONIC.encode(score).events.tolist() == [[72, 96], [210, 96]]
+    assert TONIC.normalize(score).score == score.respelled()
 
 
 class NoRest(Constraint):
