@@ -192,7 +192,7 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")],
     generator: Annotated[str, typer.Option(help="markov")] = "markov",
     encoding: Annotated[
-        str | None, typer.Option(help="melody, voices or pianoroll (melody, or voices for chorales).")
+        str | None, typer.Option(help="melody, abc_tokens, voices or pianoroll (melody, or voices for chorales).")
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -24,6 +24,7 @@ ENCODINGS = {
     "melody": "composer.encodings.melody:Melody",
     "voices": "composer.encodings.voices:Voices",
     "pianoroll": "composer.encodings.pianoroll:PianoRoll",
+    "abc_tokens": "composer.encodings.abc_tokens:AbcTokens",
 }
 
 GENERATORS = {

@@ -18,6 +18,7 @@ VARIANTS = [
     resolve(ENCODINGS["melody"])(relative=False),
     resolve(ENCODINGS["voices"])(voices=2, relative=False),
     resolve(ENCODINGS["pianoroll"])(lowest=0, pitches=128),
+    resolve(ENCODINGS["abc_tokens"])(relative=False),
 ]
 
 each = pytest.mark.parametrize("encoding", VARIANTS, ids=repr)
