@@ -40,8 +40,8 @@ def read(tokens: Iterable[str]) -> Score:
             body.append(word if word == words.TIE else f" {word}")
         before = word.lstrip("^_=")
     reader = TuneReader()
-    for line in ("L:1/8", f"M:{header['M']}", f"K:{header['K']}", "".join(body)):
-        reader.line(line)
+    for number, line in enumerate(("L:1/8", f"M:{header['M']}", f"K:{header['K']}", "".join(body)), 1):
+        reader.line(line, number)
     return reader.score()
 
 
