@@ -90,6 +90,14 @@ class Annotation:
     text: str = ""
     end: int | None = None
 
+    @property
+    def pitches(self) -> list[tuple[int, int]]:
+        """Pitch and spelling of each note of a grace; none for other marks, and where the text is no pitch names."""
+        try:
+            return [parse_name(name) for name in self.text.split()] if self.kind == "grace" else []
+        except UsageError:
+            return []
+
 
 class Note(NamedTuple):
     """One note, for people; parts hold columns."""
@@ -640,7 +648,5 @@ def _within(tonic: int, offset: int) -> int:
 
 
 def _transposed(mark: Annotation, semitones: int, shift: int) -> Annotation:
-    if mark.kind != "grace":
-        return mark
-    names = (parse_name(name) for name in mark.text.split())
-    return replace(mark, text=" ".join(pitch_name(pitch + semitones, fifth + shift) for pitch, fifth in names))
+    names = (pitch_name(pitch + semitones, fifth + shift) for pitch, fifth in mark.pitches)
+    return replace(mark, text=" ".join(names)) if mark.pitches else mark

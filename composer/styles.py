@@ -1,7 +1,8 @@
 """Dance styles: what a title like "jig" means for the page, and for how the page is played.
 
 Tempos, accents and swing follow common session practice: a jig's three eighths are played long-short-middling and its
-groups lean on the first; a hornpipe is swung; a polka leans on the off-beat.
+groups lean on the first; a hornpipe is swung; a polka leans on the off-beat. Grace notes, which the page keeps apart
+from the rhythm, begin on the beat and take their time from the note they adorn: a 32nd each, at most half of it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import UsageError
-from composer.score import DEFAULT_VELOCITY, Annotation, Part, Score, frozen
+from composer.score import DEFAULT_VELOCITY, Annotation, Note, Part, Score, frozen
 from composer.theory import TICKS_PER_QUARTER, Meter, Tempo
 
 EIGHTH = TICKS_PER_QUARTER // 2
+GRACE = TICKS_PER_QUARTER // 8
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,37 @@ def style_named(name: str) -> Style:
 
 
 def perform(score: Score) -> Score:
-    """What is heard, with the accents and swing of the score's ``rhythm`` (its dance), if that names a known style.
+    """What is heard: graces played, with the accents and swing of the score's ``rhythm`` (its dance) if it is known.
 
     Only notes at the default velocity are accented: dynamics that somebody chose stay as they are.
     """
     heard = score.unfold()
+    heard = replace(heard, parts=tuple(_graced(part) for part in heard.parts))
     style = STYLES.get(score.metadata.get("rhythm", "").strip().lower().replace(" ", "-"))
     if style is None or heard.meter.bar != style.meter.bar:
         return heard
     return replace(heard, parts=tuple(_performed(part, heard, style) for part in heard.parts))
+
+
+def _graced(part: Part) -> Part:
+    """The part with its graces as notes; a grace that is no pitch name is passed over."""
+    rows, graces = list(part), list[Note]()
+    for mark in part.annotations:
+        if mark.kind == "grace":
+            adorned = [n for n in np.flatnonzero(part.onset == mark.onset).tolist() if rows[n].duration > 1]
+            names = mark.pitches
+            if adorned and names:
+                length = min(GRACE, min(rows[n].duration for n in adorned) // (2 * len(names)))
+                for place, (pitch, spelling) in enumerate(names if length else ()):
+                    velocity = rows[adorned[-1]].velocity
+                    graces.append(Note(mark.onset + place * length, pitch, length, velocity, spelling))
+                for n in adorned:
+                    taken = length * len(names)
+                    rows[n] = rows[n]._replace(onset=mark.onset + taken, duration=rows[n].duration - taken)
+    if not graces:
+        return part
+    played = Part.from_notes([*rows, *graces], name=part.name, program=part.program)
+    return replace(played, drums=part.drums, annotations=tuple(m for m in part.annotations if m.kind != "grace"))
 
 
 def _performed(part: Part, heard: Score, style: Style) -> Part:

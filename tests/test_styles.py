@@ -133,3 +133,23 @@ def test_names_of_styles_are_forgiving_and_errors_list_them() -> None:
     assert style_named(" Slip Jig ").name == "slip-jig"
     with pytest.raises(UsageError, match=r"'gavotte' is not a style; the styles are jig, .*, air"):
         style_named("gavotte")
+
+
+def test_graces_take_their_time_from_the_note_they_adorn() -> None:
+    marks = [Annotation("grace", 0, "D5 C#5"), Annotation("grace", Q, "E5"), Annotation("grace", 2 * Q, "no pitch")]
+    part = Part.of([0, Q, 2 * Q], [72, 74, 76], [Q, Q // 16, Q], annotations=marks)
+    played = perform(Score.of([part])).parts[0]
+    assert [(n.onset, n.pitch, n.duration) for n in played] == [
+        (0, 74, Q // 8),
+        (Q // 8, 73, Q // 8),
+        (Q // 4, 72, Q * 3 // 4),
+        (Q, 76, Q // 32),
+        (Q + Q // 32, 74, Q // 32),
+        (2 * Q, 76, Q),
+    ]
+    assert [mark.text for mark in played.annotations] == []
+
+
+def test_a_grace_on_a_rest_is_not_played() -> None:
+    part = Part.of([Q], [72], [Q], annotations=[Annotation("grace", 0, "D5")])
+    assert len(perform(Score.of([part])).parts[0]) == 1

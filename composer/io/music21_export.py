@@ -15,7 +15,7 @@ import numpy as np
 
 from composer.errors import WriteError
 from composer.score import Annotation, Part, Score
-from composer.theory import NATURAL, TICKS_PER_QUARTER, ChordSymbol, Key, Meter, note_name, parse_name
+from composer.theory import NATURAL, TICKS_PER_QUARTER, ChordSymbol, Key, Meter, note_name
 
 TYPES = {Fraction(4, 2**k): name for k, name in enumerate(
     ("whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th", "256th", "512th", "1024th")
@@ -284,8 +284,8 @@ class _PartExport:
 
         if piece.continued or not piece.notes:
             return []
-        names = [n for mark in self.marks.get(piece.onset, []) if mark.kind == "grace" for n in mark.text.split()]
-        return [note.Note(_named(*parse_name(name)), type="eighth").getGrace() for name in names]
+        pitches = [pitch for mark in self.marks.get(piece.onset, []) for pitch in mark.pitches]
+        return [note.Note(_named(*pitch), type="eighth").getGrace() for pitch in pitches]
 
     def _pitch(self, midi: int, spelling: int, key: Key, continued: bool) -> Any:
         """The pitch, its accidental shown unless key or bar already say so."""

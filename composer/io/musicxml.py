@@ -24,10 +24,10 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from composer.errors import ComposerError, ReadError, UsageError, WriteError
+from composer.errors import ComposerError, ReadError, WriteError
 from composer.io import music21_export, music21_import
 from composer.score import DEFAULT_VELOCITY, Annotation, Part, Score, frozen
-from composer.theory import NATURAL, parse_name
+from composer.theory import NATURAL
 
 __all__ = ["dumps", "from_music21", "loads", "to_music21"]
 
@@ -213,10 +213,7 @@ def _printable_part(score: Score, part: Part) -> Part:
 
 def _says_pitches(mark: Annotation) -> bool:
     """False for a grace that holds anything but pitch names."""
-    try:
-        return mark.kind != "grace" or bool([parse_name(name) for name in mark.text.split()])
-    except UsageError:
-        return False
+    return mark.kind != "grace" or bool(mark.pitches)
 
 
 def _loudness(element: ElementTree.Element, part: Part, barlines: list[int]) -> None:
