@@ -1,6 +1,9 @@
-"""Mutate real files for as long as asked: every reader gives what it reads, or one error line, in bounded time.
+"""Mutate real files: every reader gives what it reads, or one error line, in bounded time.
 
-python benchmarks/fuzz.py --seconds 600 --seed 1
+What the ABC reader gives is written again, too.
+
+python benchmarks/fuzz.py --seconds 45 --seed 1                  # every reader in turn
+python benchmarks/fuzz.py --only abc --inputs 100000 --seed 1
 """
 
 import argparse
@@ -17,18 +20,41 @@ from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q
 
 ROOT = Path(__file__).parent.parent
-WORDS = (b"z999999999", b"(9:9:9", b":|", b"|:", b"[K:", b"999999999", b"<!ENTITY a 'b'>", b"\xff" * 8, b"\0" * 16)
+WORDS = (
+    b"z999999999",
+    b"(9:9:9",
+    b":|",
+    b"|:",
+    b"[K:",
+    b"&",
+    b"P:A",
+    b"\nw:a-b_",
+    b"(&",
+    b"Z999|",
+    b"999999999",
+    b"<!ENTITY a 'b'>",
+    b"\xff" * 8,
+    b"\0" * 16,
+)
+
+
+def read_abc(data: bytes) -> None:
+    """Every tune of a book read and, where that can be done, written."""
+    for tune in abc.tunes(data, "f"):
+        if tune.score is not None:
+            abc.dumps(tune.score)
 
 
 def seeds() -> dict[str, tuple[Callable[[bytes], object], list[bytes]]]:
     """For every reader: how it is called, and files that it reads."""
     tiny = Score.of([Part.of([0, Q], [60, 64], [Q, 3 * Q])])
-    tunes = [path.read_bytes() for path in sorted((ROOT / "corpora" / "fixtures").glob("*.abc"))]
+    folders = (ROOT / "corpora" / "fixtures", ROOT / "tests" / "data" / "abc")
+    tunes = [path.read_bytes() for folder in folders for path in sorted(folder.glob("*.abc"))]
     files = [path.read_bytes() for path in sorted((ROOT / "tests" / "data" / "midi").glob("*.mid"))]
     model = Composer.untrained("melody", "markov").fit([tiny]).dumps({})
     return {
         "midi": (lambda data: midi.loads(data, "f"), [*files, midi.dumps(tiny)]),
-        "abc": (lambda data: list(abc.tunes(data, "f")), tunes),
+        "abc": (read_abc, tunes),
         "musicxml": (lambda data: musicxml.loads(data, "f"), [musicxml.dumps(tiny)]),
         "mxl": (lambda data: musicxml.loads(data, "f"), [musicxml.dumps(tiny, suffix=".mxl")]),
         "model": (lambda data: Composer.loads(data, "f", "f"), [model]),
@@ -58,7 +84,8 @@ def mutated(data: bytes, dice: random.Random) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float, help="how long; 60 if no inputs are asked for")
+    parser.add_argument("--inputs", type=int, default=10**9, help="how many for each reader")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="one reader: midi, abc, musicxml, mxl or model")
     options = parser.parse_args()
@@ -66,8 +93,11 @@ def main() -> None:
     readers = {name: found for name, found in seeds().items() if options.only in (None, name)}
     counts: Counter[tuple[str, str]] = Counter()
     slowest: dict[str, float] = {}
-    end = time.monotonic() + options.seconds
-    while time.monotonic() < end:
+    seconds = options.seconds or (60.0 if options.inputs == 10**9 else float("inf"))
+    end = time.monotonic() + seconds
+    for _ in range(options.inputs):
+        if time.monotonic() > end:
+            break
         for name, (read, files) in readers.items():
             data = mutated(dice.choice(files), dice)
             started = time.perf_counter()

@@ -7,11 +7,11 @@ pickup; a file that says nothing of its pickup has none. Signatures of more than
 without any the key is estimated. Every tempo counts quarters.
 
 Writing puts down what is heard: repeats unfolded, graces, a dance's accents and its swing played. What a file cannot
-hold, and so does not come back from ``loads(dumps(score))``: spelling (guessed from the key), modes other than major and
-minor (of the same signature), sections, chord symbols, fermatas, annotations, the unit of a tempo, tempos to
-more than a microsecond a quarter, parts without notes, control characters in names, which of two overlapping notes of
-one pitch ends first, and bar lines that the meters do not explain: an irregular bar is written in a meter of its own,
-two that together fill a bar are joined, a short last bar is filled up.
+hold, and so does not come back from ``loads(dumps(score))``: spelling (guessed from the key), modes other than major
+and minor (of the same signature), sections, chord symbols, fermatas, annotations, the unit in which a tempo counts,
+tempos to more than a microsecond a quarter, parts without notes, control characters in names, which of two overlapping
+notes of one pitch ends first, and bar lines that the meters do not explain: an irregular bar is written in a meter of
+its own, two that together fill a bar are joined, a short last bar is filled up.
 
 Metadata travels as text events ``composer:key=value``; ``rhythm``, once played, as ``performed``.
 """
