@@ -7,6 +7,7 @@ stand in overlays (&). Lost are velocities, a note that stands twice, and marks 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -152,7 +153,7 @@ class _Voice:
     def _words(self, onsets: list[int]) -> list[str]:
         """The w: line under notes at these onsets, if one of them is sung."""
         lyrics = {mark.onset: mark.text for mark in self.part.annotations if mark.kind == "lyric"}
-        words = verse(lyrics, onsets)
+        words = verse(lyrics, onsets) if lyrics else ""
         return [f"w:{re.sub(ENTITY, '&amp;', words)}"] if words else []
 
     # --- bar lines ------------------------------------------------------------------------------------------------
@@ -249,8 +250,7 @@ class _Voice:
         return bars
 
     def _add(self, events: list[Event], start: int, end: int, notes: Notes, splits: list[int]) -> None:
-        low, high = np.searchsorted(splits, [start, end], "right")
-        edges = sorted({start, *splits[low:high], end})
+        edges = sorted({start, *splits[bisect_right(splits, start) : bisect_right(splits, end)], end})
         for a, b in pairwise(edges):
             if b <= end:
                 events.append(Event(a, b - a, notes, bool(notes) and b < end, bool(notes) and a > start))
