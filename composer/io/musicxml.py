@@ -24,8 +24,9 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from composer.errors import ComposerError, ReadError, UsageError, WriteError
+from composer.errors import ComposerError, Notice, ReadError, UsageError, WriteError
 from composer.io import music21_export, music21_import
+from composer.io.bars import uneven_bars
 from composer.score import DEFAULT_VELOCITY, Annotation, Part, Score, frozen
 from composer.theory import NATURAL, parse_name
 
@@ -63,6 +64,31 @@ LIMITS = {  # the largest number that an element may hold
     "slash": 64,
     "midi-program": 1000,
     "per-minute": 4000,
+}
+IGNORED = {  # elements that are no part of a score here, and what to call them
+    "figured-bass": "figured bass",
+    "wedge": "hairpins",
+    "dynamics": "dynamics",
+    "pedal": "pedal marks",
+    "octave-shift": "octave lines (notes sound as they are encoded)",
+    "rehearsal": "rehearsal marks",
+    "segno": "segno signs",
+    "coda": "coda signs",
+    "glissando": "glissandos",
+    "slide": "slides",
+    "arpeggiate": "arpeggio signs",
+    "tremolo": "tremolos",
+    "fingering": "fingerings",
+    "string": "string numbers",
+    "fret": "frets",
+    "frame": "chord diagrams",
+    "unpitched": "unpitched notes, read as the pitches where they are drawn",
+    "cue": "cue notes, read as notes",
+    "key-step": "keys that are no standard signature",
+    "scordatura": "scordatura",
+    "harp-pedals": "harp pedals",
+    "other-direction": "directions of other kinds",
+    "other-notation": "notations of other kinds",
 }
 FIELD = "composer:"
 DRUM_CHANNEL = "10"
@@ -128,8 +154,11 @@ def dumps(score: Score, *, suffix: str = ".musicxml") -> bytes:
     return packed.getvalue()
 
 
-def loads(data: bytes, name: str) -> Score:
-    """The score of a MusicXML file; raises :class:`ReadError` with the file's name and the reason."""
+def loads(data: bytes, name: str, *, notices: list[Notice] | None = None) -> Score:
+    """The score of a MusicXML file; raises :class:`ReadError` with the file's name and the reason.
+
+    ``notices`` is added to: what the file holds that the score does not, and bars that do not add up.
+    """
     from music21.musicxml.xmlToM21 import MusicXMLImporter
 
     try:
@@ -140,12 +169,16 @@ def loads(data: bytes, name: str) -> Score:
             importer = MusicXMLImporter()
             importer.xmlRoot = _counted(ElementTree.fromstring(text))  # in any encoding; music21 takes UTF-8 alone
             importer.xmlRootToScore(importer.xmlRoot, importer.stream)
-            score = music21_import.from_music21(importer.stream)
+            score = music21_import.from_music21(importer.stream, notices)
     except ComposerError as error:
         raise ReadError(f"{name}: {error}") from None
     except Exception as error:  # music21 raises errors of every kind on files that are not music
         reason = (str(error).splitlines() or [""])[0][:160]
         raise ReadError(f"{name}: is no MusicXML that can be read ({type(error).__name__}: {reason})") from None
+    if notices is not None:
+        found = ((text, inspector.ignored[tag]) for tag, text in IGNORED.items())
+        notices += [Notice("ignored", "", text, count) for text, count in found if count]
+        notices += uneven_bars(score)
     if len(inspector.names) == len(score.parts):  # music21 names a nameless part, and guesses programs from names
         parts = [
             replace(
@@ -295,6 +328,7 @@ class _Inspector:
         self.root = root
         self.elements = self.measures = self.beats = self.dots = 0
         self.counts: Counter[str] = Counter()
+        self.ignored: Counter[str] = Counter()
         self.path: list[str] = []
         self.field: str | None = None
         self.text = ""
@@ -312,6 +346,8 @@ class _Inspector:
             remedy = "; save it as score-partwise" if tag == "score-timewise" else ""
             raise ReadError(f"begins with <{tag[:40]}>, not with <{self.root}>{remedy}")
         self._count(tag)
+        if tag in IGNORED:
+            self.ignored[tag] += 1
         if tag == "ending" and re.search(r"\d{3}", attributes.get("number", "")):
             raise ReadError("has an ending for more than 99 passes")
         name = attributes.get("name", "")
