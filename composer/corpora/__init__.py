@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from composer.corpora import cache
 from composer.corpora.base import Card, Corpus, Piece, Progress, Rejected, Source
@@ -17,7 +18,7 @@ from composer.registry import CORPORA, resolve
 __all__ = ["Card", "Corpus", "Piece", "Rejected", "Source", "cards", "load", "load_source"]
 
 
-def load(name_or_path: str | Path, progress: Progress | None = None) -> Corpus:
+def load(name_or_path: Any, progress: Progress | None = None) -> Corpus:
     """A corpus by name, or of the files in a folder (and its folders) or in one file.
 
     The first time, every file is read, in as many processes as there are cores; ``progress`` hears the share that is
@@ -51,18 +52,27 @@ def cards() -> list[Card]:
     return [resolve(path)().card for path in CORPORA.values()]
 
 
-def _source(name_or_path: str | Path) -> Source:
+def _source(name_or_path: Any) -> Source:
     if isinstance(name_or_path, str) and name_or_path in CORPORA:
         source: Source = resolve(CORPORA[name_or_path])()
         return source
+    if isinstance(name_or_path, (list, tuple)):
+        name_or_path = name_or_path[0]
     if not str(name_or_path) or "\0" in str(name_or_path) or not Path(name_or_path).exists():
         raise UsageError(f"{str(name_or_path)!r} is neither a corpus ({', '.join(CORPORA)}) nor a folder or file")
     from composer.corpora.folder import Folder
 
+    if isinstance(name_or_path, (list, tuple)):
+        name_or_path = name_or_path[0]
     return Folder(str(Path(name_or_path).resolve()))
 
 
 def _corpus(source: Source, entry: cache.Entry) -> Corpus:
     rows = zip(entry.ids, entry.titles, entry.splits, entry.groups, strict=True)
-    pieces = [Piece(*row, partial(unpack, entry.columns, index)) for index, row in enumerate(rows)]
+    many = {group for group in entry.groups if entry.groups.count(group) > 1}
+    pieces = [
+        Piece(*row, partial(unpack, entry.columns, index), entry.facts[index], entry.copies[index],
+              row[3] if row[3] in many else "")  # fmt: skip
+        for index, row in enumerate(rows)
+    ]
     return Corpus(source.card, pieces, entry.rejected)

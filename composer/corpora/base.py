@@ -33,6 +33,7 @@ class Reading(NamedTuple):
 
     scores: list[tuple[str, Score]]
     rejected: list[Rejected]
+    facts: dict[str, dict[str, Any]] = {}  # noqa: RUF012
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,12 @@ class Piece:
     The score is made when it is first asked for.
     """
 
-    def __init__(self, id: str, title: str, split: str, group: str, make: Callable[[], Score]) -> None:
+    def __init__(
+        self, id: str, title: str, split: str, group: str, make: Callable[[], Score], facts: dict[str, Any] | None = None,
+        duplicate_of: str = "", kin: str = "",
+    ) -> None:  # fmt: skip
         self.id, self.title, self.split, self.group = id, title, split, group
+        self.facts, self.duplicate_of, self.kin = facts or {}, duplicate_of, kin
         self._make = make
 
     @cached_property
@@ -146,6 +151,7 @@ class Corpus(Sequence[Piece]):
         self.card = card
         self.pieces = tuple(pieces)
         self.rejected = tuple(rejected)
+        self.skipped: dict[str, int] = {}
 
     @property
     def name(self) -> str:

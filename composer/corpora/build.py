@@ -41,6 +41,7 @@ def build(source: Source, files: Sequence[Path], progress: Progress | None = Non
     kept.sort(key=lambda pair: natural(pair[0]))
     rejected.sort(key=lambda entry: natural(entry.id))
     scores = [score for _, score in kept]
+    told = {id: told for reading in readings for id, told in reading.facts.items()}
     ids = [id for id, _ in kept]
     groups = variants(scores)
     smallest: dict[int, str] = {}
@@ -52,6 +53,8 @@ def build(source: Source, files: Sequence[Path], progress: Progress | None = Non
         groups=[smallest[group] for group in groups],
         splits=[split_of(smallest[group]) for group in groups],
         rejected=rejected,
+        facts=[told.get(id, {}) for id in ids],
+        copies=_copies(kept),
         columns=pack(scores),
     )
     report(1.0)
@@ -128,7 +131,7 @@ def save_readings(readings: Sequence[Reading], path: Path) -> None:
     """A worker's readings as one file of columns."""
     from safetensors.numpy import save_file
 
-    index = [([id for id, _ in reading.scores], reading.rejected) for reading in readings]
+    index = [([id for id, _ in reading.scores], reading.rejected, reading.facts) for reading in readings]
     columns = pack([score for reading in readings for _, score in reading.scores])
     columns["index"] = np.frombuffer(json.dumps(index).encode(), dtype=np.uint8)
     save_file(columns, path)
@@ -142,9 +145,22 @@ def load_readings(path: Path) -> list[Reading]:
     index = json.loads(columns["index"].tobytes())
     numbers = iter(range(len(columns["parts"])))
     return [
-        Reading([(id, unpack(columns, next(numbers))) for id in ids], [Rejected(*row) for row in rejected])
-        for ids, rejected in index
+        Reading([(id, unpack(columns, next(numbers))) for id in ids], [Rejected(*row) for row in rejected], facts)
+        for ids, rejected, facts in index
     ]
+
+
+def _copies(kept: list[tuple[str, Score]]) -> list[str]:
+    seen: dict[bytes, str] = {}
+    found = []
+    for id, score in kept:
+        text = b"".join(
+            part.onset.tobytes() + (part.pitch - score.parts[0].pitch[:1]).tobytes() + part.duration.tobytes()
+            for part in score.parts
+        )
+        first = seen.setdefault(text, id)
+        found.append("" if first == id else first)
+    return found
 
 
 def _cores() -> int:

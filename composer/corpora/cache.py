@@ -40,6 +40,8 @@ class Entry:
     splits: list[str]
     rejected: list[Rejected]
     columns: Columns
+    facts: list[dict[str, Any]]
+    copies: list[str]
 
 
 def folder() -> Path:
@@ -122,6 +124,8 @@ def save(entry: Entry, path: Path, stamped: list[tuple[str, int, int]], known: s
         "splits": entry.splits,
         "groups": entry.groups,
         "rejected": entry.rejected,
+        "facts": entry.facts,
+        "copies": entry.copies,
     }
     text = np.frombuffer(json.dumps(index).encode(), dtype=np.uint8)
     body = save_arrays({**entry.columns, "index": text})

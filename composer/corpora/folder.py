@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from composer.corpora.base import Card, Reading, Rejected, Source
 from composer.corpora.splits import RULE
@@ -60,7 +61,11 @@ class Folder(Source):
             from composer.corpora.tunes import read_tunes
 
             return read_tunes(path, name, name)
+        from composer.corpora.facts import facts
+
+        notices: list[Any] = []
         try:
-            return Reading([(name, read(path))], [])
+            score = read(path, notices=notices)
+            return Reading([(name, score)], [], {name: facts(score, notices)})
         except ComposerError as error:
             return Reading([], [Rejected(name, str(error))])

@@ -13,7 +13,10 @@ from composer.score import Score
 
 def read_tunes(path: Path, name: str, file: str) -> Reading:
     """Every tune of a file, its id ``name:X``; a second tune numbered 7 is ``name:7.2``. ``file`` is for messages."""
+    from composer.corpora.facts import facts
+
     scores: list[tuple[str, Score]] = []
+    told = {}
     rejected: list[Rejected] = []
     seen: dict[str, int] = {}
     try:
@@ -28,6 +31,7 @@ def read_tunes(path: Path, name: str, file: str) -> Reading:
             rejected.append(Rejected(id, str(tune.error)))
         else:
             scores.append((id, tune.score))
+            told[id] = facts(tune.score, tune.notices)
     if not seen:
         rejected.append(Rejected(name, f"{file}: holds no ABC tune; one begins with X:1 and has a K: field"))
-    return Reading(scores, rejected)
+    return Reading(scores, rejected, told)
