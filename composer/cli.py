@@ -5,6 +5,7 @@ Errors are one line; the exit code is 2 for a wrong request, 1 for a failure.
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
@@ -19,6 +20,7 @@ import typer
 from composer.errors import ComposerError, UsageError
 
 if TYPE_CHECKING:
+    from composer.evaluation.survey import Survey
     from composer.score import Score
     from composer.sketch import Sketch
 
@@ -253,6 +255,41 @@ def show(
         typer.echo(f"{'left out':>12}  {piece}: {reason}")
 
 
+@corpora_app.command(epilog="composer corpora inspect my-tunes --html report.html")
+def inspect(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files and folders of yours, or a corpus.")],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the whole report as one HTML page, with plots.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at your files: what each holds, which cannot be used and why, what was not read as it stands.
+
+    Shows copies and near copies, bars that do not add up, and histograms of keys, meters, lengths, pitches and
+    intervals. Exits with 1 if nothing can be used.
+    """
+    from composer.corpora import load
+    from composer.evaluation.survey import as_json as written
+    from composer.evaluation.survey import survey
+
+    with _progress(f"reading {paths[0]}") as progress:
+        music = load(paths, progress=progress)
+    found = survey(music)
+    if html is not None:
+        from composer.evaluation.survey_html import page
+        from composer.io import write_bytes
+
+        write_bytes(page(music, found), html)
+        _report([str(html)], "")
+    if as_json:
+        for text in written(music, found):
+            typer.echo(text, nl=False)
+    elif html is None:
+        _print_survey(found)
+    if not found.pieces:
+        sys.exit(1)
+
+
 # --- helpers of the commands --------------------------------------------------------------------------------
 
 
@@ -331,6 +368,21 @@ def _write_all(scores: list[Score], targets: list[list[Path]], soundfont: str | 
                 written[-1].append(str(score.write(path, **options)))
                 progress(sum(len(files) for files in written) / total)
     return written
+
+
+def _print_survey(found: Survey, *, err: bool = False, short: bool = False) -> None:
+    """The report, as wide as the terminal; a hundred letters where it goes elsewhere."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from composer.evaluation.survey_text import report, summary
+
+    stream = sys.stderr if err else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # a terminal that knows no blocks shows question marks
+    console = Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
+    for style, text in summary(found) if short else report(found, console.width):
+        console.print(Text(text, style), soft_wrap=True)
 
 
 def _report(files: list[str], note: str) -> None:

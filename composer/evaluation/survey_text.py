@@ -1,0 +1,239 @@
+"""A survey as text: a row for each file, what is wrong, and a summary with small histograms of block characters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from composer.evaluation.survey import KEPT, File, Kind, Survey, counted, length_groups
+from composer.io.plot import one_line
+from composer.theory import Key, pitch_name
+
+Line = tuple[str, str]  # a style of rich, and the text
+
+HEADINGS = ("file", "tunes", "parts", "bars", "meter", "key", "tempos", "range", "at once", "pedal", "off grid")
+SHORT = {"major": "", "minor": "m", "dorian": "dor", "mixolydian": "mix", "phrygian": "phr", "locrian": "loc"}
+BLOCKS = " ▁▂▃▄▅▆▇█"
+PARTIAL = " ▏▎▍▌▋▊▉█"
+WIDEST_NAME = 36
+BAR = 30  # the longest bar of a histogram
+TALL = 4  # rows of a histogram that stands
+OCTAVE = 12
+
+
+def report(found: Survey, width: int = 100) -> Iterator[Line]:
+    """The whole report, line by line, at most ``width`` letters wide where words allow."""
+    yield from table(found, width)
+    yield from problems(found)
+    yield from summary(found)
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def table(found: Survey, width: int) -> Iterator[Line]:
+    """One row a file; columns that would be empty are left out, and remarks follow."""
+    from rich.cells import cell_len, set_cell_size
+
+    if not found.rows:
+        return
+    rows = [cells(file) for file in found.rows]
+    used = [k for k in range(len(HEADINGS)) if any(row[k] for row in rows)]
+    most = [WIDEST_NAME if k == 0 else 16 for k in range(len(HEADINGS))]
+    widths = {k: min(max(cell_len(text) for text in (HEADINGS[k], *(row[k] for row in rows))), most[k]) for k in used}
+
+    def line(texts: Sequence[str]) -> str:
+        return "  ".join(_fit(texts[k], widths[k], right=k in (1, 2, 3, 6, 8, 9)) for k in used)
+
+    def _fit(text: str, size: int, right: bool) -> str:
+        if cell_len(text) > size:
+            return set_cell_size(text, size - 1) + "…"
+        return " " * (size - cell_len(text)) + text if right else set_cell_size(text, size)
+
+    yield "bold", line(HEADINGS).rstrip()
+    for file, row in zip(found.rows, rows, strict=True):
+        remarks = "; ".join(file.remarks)
+        if not file.pieces:
+            reason = file.rejected[0].reason.removeprefix(f"{file.name}: ")
+            more = f" (and {len(file.rejected) - 1} more)" if len(file.rejected) > 1 else ""
+            name = _fit(row[0], widths[0], right=False)
+            yield "red", f"{name}  left out: {one_line(reason + more, max(width - len(name) - 12, 40))}"
+            continue
+        text = line(row).rstrip()
+        if cell_len(text) + 2 + cell_len(remarks) <= width:
+            yield ("yellow" if remarks else ""), f"{text}  {remarks}".rstrip()
+        else:
+            yield "", text
+            yield "yellow", f"    {one_line(remarks, width - 4)}"
+    if found.files > len(found.rows):
+        yield "", _more(found)
+
+
+def _more(found: Survey) -> str:
+    hidden, told = found.files - len(found.rows), found.remarkable - len(found.rows)
+    what = f"{counted(told, 'file')} with something to say, and " if told > 0 else ""
+    return f"{what}{hidden - max(told, 0):,} without, not listed: --json and --html have all"
+
+
+def cells(file: File) -> list[str]:
+    """The row of a file, in the order of :data:`HEADINGS`; a tunebook's tunes are taken together."""
+    rows = [piece.facts for piece in file.pieces if piece.facts]
+    name = one_line(file.name, 200)
+    if not rows:
+        return [name, *[""] * (len(HEADINGS) - 1)]
+    low = min((row["lowest"] for row in rows if row["lowest"] is not None), default=None)
+    high = max((row["highest"] for row in rows if row["highest"] is not None), default=None)
+    key = Key.parse(rows[0]["keys"][0])
+    off = [row["grid_ms"] for row in rows]
+    notes = max(sum(row["notes"] for row in rows), 1)
+    mean = sum(row["grid_ms"][0] * row["notes"] for row in rows) / notes
+    pedal = sum(row["pedal"] for row in rows)
+    return [
+        name,
+        str(len(file.pieces)) if len(file.pieces) > 1 else "",
+        _span(row["parts"] for row in rows),
+        _span(row["bars"] for row in rows),
+        _first(meter for row in rows for meter in row["meters"]),
+        _first(short_key(name) for row in rows for name in row["keys"]),
+        str(max(row["tempo_changes"] for row in rows) or ""),
+        "" if low is None or high is None else f"{_name(low, key)}-{_name(high, key)}",
+        str(max(row["polyphony"][0] for row in rows)),
+        str(pedal or ""),
+        f"{mean:.1f}/{max(most for _, most in off):.0f} ms" if any(most for _, most in off) else "",
+    ]
+
+
+def short_key(name: str) -> str:
+    """A key as musicians abbreviate it.
+
+    >>> short_key("D dorian"), short_key("Bb major"), short_key("E minor")
+    ('Ddor', 'Bb', 'Em')
+    """
+    tonic, _, mode = name.partition(" ")
+    return tonic + SHORT.get(mode, mode[:3])
+
+
+def _name(pitch: int, key: Key) -> str:
+    return pitch_name(pitch, int(key.spell(pitch)))
+
+
+def _span(values: Any) -> str:
+    found = list(values)
+    return str(min(found)) if min(found) == max(found) else f"{min(found)}-{max(found)}"
+
+
+def _first(values: Any, most: int = 3) -> str:
+    """The commonest values, and how many others there are."""
+    found = [name for name, _ in Counter(values).most_common()]
+    return " ".join(found[:most]) + (f" +{len(found) - most}" if len(found) > most else "")
+
+
+# --- what is wrong ----------------------------------------------------------------------------------------------------
+
+
+def problems(found: Survey) -> Iterator[Line]:
+    """What was left out, ignored, does not add up, or is there twice; the commonest first, twenty of each."""
+    yield from _kinds(f"Left out: {found.rejected:,}", found.reasons, "")
+    if found.skipped:
+        kinds = ", ".join(f"{count:,} {one_line(suffix, 20) or 'without suffix'}" for suffix, count in
+                          sorted(found.skipped.items(), key=lambda item: -item[1])[:KEPT])  # fmt: skip
+        yield from _heading("Files that are no music")
+        yield "", f"  {kinds}"
+    if found.bad_bars:
+        where = f"{counted(found.bad_bars_count, 'bar')} in {counted(found.bad_bars_pieces, 'piece')}"
+        yield from _heading(f"Bars that do not add up: {where}")
+        for id, bar in found.bad_bars:
+            yield "", _line(f"{id}, {bar['place']}: {bar['text']}")
+        yield from _rest(found.bad_bars_count - len(found.bad_bars))
+    yield from _kinds("Read, but not as it stands", found.ignored, " times")
+    if found.kin:
+        yield from _heading(f"Near-duplicates: {counted(len(found.kin), 'group')}, {found.duplicates:,} exact copies")
+        for group in list(found.kin.values())[:KEPT]:
+            yield "", _line(", ".join(group[:4]) + (f" and {len(group) - 4} more" if len(group) > 4 else ""))
+        yield from _rest(len(found.kin) - KEPT)
+
+
+def _kinds(title: str, kinds: dict[str, Kind], unit: str) -> Iterator[Line]:
+    if not kinds:
+        return
+    yield from _heading(title)
+    ordered = sorted(kinds.items(), key=lambda item: -item[1].count)
+    for text, kind in ordered[:KEPT]:
+        if kind.count == 1:
+            yield "", _line(kind.examples[0] if not unit else f"{text}: {kind.examples[0]}")
+        else:
+            more = ", ..." if kind.count > len(kind.examples) else ""
+            yield "", _line(f"{text}: {kind.count:,}{unit or ' pieces'} in {counted(kind.files, 'file')}")
+            yield "dim", _line(f"  {', '.join(kind.examples) if unit else kind.examples[0]}{more if unit else ''}")
+    yield from _rest(len(ordered) - KEPT)
+
+
+def _heading(text: str) -> Iterator[Line]:
+    yield "", ""
+    yield "bold", text
+
+
+def _line(text: str) -> str:
+    indent = len(text) - len(text.lstrip())
+    return "  " + " " * indent + one_line(text, 300)
+
+
+def _rest(count: int) -> Iterator[Line]:
+    if count > 0:
+        yield "dim", f"  and {count:,} more"
+
+
+# --- the summary ------------------------------------------------------------------------------------------------------
+
+
+def summary(found: Survey) -> Iterator[Line]:
+    """Counts and histograms."""
+    yield from _heading("Summary")
+    yield "", f"  {counted(found.files, 'file')}, {found.accepted:,} with music; {counted(found.pieces, 'piece')} taken"
+    yield "", f"  {found.rejected:,} left out, {found.duplicates:,} copies of another, {len(found.kin):,} groups alike"
+    notes, bars, seconds = (found.totals[name] for name in ("notes", "bars", "seconds"))
+    yield "", f"  {counted(notes, 'note')}, {counted(bars, 'bar')}, {lasting(seconds)}"
+    lengths = {name: found.lengths[name] for name in length_groups() if found.lengths[name]}
+    yield from lying("Keys", dict(found.keys.most_common()))
+    yield from lying("Meters", dict(found.meters.most_common()))
+    yield from lying("Lengths in bars", lengths)
+    if found.pitches:
+        pitches = range(min(found.pitches), max(found.pitches) + 1)
+        names = {pitch: f"C{pitch // OCTAVE - 1}" for pitch in pitches if pitch % OCTAVE == 0}
+        yield from standing("Pitches", [found.pitches[pitch] for pitch in pitches], names, pitches.start, 1)
+    if found.intervals:
+        steps = range(-OCTAVE, OCTAVE + 1)
+        names = {step: f"{step:+d}" if step else "0" for step in (-12, -7, -5, -2, 0, 2, 5, 7, 12)}
+        yield from standing("Intervals in semitones", [found.intervals[step] for step in steps], names, -OCTAVE, 3)
+
+
+def lasting(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
+
+
+def lying(title: str, counts: dict[str, int], most: int = 10) -> Iterator[Line]:
+    """Bars that lie, one a line; the rare ones together."""
+    if not counts:
+        return
+    yield from _heading(title)
+    rows = list(counts.items())
+    if len(rows) > most + 1:
+        rows = [*rows[:most], (f"{len(rows) - most} others", sum(count for _, count in rows[most:]))]
+    longest, size = max(count for _, count in rows), max(len(name) for name, _ in rows)
+    for name, count in rows:
+        eighths = max(round(8 * BAR * count / longest), 1)
+        yield "", f"  {name:<{size}}  {'█' * (eighths // 8)}{PARTIAL[eighths % 8].strip()} {count:,}"
+
+
+def standing(title: str, counts: Sequence[int], names: dict[int, str], first: int, wide: int) -> Iterator[Line]:
+    """Bars that stand, each ``wide`` letters, with names under some."""
+    highest = max(max(counts), 1)
+    eighths = [max(round(8 * TALL * count / highest), count > 0) for count in counts]
+    yield from _heading(title)
+    for row in reversed(range(TALL)):
+        yield "", "  " + "".join(wide * BLOCKS[min(max(size - 8 * row, 0), 8)] for size in eighths).rstrip()
+    under = [" "] * (len(counts) * wide + 4)
+    for place, name in names.items():
+        under[(place - first) * wide : (place - first) * wide + len(name)] = name
+    yield "", "  " + "".join(under).rstrip()
