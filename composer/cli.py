@@ -273,7 +273,7 @@ def inspect(
     from composer.evaluation.survey import survey
 
     with _progress(f"reading {paths[0]}") as progress:
-        music = load(paths, progress=progress)
+        music = load(paths[0] if len(paths) == 1 else paths, progress=progress)
     found = survey(music)
     if html is not None:
         from composer.evaluation.survey_html import page

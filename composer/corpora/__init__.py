@@ -71,8 +71,13 @@ def _corpus(source: Source, entry: cache.Entry) -> Corpus:
     rows = zip(entry.ids, entry.titles, entry.splits, entry.groups, strict=True)
     many = {group for group in entry.groups if entry.groups.count(group) > 1}
     pieces = [
-        Piece(*row, partial(unpack, entry.columns, index), entry.facts[index], entry.copies[index],
-              row[3] if row[3] in many else "")  # fmt: skip
+        Piece(
+            *row,
+            partial(unpack, entry.columns, index),
+            entry.facts[index],
+            entry.copies[index],
+            row[3] if row[3] in many else "",
+        )
         for index, row in enumerate(rows)
     ]
     return Corpus(source.card, pieces, entry.rejected)

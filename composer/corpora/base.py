@@ -109,8 +109,8 @@ class Piece:
     """
 
     def __init__(
-        self, id: str, title: str, split: str, group: str, make: Callable[[], Score], facts: dict[str, Any] | None = None,
-        duplicate_of: str = "", kin: str = "",
+        self, id: str, title: str, split: str, group: str, make: Callable[[], Score],
+        facts: dict[str, Any] | None = None, duplicate_of: str = "", kin: str = "",
     ) -> None:  # fmt: skip
         self.id, self.title, self.split, self.group = id, title, split, group
         self.facts, self.duplicate_of, self.kin = facts or {}, duplicate_of, kin

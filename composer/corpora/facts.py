@@ -53,7 +53,7 @@ def facts(score: Score, notices: Sequence[Notice] = ()) -> dict[str, Any]:
         "lowest": int(pitch.min()) if len(pitch) else None,
         "highest": int(pitch.max()) if len(pitch) else None,
         "polyphony": _polyphony(pitched),
-        "pedal": sum(notice.count for notice in notices if notice.text == PEDAL),
+        "pedal": sum(notice.times for notice in notices if notice.text == PEDAL),
         "grid_ms": [round(float(off.mean()), 1), round(float(off.max()), 1)] if len(off) else [0.0, 0.0],
         "pitches": _counted(pitch),
         "intervals": _counted(_joined(np.clip(_steps(part), -WIDEST, WIDEST) for part in pitched)),
@@ -103,12 +103,12 @@ def _noticed(notices: Sequence[Notice]) -> dict[str, Any]:
     for notice in notices:
         if notice.kind != "bar":
             row = ignored.setdefault(notice.text, {"text": notice.text[:LONGEST], "count": 0, "places": []})
-            row["count"] += notice.count
+            row["count"] += notice.times
             if notice.place and len(row["places"]) < MOST_PLACES:
                 row["places"].append(notice.place[:LONGEST])
     return {
         "bad_bars": [{"place": bar.place[:LONGEST], "text": bar.text[:LONGEST]} for bar in bars[:MOST_NOTICES]],
-        "bad_bars_count": sum(bar.count for bar in bars),
+        "bad_bars_count": sum(bar.times for bar in bars),
         "ignored": list(ignored.values())[:MOST_NOTICES],
         "ignored_count": sum(row["count"] for row in ignored.values()),
     }

@@ -228,7 +228,7 @@ def lying(title: str, counts: dict[str, int], most: int = 10) -> Iterator[Line]:
 
 def standing(title: str, counts: Sequence[int], names: dict[int, str], first: int, wide: int) -> Iterator[Line]:
     """Bars that stand, each ``wide`` letters, with names under some."""
-    highest = max(max(counts), 1)
+    highest = max(*counts, 1)
     eighths = [max(round(8 * TALL * count / highest), count > 0) for count in counts]
     yield from _heading(title)
     for row in reversed(range(TALL)):
