@@ -204,6 +204,7 @@ def train(
 ) -> None:
     """Train a model on a corpus, measure it on held-out music, write it to one file."""
     from composer.corpora import load
+    from composer.evaluation.survey import survey
     from composer.recipes import train as fit
 
     if output.suffix != ".safetensors":
@@ -212,11 +213,13 @@ def train(
         music = load(corpus, progress=progress)
     with _progress("training") as progress:
         report = fit(music, output, generator=generator, encoding=encoding, settings=settings or [], progress=progress)
+    found = survey(music)
     if as_json:
-        typer.echo(json.dumps(report))
+        typer.echo(json.dumps(report | {"corpus_summary": found.summary()}))
         return
     for name, value in report.items():
         typer.echo(f"{name:>24}  {value}")
+    _print_survey(found, err=True, short=True)
 
 
 @corpora_app.callback(invoke_without_command=True)

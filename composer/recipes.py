@@ -12,6 +12,7 @@ from composer import __version__
 from composer.corpora.base import Corpus
 from composer.errors import UsageError
 from composer.evaluation.likelihood import likelihood
+from composer.evaluation.survey import nothing_to_train_on, survey
 from composer.generators.base import Exact, Progress
 from composer.io import write_bytes
 from composer.pipeline import Composer
@@ -38,9 +39,8 @@ def train(
     """
     view = encoding or ("voices" if corpus.name == "chorales" else "melody")
     if not len(corpus.train):
-        raise UsageError(
-            f"{corpus.name}: has no pieces to train on; `composer corpora show` says why files were left out"
-        )
+        why = nothing_to_train_on(survey(corpus))
+        raise UsageError(f"{corpus.name}: has no pieces to train on: {why}; `composer corpora inspect` shows each file")
     composer = Composer.untrained(view, generator)
     options = RECIPES.get((generator, view), {}) | _settings(composer.generator, settings or [])
     composer = Composer.untrained(view, generator, generator_options=options)

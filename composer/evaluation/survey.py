@@ -18,6 +18,7 @@ from composer.registry import FORMATS
 SMALL = 100  # files that are listed one by one
 LISTED = 40  # of more, those with most to say
 MOST_KINDS = 500  # reasons, and things ignored, told apart
+MOST_TOLD = 8  # reasons in one line
 KEPT = 20  # bars, groups and the like kept, to be listed
 LENGTHS = (4, 8, 16, 32, 64, 128, 256)  # bars; the last group of a histogram is longer
 
@@ -70,6 +71,7 @@ class Kind:
     count: int = 0
     files: int = 0
     examples: list[str] = field(default_factory=list)
+    text: str = ""  # of the first, in full
     last: str = ""
 
     def add(self, count: int, file: str, example: str) -> None:
@@ -116,7 +118,9 @@ class Survey:
         self.pieces += len(file.pieces)
         self.rejected += len(file.rejected)
         for id, reason in file.rejected:
-            _kind(self.reasons, plain_reason(reason, file.name)).add(1, file.name, f"{id}: {_own(reason, file.name)}")
+            kind = _kind(self.reasons, plain_reason(reason, file.name))
+            kind.text = kind.text or own_reason(reason, file.name)
+            kind.add(1, file.name, id)
         for piece in file.pieces:
             self.duplicates += bool(piece.duplicate_of)
             if piece.kin:
@@ -217,14 +221,29 @@ def plain_reason(reason: str, file: str) -> str:
     >>> plain_reason("a.abc: tune 3, line 12: 'Q' is not a key", "a.abc")
     "'...' is not a key"
     """
-    text = re.sub(r"^(tune [^,:]{1,20}, )?((lines?|column|bar|part|measure) \d+[^:]{0,60}: )*", "", _own(reason, file))
+    text = re.sub(
+        r"^(tune [^,:]{1,20}, )?((lines?|column|bar|part|measure) \d+[^:]{0,60}: )*", "", own_reason(reason, file)
+    )
     return re.sub(r"\d[\d.,]*(?<=\d)", "N", re.sub(r"'[^']*'", "'...'", text))[:160]
 
 
-def _own(reason: str, file: str) -> str:
+def own_reason(reason: str, file: str) -> str:
     """A reason without the name of the file, which may be given with its folders."""
     head, sign, text = reason.partition(f"{file}: ")
     return text if sign and ": " not in head else reason
+
+
+def nothing_to_train_on(found: Survey) -> str:
+    """Why there is no piece to learn from, every reason counted, in one line."""
+    told = [f"{kind.count:,} left out: {text}" for text, kind in found.reasons.items()]
+    told = sorted(told, key=lambda text: -int(text.partition(" ")[0].replace(",", "")))
+    if found.pieces:
+        held = "is" if found.pieces == 1 else "are all"
+        told.insert(0, f"{counted(found.pieces, 'piece')} {held} held out for validation and test, so give more files")
+    if found.skipped:
+        told.append(f"{sum(found.skipped.values()):,} no music ({', '.join(list(found.skipped)[:MOST_TOLD])})")
+    more = f"; and {len(told) - MOST_TOLD} more reasons" if len(told) > MOST_TOLD else ""
+    return "; ".join(told[:MOST_TOLD]) + more if told else "there are no files"
 
 
 def length_groups() -> list[str]:

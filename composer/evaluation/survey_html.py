@@ -7,7 +7,7 @@ from html import escape
 
 from composer.corpora.base import Corpus
 from composer.evaluation.survey import Kind, Survey, counted, files, length_groups
-from composer.evaluation.survey_text import HEADINGS, OCTAVE, cells, lasting
+from composer.evaluation.survey_text import HEADINGS, OCTAVE, alike, cells, lasting
 from composer.io.plot import one_line
 
 STYLE = """
@@ -55,7 +55,7 @@ def _page(corpus: Corpus, found: Survey) -> Iterator[str]:
     yield _kinds("Read, but not as it stands", found.ignored)
     if found.kin:
         yield _table(
-            f"Near-duplicates: {counted(len(found.kin), 'group')}, {found.duplicates:,} exact copies",
+            f"Near-duplicates: {alike(found)}",
             ("pieces", "which"),
             ((str(len(group)), ", ".join(group)) for group in found.kin.values()),
         )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from composer.evaluation.survey import KEPT, File, Kind, Survey, counted, length_groups
+from composer.evaluation.survey import KEPT, File, Kind, Survey, counted, length_groups, own_reason
 from composer.io.plot import one_line
 from composer.theory import Key, pitch_name
 
@@ -16,7 +16,9 @@ HEADINGS = ("file", "tunes", "parts", "bars", "meter", "key", "tempos", "range",
 SHORT = {"major": "", "minor": "m", "dorian": "dor", "mixolydian": "mix", "phrygian": "phr", "locrian": "loc"}
 BLOCKS = " ▁▂▃▄▅▆▇█"
 PARTIAL = " ▏▎▍▌▋▊▉█"
-WIDEST_NAME = 36
+WIDEST = (30, 5, 5, 7, 11, 12, 6, 8, 7, 5, 11)  # letters, in the order of the headings
+RIGHT = (1, 2, 3, 6, 8, 9)  # columns of numbers
+LEGEND = "at once: the most notes that sound together; off grid: how far onsets lie from sixteenths and eighth triplets"
 BAR = 30  # the longest bar of a histogram
 TALL = 4  # rows of a histogram that stands
 OCTAVE = 12
@@ -34,40 +36,45 @@ def report(found: Survey, width: int = 100) -> Iterator[Line]:
 
 def table(found: Survey, width: int) -> Iterator[Line]:
     """One row a file; columns that would be empty are left out, and remarks follow."""
-    from rich.cells import cell_len, set_cell_size
+    from rich.cells import cell_len
 
     if not found.rows:
         return
     rows = [cells(file) for file in found.rows]
     used = [k for k in range(len(HEADINGS)) if any(row[k] for row in rows)]
-    most = [WIDEST_NAME if k == 0 else 16 for k in range(len(HEADINGS))]
-    widths = {k: min(max(cell_len(text) for text in (HEADINGS[k], *(row[k] for row in rows))), most[k]) for k in used}
+    widths = {k: min(max(cell_len(text) for text in (HEADINGS[k], *(row[k] for row in rows))), WIDEST[k]) for k in used}
 
     def line(texts: Sequence[str]) -> str:
-        return "  ".join(_fit(texts[k], widths[k], right=k in (1, 2, 3, 6, 8, 9)) for k in used)
-
-    def _fit(text: str, size: int, right: bool) -> str:
-        if cell_len(text) > size:
-            return set_cell_size(text, size - 1) + "…"
-        return " " * (size - cell_len(text)) + text if right else set_cell_size(text, size)
+        return "  ".join(_fit(texts[k], widths[k], right=k in RIGHT) for k in used)
 
     yield "bold", line(HEADINGS).rstrip()
     for file, row in zip(found.rows, rows, strict=True):
         remarks = "; ".join(file.remarks)
         if not file.pieces:
-            reason = file.rejected[0].reason.removeprefix(f"{file.name}: ")
+            reason = own_reason(file.rejected[0].reason, file.name)
             more = f" (and {len(file.rejected) - 1} more)" if len(file.rejected) > 1 else ""
-            name = _fit(row[0], widths[0], right=False)
-            yield "red", f"{name}  left out: {one_line(reason + more, max(width - len(name) - 12, 40))}"
+            name = _fit(row[0], widths[0])
+            yield "red", f"{name}  left out: {one_line(reason + more, max(width - widths[0] - 12, 40))}"
             continue
         text = line(row).rstrip()
-        if cell_len(text) + 2 + cell_len(remarks) <= width:
+        if not remarks or cell_len(text) + 2 + cell_len(remarks) <= width:
             yield ("yellow" if remarks else ""), f"{text}  {remarks}".rstrip()
         else:
             yield "", text
             yield "yellow", f"    {one_line(remarks, width - 4)}"
+    if any(row[8] not in ("", "1") or row[10] for row in rows):
+        yield "dim", LEGEND
     if found.files > len(found.rows):
         yield "", _more(found)
+
+
+def _fit(text: str, size: int, right: bool = False) -> str:
+    """Text in a column of ``size`` cells of the terminal."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) > size:
+        return set_cell_size(text, size - 1) + "…"
+    return " " * (size - cell_len(text)) + text if right else set_cell_size(text, size)
 
 
 def _more(found: Survey) -> str:
@@ -123,7 +130,7 @@ def _span(values: Any) -> str:
     return str(min(found)) if min(found) == max(found) else f"{min(found)}-{max(found)}"
 
 
-def _first(values: Any, most: int = 3) -> str:
+def _first(values: Any, most: int = 2) -> str:
     """The commonest values, and how many others there are."""
     found = [name for name, _ in Counter(values).most_common()]
     return " ".join(found[:most]) + (f" +{len(found) - most}" if len(found) > most else "")
@@ -134,7 +141,7 @@ def _first(values: Any, most: int = 3) -> str:
 
 def problems(found: Survey) -> Iterator[Line]:
     """What was left out, ignored, does not add up, or is there twice; the commonest first, twenty of each."""
-    yield from _kinds(f"Left out: {found.rejected:,}", found.reasons, "")
+    yield from _left_out(found)
     if found.skipped:
         kinds = ", ".join(f"{count:,} {one_line(suffix, 20) or 'without suffix'}" for suffix, count in
                           sorted(found.skipped.items(), key=lambda item: -item[1])[:KEPT])  # fmt: skip
@@ -146,27 +153,44 @@ def problems(found: Survey) -> Iterator[Line]:
         for id, bar in found.bad_bars:
             yield "", _line(f"{id}, {bar['place']}: {bar['text']}")
         yield from _rest(found.bad_bars_count - len(found.bad_bars))
-    yield from _kinds("Read, but not as it stands", found.ignored, " times")
+    yield from _ignored(found)
     if found.kin:
-        yield from _heading(f"Near-duplicates: {counted(len(found.kin), 'group')}, {found.duplicates:,} exact copies")
+        yield from _heading(f"Near-duplicates: {alike(found)}")
         for group in list(found.kin.values())[:KEPT]:
             yield "", _line(", ".join(group[:4]) + (f" and {len(group) - 4} more" if len(group) > 4 else ""))
         yield from _rest(len(found.kin) - KEPT)
 
 
-def _kinds(title: str, kinds: dict[str, Kind], unit: str) -> Iterator[Line]:
-    if not kinds:
-        return
-    yield from _heading(title)
-    ordered = sorted(kinds.items(), key=lambda item: -item[1].count)
+def _left_out(found: Survey) -> Iterator[Line]:
+    if found.reasons:
+        yield from _heading(f"Left out: {found.rejected:,}")
+    ordered = sorted(found.reasons.items(), key=lambda item: -item[1].count)
     for text, kind in ordered[:KEPT]:
         if kind.count == 1:
-            yield "", _line(kind.examples[0] if not unit else f"{text}: {kind.examples[0]}")
-        else:
-            more = ", ..." if kind.count > len(kind.examples) else ""
-            yield "", _line(f"{text}: {kind.count:,}{unit or ' pieces'} in {counted(kind.files, 'file')}")
-            yield "dim", _line(f"  {', '.join(kind.examples) if unit else kind.examples[0]}{more if unit else ''}")
+            yield "", _line(f"{kind.examples[0]}: {kind.text}")
+            continue
+        pieces = "" if kind.count == kind.files else f"{kind.count:,} tunes in "
+        yield "", _line(f"{pieces}{counted(kind.files, 'file')}: {text}")
+        yield "dim", f"  {_line(_examples(kind))}"
     yield from _rest(len(ordered) - KEPT)
+
+
+def _ignored(found: Survey) -> Iterator[Line]:
+    if found.ignored:
+        yield from _heading("Read, but not as it stands")
+    ordered = sorted(found.ignored.items(), key=lambda item: -item[1].count)
+    for text, kind in ordered[:KEPT]:
+        yield "", _line(f"{text}: {counted(kind.count, 'time')} in {counted(kind.files, 'file')} ({_examples(kind)})")
+    yield from _rest(len(ordered) - KEPT)
+
+
+def _examples(kind: Kind) -> str:
+    return ", ".join(kind.examples) + (", ..." if kind.files > len(kind.examples) else "")
+
+
+def alike(found: Survey) -> str:
+    copies = "1 copy" if found.duplicates == 1 else f"{found.duplicates:,} copies"
+    return f"{copies} of another piece, {counted(len(found.kin), 'group')} of pieces that are alike"
 
 
 def _heading(text: str) -> Iterator[Line]:
@@ -175,8 +199,7 @@ def _heading(text: str) -> Iterator[Line]:
 
 
 def _line(text: str) -> str:
-    indent = len(text) - len(text.lstrip())
-    return "  " + " " * indent + one_line(text, 300)
+    return f"  {one_line(text, 300)}"
 
 
 def _rest(count: int) -> Iterator[Line]:
@@ -191,7 +214,7 @@ def summary(found: Survey) -> Iterator[Line]:
     """Counts and histograms."""
     yield from _heading("Summary")
     yield "", f"  {counted(found.files, 'file')}, {found.accepted:,} with music; {counted(found.pieces, 'piece')} taken"
-    yield "", f"  {found.rejected:,} left out, {found.duplicates:,} copies of another, {len(found.kin):,} groups alike"
+    yield "", f"  {found.rejected:,} left out, {alike(found)}"
     notes, bars, seconds = (found.totals[name] for name in ("notes", "bars", "seconds"))
     yield "", f"  {counted(notes, 'note')}, {counted(bars, 'bar')}, {lasting(seconds)}"
     lengths = {name: found.lengths[name] for name in length_groups() if found.lengths[name]}
