@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,15 @@ def train(
     if isinstance(composer.generator, Exact):
         for split in ("validation", "test"):
             measured = likelihood(composer.generator, map(composer.encoding.encode, getattr(corpus, split)))
-            info[split] = {k: round(v, 4) if isinstance(v, float) else v for k, v in measured._asdict().items()}
+            info[split] = measured._asdict() | {"nats_per_event": _rounded(measured.nats_per_event)}
     data = composer.dumps(info)
     write_bytes(data, output)
     return info | {"training_seconds": round(seconds, 2), "megabytes": round(len(data) / 2**20, 2), "file": str(output)}
+
+
+def _rounded(nats: float) -> float | None:
+    """Four decimals; None, which JSON can say, where nothing was measured."""
+    return None if math.isnan(nats) else round(nats, 4)
 
 
 def _settings(generator: Any, settings: list[str]) -> dict[str, Any]:

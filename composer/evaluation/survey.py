@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from composer.corpora.base import Corpus, Piece, Rejected, natural
@@ -23,7 +24,39 @@ KEPT = 20  # bars, groups and the like kept, to be listed
 LENGTHS = (4, 8, 16, 32, 64, 128, 256)  # bars; the last group of a histogram is longer
 
 
-@dataclass(frozen=True)
+@dataclass
+class Row:
+    """The facts of the pieces of one file, taken together."""
+
+    parts: set[int] = field(default_factory=set)
+    bars: set[int] = field(default_factory=set)
+    meters: Counter[str] = field(default_factory=Counter)
+    keys: Counter[str] = field(default_factory=Counter)
+    pitches: set[int] = field(default_factory=set)  # the lowest and the highest of each piece
+    tempo_changes: int = 0  # the most
+    polyphony: int = 0
+    pedal: int = 0
+    notes: int = 0
+    off: float = 0.0  # milliseconds off the grid, of all notes together
+    most_off: float = 0.0
+    bad_bars: int = 0
+
+    def add(self, facts: dict[str, Any]) -> None:
+        self.parts.add(facts["parts"])
+        self.bars.add(facts["bars"])
+        self.meters.update(facts["meters"])
+        self.keys.update(facts["keys"])
+        self.pitches.update(pitch for pitch in (facts["lowest"], facts["highest"]) if pitch is not None)
+        self.tempo_changes = max(self.tempo_changes, facts["tempo_changes"])
+        self.polyphony = max(self.polyphony, facts["polyphony"][0])
+        self.pedal += facts["pedal"]
+        self.notes += facts["notes"]
+        self.off += facts["grid_ms"][0] * facts["notes"]
+        self.most_off = max(self.most_off, facts["grid_ms"][1])
+        self.bad_bars += facts["bad_bars_count"]
+
+
+@dataclass
 class File:
     """One file: what it gave, and what of it was left out."""
 
@@ -31,14 +64,18 @@ class File:
     pieces: tuple[Piece, ...]
     rejected: tuple[Rejected, ...]
 
-    @property
-    def bad_bars(self) -> int:
-        return sum(piece.facts.get("bad_bars_count", 0) for piece in self.pieces)
+    @cached_property
+    def row(self) -> Row:
+        row = Row()
+        for piece in self.pieces:
+            if facts := piece.facts:
+                row.add(facts)
+        return row
 
     @property
     def gravity(self) -> int:
         """4 if nothing was taken, 3 if something was left out, 2 for bad bars, 1 for other remarks, 0 for none."""
-        faults = (not self.pieces, self.rejected, self.bad_bars, self.remarks)
+        faults = (not self.pieces, self.rejected, self.row.bad_bars, self.remarks)
         return next((4 - k for k, fault in enumerate(faults) if fault), 0)
 
     @property
@@ -51,17 +88,7 @@ class File:
             if others:
                 what = one if len(self.pieces) == 1 else f"{len(others)} {many if len(others) > 1 else one}"
                 told.append(f"{what} {others[0]}{', ...' if len(others) > 1 else ''}")
-        return [*told, *([f"{counted(self.bad_bars, 'bar')} off"] if self.bad_bars else [])]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything known of the file, for JSON."""
-        pieces = [
-            {"id": p.id, "title": p.title, "split": p.split, "group": p.group, "duplicate_of": p.duplicate_of}
-            | {"kin": p.kin, **p.facts}
-            for p in self.pieces
-        ]
-        rejected = [{"id": id, "reason": reason} for id, reason in self.rejected]
-        return {"file": self.name, "accepted": bool(pieces), "pieces": pieces, "rejected": rejected}
+        return [*told, *([f"{counted(self.row.bad_bars, 'bar')} off"] if self.row.bad_bars else [])]
 
 
 @dataclass
@@ -125,8 +152,8 @@ class Survey:
             self.duplicates += bool(piece.duplicate_of)
             if piece.kin:
                 self.kin.setdefault(piece.kin, []).append(piece.id)
-            if piece.facts:
-                self._facts(file.name, piece, piece.facts)
+            if facts := piece.facts:
+                self._facts(file.name, piece, facts)
 
     def _facts(self, file: str, piece: Piece, facts: dict[str, Any]) -> None:
         self.totals.update({name: facts[name] for name in ("notes", "bars", "seconds")})
@@ -198,10 +225,16 @@ def files(corpus: Corpus) -> Iterator[File]:
 
 
 def as_json(corpus: Corpus, found: Survey) -> Iterator[str]:
-    """One JSON object in pieces, so that no more than one file's text is held: ``files`` and ``summary``."""
+    """One JSON object, ``files`` and ``summary``, in small texts: a piece has its names and all its facts."""
     yield '{"files": ['
     for number, file in enumerate(files(corpus)):
-        yield f"{',' if number else ''}\n{json.dumps(file.as_dict())}"
+        rejected = [{"id": id, "reason": reason} for id, reason in file.rejected]
+        head = {"file": file.name, "accepted": bool(file.pieces), "rejected": rejected}
+        yield f'{"," if number else ""}\n{json.dumps(head)[:-1]}, "pieces": ['
+        for count, piece in enumerate(file.pieces):
+            names = {name: getattr(piece, name) for name in ("id", "title", "split", "group", "duplicate_of", "kin")}
+            yield f"{',' if count else ''}\n  {json.dumps(names | piece.facts)}"
+        yield "]}"
     yield f'\n],\n"summary": {json.dumps(found.summary())}}}\n'
 
 
@@ -221,9 +254,8 @@ def plain_reason(reason: str, file: str) -> str:
     >>> plain_reason("a.abc: tune 3, line 12: 'Q' is not a key", "a.abc")
     "'...' is not a key"
     """
-    text = re.sub(
-        r"^(tune [^,:]{1,20}, )?((lines?|column|bar|part|measure) \d+[^:]{0,60}: )*", "", own_reason(reason, file)
-    )
+    place = r"^(tune [^,:]{1,20}, )?((lines?|column|bar|part|measure) \d+[^:]{0,60}: )*"
+    text = re.sub(place, "", own_reason(reason, file))
     return re.sub(r"\d[\d.,]*(?<=\d)", "N", re.sub(r"'[^']*'", "'...'", text))[:160]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from composer.evaluation.survey import KEPT, File, Kind, Survey, counted, length_groups, own_reason
 from composer.io.plot import one_line
@@ -85,29 +84,22 @@ def _more(found: Survey) -> str:
 
 def cells(file: File) -> list[str]:
     """The row of a file, in the order of :data:`HEADINGS`; a tunebook's tunes are taken together."""
-    rows = [piece.facts for piece in file.pieces if piece.facts]
-    name = one_line(file.name, 200)
-    if not rows:
+    row, name = file.row, one_line(file.name, 200)
+    if not row.notes:
         return [name, *[""] * (len(HEADINGS) - 1)]
-    low = min((row["lowest"] for row in rows if row["lowest"] is not None), default=None)
-    high = max((row["highest"] for row in rows if row["highest"] is not None), default=None)
-    key = Key.parse(rows[0]["keys"][0])
-    off = [row["grid_ms"] for row in rows]
-    notes = max(sum(row["notes"] for row in rows), 1)
-    mean = sum(row["grid_ms"][0] * row["notes"] for row in rows) / notes
-    pedal = sum(row["pedal"] for row in rows)
+    key = Key.parse(next(iter(row.keys)))
     return [
         name,
         str(len(file.pieces)) if len(file.pieces) > 1 else "",
-        _span(row["parts"] for row in rows),
-        _span(row["bars"] for row in rows),
-        _first(meter for row in rows for meter in row["meters"]),
-        _first(short_key(name) for row in rows for name in row["keys"]),
-        str(max(row["tempo_changes"] for row in rows) or ""),
-        "" if low is None or high is None else f"{_name(low, key)}-{_name(high, key)}",
-        str(max(row["polyphony"][0] for row in rows)),
-        str(pedal or ""),
-        f"{mean:.1f}/{max(most for _, most in off):.0f} ms" if any(most for _, most in off) else "",
+        _span(row.parts),
+        _span(row.bars),
+        _commonest(row.meters),
+        _commonest(Counter({short_key(key): count for key, count in row.keys.items()})),
+        str(row.tempo_changes or ""),
+        "-".join(pitch_name(pitch, int(key.spell(pitch))) for pitch in sorted({*_ends(row.pitches)})),
+        str(row.polyphony or ""),
+        str(row.pedal or ""),
+        f"{row.off / row.notes:.1f}/{row.most_off:.0f} ms" if row.most_off else "",
     ]
 
 
@@ -121,19 +113,18 @@ def short_key(name: str) -> str:
     return tonic + SHORT.get(mode, mode[:3])
 
 
-def _name(pitch: int, key: Key) -> str:
-    return pitch_name(pitch, int(key.spell(pitch)))
+def _ends(values: set[int]) -> tuple[int, ...]:
+    return (min(values), max(values)) if values else ()
 
 
-def _span(values: Any) -> str:
-    found = list(values)
-    return str(min(found)) if min(found) == max(found) else f"{min(found)}-{max(found)}"
+def _span(values: set[int]) -> str:
+    return "-".join(str(value) for value in dict.fromkeys(_ends(values)))
 
 
-def _first(values: Any, most: int = 2) -> str:
+def _commonest(values: Counter[str], most: int = 2) -> str:
     """The commonest values, and how many others there are."""
-    found = [name for name, _ in Counter(values).most_common()]
-    return " ".join(found[:most]) + (f" +{len(found) - most}" if len(found) > most else "")
+    names = [name for name, _ in values.most_common(most)]
+    return " ".join(names) + (f" +{len(values) - most}" if len(values) > most else "")
 
 
 # --- what is wrong ----------------------------------------------------------------------------------------------------
@@ -171,7 +162,8 @@ def _left_out(found: Survey) -> Iterator[Line]:
             continue
         pieces = "" if kind.count == kind.files else f"{kind.count:,} tunes in "
         yield "", _line(f"{pieces}{counted(kind.files, 'file')}: {text}")
-        yield "dim", f"  {_line(_examples(kind))}"
+        such = "" if kind.text == text else f"; the first: {kind.text}"
+        yield "dim", f"  {_line(_examples(kind) + such)}"
     yield from _rest(len(ordered) - KEPT)
 
 
@@ -214,7 +206,8 @@ def summary(found: Survey) -> Iterator[Line]:
     """Counts and histograms."""
     yield from _heading("Summary")
     yield "", f"  {counted(found.files, 'file')}, {found.accepted:,} with music; {counted(found.pieces, 'piece')} taken"
-    yield "", f"  {found.rejected:,} left out, {alike(found)}"
+    if found.rejected or found.kin:
+        yield "", f"  {found.rejected:,} left out; {alike(found)}"
     notes, bars, seconds = (found.totals[name] for name in ("notes", "bars", "seconds"))
     yield "", f"  {counted(notes, 'note')}, {counted(bars, 'bar')}, {lasting(seconds)}"
     lengths = {name: found.lengths[name] for name in length_groups() if found.lengths[name]}
