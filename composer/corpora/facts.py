@@ -20,8 +20,8 @@ GRID = "1/16+1/8t"  # what onsets are compared with
 WIDEST = 24  # semitones; wider steps count as this one
 MOST_CHANGES = 8  # distinct meters, keys and tempos listed
 MOST_NOTICES = 20  # of a kind
-MOST_PLACES = 5  # of one notice
-LONGEST = 200  # letters of a text
+MOST_PLACES = 3  # of one notice
+LONGEST = 120  # letters of a text
 
 
 def facts(score: Score, notices: Sequence[Notice] = ()) -> dict[str, Any]:

@@ -180,7 +180,7 @@ class Survey:
             "files_skipped": self.skipped,
             "pieces": self.pieces,
             "rejected": self.rejected,
-            "reasons": {text: kind.as_dict() for text, kind in self.reasons.items()},
+            "reasons": {text: kind.as_dict() | {"first": kind.text} for text, kind in self.reasons.items()},
             "duplicates": self.duplicates,
             "near_duplicate_groups": len(self.kin),
             "notes": self.totals["notes"],
