@@ -267,8 +267,8 @@ def own_reason(reason: str, file: str) -> str:
 
 def nothing_to_train_on(found: Survey) -> str:
     """Why there is no piece to learn from, every reason counted, in one line."""
-    told = [f"{kind.count:,} left out: {text}" for text, kind in found.reasons.items()]
-    told = sorted(told, key=lambda text: -int(text.partition(" ")[0].replace(",", "")))
+    kinds = sorted(found.reasons.items(), key=lambda item: -item[1].count)
+    told = [f"{kind.count:,} left out: {text if kind.count > 1 else kind.text}" for text, kind in kinds]
     if found.pieces:
         held = "is" if found.pieces == 1 else "are all"
         told.insert(0, f"{counted(found.pieces, 'piece')} {held} held out for validation and test, so give more files")
