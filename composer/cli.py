@@ -5,7 +5,6 @@ Errors are one line; the exit code is 2 for a wrong request, 1 for a failure.
 
 from __future__ import annotations
 
-import io
 import json
 import signal
 import sys
@@ -20,7 +19,6 @@ import typer
 from composer.errors import ComposerError, UsageError
 
 if TYPE_CHECKING:
-    from composer.evaluation.survey import Survey
     from composer.score import Score
     from composer.sketch import Sketch
 
@@ -205,6 +203,7 @@ def train(
     """Train a model on a corpus, measure it on held-out music, write it to one file."""
     from composer.corpora import load
     from composer.evaluation.survey import survey
+    from composer.evaluation.survey_text import show as show_survey
     from composer.recipes import train as fit
 
     if output.suffix != ".safetensors":
@@ -219,7 +218,7 @@ def train(
         return
     for name, value in report.items():
         typer.echo(f"{name:>24}  {value}")
-    _print_survey(found, err=True, short=True)
+    show_survey(found, err=True, short=True)
 
 
 @corpora_app.callback(invoke_without_command=True)
@@ -274,6 +273,7 @@ def inspect(
     from composer.corpora import load
     from composer.evaluation.survey import as_json as written
     from composer.evaluation.survey import survey
+    from composer.evaluation.survey_text import show as show_survey
 
     with _progress(f"reading {paths[0]}") as progress:
         music = load(paths[0] if len(paths) == 1 else paths, progress=progress)
@@ -288,7 +288,7 @@ def inspect(
         for text in written(music, found):
             typer.echo(text, nl=False)
     elif html is None:
-        _print_survey(found)
+        show_survey(found)
     if not found.pieces:
         sys.exit(1)
 
@@ -371,21 +371,6 @@ def _write_all(scores: list[Score], targets: list[list[Path]], soundfont: str | 
                 written[-1].append(str(score.write(path, **options)))
                 progress(sum(len(files) for files in written) / total)
     return written
-
-
-def _print_survey(found: Survey, *, err: bool = False, short: bool = False) -> None:
-    """The report, as wide as the terminal; a hundred letters where it goes elsewhere."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from composer.evaluation.survey_text import report, summary
-
-    stream = sys.stderr if err else sys.stdout
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="replace")  # a terminal that knows no blocks shows question marks
-    console = Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
-    for style, text in summary(found) if short else report(found, console.width):
-        console.print(Text(text, style), soft_wrap=True)
 
 
 def _report(files: list[str], note: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -21,6 +23,22 @@ LEGEND = "at once: the most notes that sound together; off grid: how far onsets 
 BAR = 30  # the longest bar of a histogram
 TALL = 4  # rows of a histogram that stands
 OCTAVE = 12
+
+
+def show(found: Survey, *, err: bool = False, short: bool = False) -> None:
+    """Print the report, or if ``short`` the summary; a hundred letters wide where it goes to no terminal.
+
+    A terminal that knows no blocks shows question marks.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    stream = sys.stderr if err else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
+    console = Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
+    for style, line in summary(found) if short else report(found, console.width):
+        console.print(Text(line, style), soft_wrap=True)
 
 
 def report(found: Survey, width: int = 100) -> Iterator[Line]:
