@@ -6,6 +6,7 @@ Errors are one line; the exit code is 2 for a wrong request, 1 for a failure.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import warnings
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from composer.errors import ComposerError, UsageError
+from composer.errors import ComposerError, ReadError, UsageError
 
 if TYPE_CHECKING:
     from composer.score import Score
@@ -267,8 +268,7 @@ def inspect(
 ) -> None:
     """Look at your files: what each holds, which cannot be used and why, what was not read as it stands.
 
-    Shows copies and near copies, bars that do not add up, and histograms of keys, meters, lengths, pitches and
-    intervals. Exits with 1 if nothing can be used.
+    Shows copies and near copies, bars that do not add up, and histograms. Exits with 1 if nothing can be used.
     """
     from composer.corpora import load
     from composer.evaluation.survey import as_json as written
@@ -276,7 +276,12 @@ def inspect(
     from composer.evaluation.survey_text import show as show_survey
 
     with _progress(f"reading {paths[0]}") as progress:
-        music = load(paths[0] if len(paths) == 1 else paths, progress=progress)
+        try:
+            music = load(paths[0] if len(paths) == 1 else paths, progress=progress)
+        except UsageError as error:
+            if all(map(os.path.exists, paths)):  # the request makes sense, only there is no music
+                raise ReadError(str(error)) from None
+            raise
     found = survey(music)
     if html is not None:
         from composer.evaluation.survey_html import page
@@ -287,7 +292,7 @@ def inspect(
     if as_json:
         for text in written(music, found):
             typer.echo(text, nl=False)
-    elif html is None:
+    else:
         show_survey(found)
     if not found.pieces:
         sys.exit(1)

@@ -253,6 +253,10 @@ def test_inspect_fails_where_nothing_can_be_used(run, tmp_path: Path) -> None:
     assert result.code == 1
     assert "is not a MIDI file" in result.out
     assert run("corpora", "inspect", "nowhere").code == 2
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").touch()
+    result = run("corpora", "inspect", "texts")
+    assert (result.code, result.err.count("\n")) == (1, 1)
 
 
 def test_train_ends_with_what_it_learned_from(run, music: Path) -> None:

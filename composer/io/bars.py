@@ -34,7 +34,7 @@ def uneven_bars(score: Score) -> Iterator[Notice]:
         halves = any(0 <= n < len(length) and length[n] == rest for n in (k - 1, k + 1))
         leads = ends and (rest in pickups or k == len(length) - 1)
         if rest < 0 or not (begins or leads or halves):
-            place = score.place(int(lines[k])).partition(",")[0]
+            place = f"bar {k + (score.pickup == 0)}"
             yield Notice("bar", place, f"lasts {_fraction(int(length[k]), meters[k])}, the meter is {meters[k]}")
 
 

@@ -22,6 +22,7 @@ from composer.theory import (
 )
 
 MAX_NOTES = 1_000_000
+MAX_KINDS = 100  # of marks, told apart
 QUALITIES = {kind: quality for quality, kind in reversed(KINDS.items())}
 NAMES = {music21: name for name, music21 in (ARTICULATIONS | EXPRESSIONS).items()}
 
@@ -72,7 +73,7 @@ def _notices(score: Score, readings: list[_PartImport]) -> Iterator[Notice]:
     """What was left out of the parts, each kind once, with its first place."""
     found: dict[str, list[int]] = {}
     for text, onset in (entry for reading in readings for entry in reading.ignored):
-        found.setdefault(text, []).append(onset)
+        found.setdefault(text if text in found or len(found) < MAX_KINDS else "other marks", []).append(onset)
     for text, onsets in found.items():
         yield Notice("ignored", score.place(min(onsets)), text, len(onsets))
 

@@ -18,7 +18,7 @@ from composer.errors import Notice
 from composer.io.smf import KEY, TEXT
 from composer.theory import Ints
 
-PEDAL = "the sustain pedal; `render --sustain` lets it lengthen notes"
+PEDAL = "the sustain pedal (`render --sustain` reads it)"
 SUSTAIN = 64  # controller number
 CONTROLLERS = {
     0: "bank changes",
