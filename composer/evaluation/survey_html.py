@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
 from composer.corpora.base import Corpus
-from composer.evaluation.survey import Kind, Survey, counted, files, length_groups
+from composer.evaluation.survey import Kind, Survey, counted, file_of, files, length_groups, own_reason
 from composer.evaluation.survey_text import HEADINGS, OCTAVE, alike, cells, lasting
 from composer.io.plot import one_line
 
@@ -42,15 +42,17 @@ def _page(corpus: Corpus, found: Survey) -> Iterator[str]:
     yield "<caption>Off grid: how far onsets lie from sixteenths and eighth triplets, mean/most.</caption>\n"
     yield _row("th", [*HEADINGS, "remarks"])
     for file in files(corpus):
-        reasons = [f"{entry.id}: {entry.reason}" for entry in file.rejected] if file.pieces else []
-        if not file.pieces:
-            reason = "; ".join(entry.reason for entry in file.rejected)
-            yield f'<tr><td>{text(file.name)}</td><td class="out" colspan="{len(HEADINGS)}">{text(reason)}</td></tr>\n'
+        if file.pieces:
+            remarks = text("; ".join(file.remarks))
+            yield _row("td", cells(file)).replace("</tr>", f'<td class="told">{remarks}</td></tr>')
         else:
-            remarks = "; ".join([*file.remarks, *reasons])
-            yield _row("td", cells(file)).replace("</tr>", f'<td class="told">{text(remarks)}</td></tr>')
+            reason = text(own_reason(file.rejected[0].reason, file.name))
+            yield f'<tr><td>{text(file.name)}</td><td class="out" colspan="{len(HEADINGS)}">{reason}</td></tr>\n'
     yield "</table></div>\n"
     yield _kinds(f"Left out: {found.rejected:,}", found.reasons)
+    if corpus.rejected:
+        rows = ((entry.id, own_reason(entry.reason, file_of(entry.id))) for entry in corpus.rejected)
+        yield _table("Each that was left out", ("piece", "why"), rows)
     yield from _bad_bars(corpus, found)
     yield _kinds("Read, but not as it stands", found.ignored)
     if found.kin:
