@@ -34,7 +34,9 @@ T = TypeVar("T")
 Found = list[tuple[Summary, Segment]]
 
 
-def build(source: Source, files: Sequence[Path], path: Path, progress: Progress | None = None) -> tuple[cache.Index, Store]:
+def build(
+    source: Source, files: Sequence[Path], path: Path, progress: Progress | None = None
+) -> tuple[cache.Index, Store]:
     """Read all files, divide the pieces, and keep the corpus at ``path``; ``progress`` hears the share that is done."""
     report = progress or (lambda share: None)
     stamped, known = cache.stamp(files), cache.checksum(files)  # before reading: a change meanwhile is noticed

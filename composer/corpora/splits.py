@@ -28,7 +28,6 @@ TITLE = 8  # letters; shorter titles ("A Jig") name a kind of tune, as do those 
 NAMESAKES = 8
 
 
-
 def split_of(id: str) -> str:
     """The split of a group whose smallest id this is: 80, 10 and 10 % by its SHA-256."""
     place = int.from_bytes(hashlib.sha256(id.encode("utf-8", "surrogateescape")).digest()[:8], "big") / 2**64
