@@ -20,16 +20,7 @@ from composer.io import MAX_FILE
 MAX_MEMBERS = 200_000
 MAX_DIRECTORY = 64 * 2**20  # bytes, of the list of members
 MAX_RATIO = 100  # music packs to a fifth, text to a thirtieth
-DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    OSError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-)
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, RuntimeError, ValueError)
 
 
 class _Careful(io.FileIO):

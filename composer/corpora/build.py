@@ -1,7 +1,7 @@
 """Reading a corpus for the first time, or what of it has changed: chunk by chunk, then what holds for the whole.
 
-The notes of no more than a chunk are in memory at a time. A chunk that has been read is a file in the corpus's room (see
-:func:`composer.corpora.cache.room`): a build that is broken off goes on from there.
+The notes of no more than a chunk are in memory at a time. A chunk that has been read is a file in the corpus's room
+(see :func:`composer.corpora.cache.room`): a build that is broken off goes on from there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import hashlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,20 +58,25 @@ def _read_all(source: Source, chunks: Sequence[Chunk], shelf: Shelf, report: Pro
     """What each chunk says, and its place; those that are not on the shelf are read."""
     found: dict[str, tuple[Summary, Segment]] = {}
     for _ in range(ROUNDS):
-        missing = []
         for chunk in chunks:
             if chunk.key not in found and (data := shelf.get(chunk.key)) is not None:
-                found[chunk.key] = summary(data), Segment(chunk.key, len(data), hashlib.sha256(data).hexdigest())
-            elif chunk.key not in found:
-                missing.append(chunk)
+                digest = hashlib.sha256(data).hexdigest()
+                found[chunk.key] = summary(data), Segment(chunk.key, len(data), digest)
+        missing = [chunk for chunk in chunks if chunk.key not in found]
         if not missing:
             return [found[chunk.key] for chunk in chunks]
-        done, total = (sum(len(chunk.items) for chunk in some) for some in (missing, chunks))
-        done = total - done
         read = _here if _is_small(source, missing) else read_chunks
-        read(source, missing, shelf.room, lambda count, done=done: report((done + count) / total))
+        read(source, missing, shelf.room, partial(_share, report, _items(chunks), _items(chunks) - _items(missing)))
         shelf.look()
     raise ReadError(f"{shelf.room}: what is read here disappears; set COMPOSER_CACHE to another folder")
+
+
+def _items(chunks: Sequence[Chunk]) -> int:
+    return sum(len(chunk.items) for chunk in chunks)
+
+
+def _share(report: Progress, total: int, before: int, done: int) -> None:
+    report((before + done) / total)
 
 
 def _is_small(source: Source, chunks: Sequence[Chunk]) -> bool:
@@ -81,11 +88,9 @@ def _is_small(source: Source, chunks: Sequence[Chunk]) -> bool:
 
 def _here(source: Source, chunks: Sequence[Chunk], room: Path, report: Callable[[int], object]) -> None:
     """Read chunks in this process."""
-    done = 0
+    done = count(1)
     for chunk in chunks:
-        data = read_chunk(source, chunk.items, {}, lambda number, done=done: report(done + number))
-        done += len(chunk.items)
-        save_chunk(data, chunk.key, room)
+        save_chunk(read_chunk(source, chunk.items, {}, lambda number: report(next(done))), chunk.key, room)
 
 
 def _index(read: Found, digests: tuple[str, str], checksum: str) -> cache.Index:

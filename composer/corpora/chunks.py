@@ -1,8 +1,8 @@
 """Chunks: a few dozen files of a corpus, read together and kept together.
 
-A corpus of a hundred thousand files is read chunk by chunk. What a chunk gives is one file, named after what it was made
-from, so that an interrupted build goes on where it was, and files that did not change are not read again. Chunks end
-after files whose names' checksums say so: a file that comes or goes changes its own chunk alone.
+A corpus of a hundred thousand files is read chunk by chunk. What a chunk gives is one file, named after what it was
+made from, so that an interrupted build goes on where it was, and files that did not change are not read again. Chunks
+end after files whose names' checksums say so: a file that comes or goes changes its own chunk alone.
 """
 
 from __future__ import annotations

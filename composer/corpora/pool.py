@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -156,7 +156,7 @@ class _Worker(threading.Thread):
         return self.process
 
     @staticmethod
-    def _say(process: subprocess.Popen[bytes], order: dict[str, object]) -> bool:
+    def _say(process: subprocess.Popen[bytes], order: Mapping[str, object]) -> bool:
         """Send a line; False if the process has gone."""
         assert process.stdin is not None
         try:

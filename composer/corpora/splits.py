@@ -66,7 +66,7 @@ def melody(score: Score) -> Ids:
 def moves(pitches: Ids) -> Moves:
     """The intervals between notes that are not repetitions: the same in every key."""
     steps = np.diff(pitches)
-    return np.clip(steps[steps != 0], -WIDEST, WIDEST).astype(np.int8)
+    return np.asarray(np.clip(steps[steps != 0], -WIDEST, WIDEST), dtype=np.int8)
 
 
 def title_links(titles: Sequence[str]) -> Ids:
