@@ -249,14 +249,15 @@ def file_of(id: str) -> str:
 
 
 def plain_reason(reason: str, file: str) -> str:
-    """A reason without the file and the place, numbers and quoted words left open, so that equal ones meet.
+    """A reason without the file and the place; numbers, names and details are left open, so that equal ones meet.
 
     >>> plain_reason("a.abc: tune 3, line 12: 'Q' is not a key", "a.abc")
     "'...' is not a key"
     """
     place = r"^(tune [^,:]{1,20}, )?((lines?|column|bar|part|measure) \d+[^:]{0,60}: )*"
     text = re.sub(place, "", own_reason(reason, file))
-    return re.sub(r"\d[\d.,]*(?<=\d)", "N", re.sub(r"'[^']*'", "'...'", text))[:160]
+    text, colon, _ = re.sub(r"'[^']*'", "'...'", re.sub(r"\([^()]*\)", "(...)", text)).partition(": ")
+    return re.sub(r"\d[\d.,]*(?<=\d)", "N", text)[:160] + colon.replace(" ", " ...")
 
 
 def own_reason(reason: str, file: str) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 
-from composer.errors import ComposerError, ReadError
+from composer.errors import ComposerError, Notice, ReadError
 from composer.io import music21_import
+from composer.io.bars import uneven_bars
 from composer.score import Score
 
 MAX_TEXT = 4 * 2**20  # bytes
@@ -22,8 +24,11 @@ MAX_BEATS = 128  # of a meter; music21 lists every one
 MAX_DOTS = 4
 
 
-def loads(data: bytes, name: str) -> Score:
-    """The score of a Humdrum file; raises :class:`ReadError` with the file's name and the reason."""
+def loads(data: bytes, name: str, *, notices: list[Notice] | None = None) -> Score:
+    """The score of a Humdrum file; raises :class:`ReadError` with the file's name and the reason.
+
+    ``notices`` is added to: spines of other kinds, what the score has no word for, and bars that do not add up.
+    """
     from music21.humdrum.spineParser import HumdrumDataCollection
 
     try:
@@ -33,7 +38,7 @@ def loads(data: bytes, name: str) -> Score:
             stream = HumdrumDataCollection(lines).parse()
             if "Opus" in stream.classSet:
                 stream = next(iter(stream.scores))
-            score = music21_import.from_music21(stream)
+            score = music21_import.from_music21(stream, notices)
     except ComposerError as error:
         raise ReadError(f"{name}: {error}") from None
     except Exception as error:  # music21 raises errors of every kind on files that are not music
@@ -41,6 +46,10 @@ def loads(data: bytes, name: str) -> Score:
         raise ReadError(f"{name}: is no Humdrum that can be read ({type(error).__name__}: {reason})") from None
     if not any(map(len, score.parts)):
         raise ReadError(f"{name}: holds no notes")
+    if notices is not None:
+        kinds = Counter(next(line for line in lines if line.startswith("**")).split("\t"))
+        notices += [Notice("ignored", "", f"{kind} spines", n) for kind, n in kinds.items() if kind != "**kern"]
+        notices += uneven_bars(score)
     return score
 
 

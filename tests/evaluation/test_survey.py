@@ -222,7 +222,8 @@ def test_a_corpus_without_facts_is_counted_all_the_same() -> None:
         ("a.abc: tune 3, line 12: 'Q' is not a key", "'...' is not a key"),
         ("/x/a.abc: lines 3 to 7: no K:", "no K:"),
         ("is larger than 64 MB, too large", "is larger than N MB, too large"),
-        ("a: b: c", "a: b: c"),
+        ("a.abc: is in 5 parts, not four: Violin, Soprano", "is in N parts, not four: ..."),
+        ("a.abc: is a damaged MIDI file (Invalid chunk 17)", "is a damaged MIDI file (...)"),
     ],
 )
 def test_reasons_of_a_kind(reason: str, kind: str) -> None:
