@@ -20,6 +20,7 @@ PARTIAL = " ▏▎▍▌▋▊▉█"
 WIDEST = (30, 5, 5, 7, 11, 12, 6, 8, 7, 5, 11)  # letters, in the order of the headings
 RIGHT = (1, 2, 3, 6, 8, 9)  # columns of numbers
 LEGEND = "at once: the most notes sounding together; off grid: from 1/16 and 1/8 triplets, on average/at most"
+PLAIN = str.maketrans(dict.fromkeys((BLOCKS + PARTIAL).replace(" ", ""), "#") | {"…": "."})
 BAR = 30  # the longest bar of a histogram
 TALL = 4  # rows of a histogram that stands
 OCTAVE = 12
@@ -28,7 +29,7 @@ OCTAVE = 12
 def show(found: Survey, *, err: bool = False, short: bool = False) -> None:
     """Print the report, or if ``short`` the summary; a hundred letters wide where it goes to no terminal.
 
-    A terminal that knows no blocks shows question marks.
+    Where the blocks of the histograms cannot be shown, they are #.
     """
     from rich.console import Console
     from rich.text import Text
@@ -36,9 +37,17 @@ def show(found: Survey, *, err: bool = False, short: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")
+    plain = not _can_show(BLOCKS, stream.encoding)
     console = Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
     for style, line in summary(found) if short else report(found, console.width):
-        console.print(Text(line, style), soft_wrap=True)
+        console.print(Text(line.translate(PLAIN) if plain else line, style), soft_wrap=True)
+
+
+def _can_show(text: str, encoding: str | None) -> bool:
+    try:
+        return bool(text.encode(encoding or "ascii"))
+    except (UnicodeEncodeError, LookupError):
+        return False
 
 
 def report(found: Survey, width: int = 100) -> Iterator[Line]:

@@ -1,6 +1,8 @@
 """The survey of a corpus, as counts, as text and as a page: right, bounded, and safe whatever files are called."""
 
+import io
 import json
+import sys
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
@@ -123,6 +125,17 @@ def test_text_says_what_is_wrong(mixed: Pieces) -> None:
     assert "a.mid, b.mid, book.abc:2" in text
     assert "2 .txt" in text
     assert max(map(len, rows)) <= 112
+
+
+def test_where_blocks_cannot_be_shown_there_are_signs_that_can(mixed: Pieces, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", out)
+    mixed.append(piece("\u4e2d.mid"))
+    survey_text.show(survey(mixed))
+    out.seek(0)
+    text = out.read()
+    assert "?.mid" in text
+    assert f"  4/4  {'#' * 30} 5" in text
 
 
 def test_a_file_of_tunes_is_one_row(mixed: Pieces) -> None:
