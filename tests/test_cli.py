@@ -278,3 +278,16 @@ def test_train_says_why_there_is_nothing_to_learn_from(run, tmp_path: Path) -> N
     assert "2 left out: is not a MIDI file" in result.err
     assert "1 left out: holds no ABC tune" in result.err
     assert result.err.count("\n") == 1
+
+
+def test_train_says_what_its_encoding_cannot_hear(run, tmp_path: Path) -> None:
+    folder = tmp_path / "drums"
+    folder.mkdir()
+    for pitch in range(35, 47):
+        part = composer.Part.of([0, 10080], [pitch, 50], [5040, 5040], drums=True)
+        composer.Score.of([part]).write(folder / f"{pitch}.mid")
+    result = run("train", folder, "-o", "m.safetensors")
+    assert result.code == 2
+    assert "the encoding melody keeps none of the" in result.err
+    assert "drums in" in result.err
+    assert not Path("m.safetensors").exists()
