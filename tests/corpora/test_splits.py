@@ -126,8 +126,8 @@ def test_kin_are_those_of_a_plain_comparison(size: int, monkeypatch: pytest.Monk
     monkeypatch.setattr(kin, "TABLE", size)
     chance = np.random.default_rng(3)
     stock = [chance.choice([-4, -2, -1, 1, 2, 3], 12).tolist() for _ in range(30)]
-    lines = [sum((stock[k] for k in chance.integers(0, 30, chance.integers(0, 6))), []) for _ in range(150)]
-    lines = [list(line) for line in dict.fromkeys(map(tuple, lines))]
+    picks = [chance.integers(0, 30, chance.integers(0, 6)) for _ in range(150)]
+    lines = [list(line) for line in {tuple(step for k in pick for step in stock[k]) for pick in picks}]
     groups = kin.connected(len(lines), kin.near_links([np.array(line, np.int8) for line in lines])).tolist()
     assert groups == plainly(lines)
     assert 1 < len(set(groups)) < len(lines)
