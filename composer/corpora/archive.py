@@ -102,7 +102,8 @@ def count(path: Path) -> int:
 
 
 def _hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.replace("\\", "/").split("/"))
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in (".", "..")]
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -275,7 +275,12 @@ class Corpus(Sequence[Piece]):
     def summary(self) -> dict[str, Any]:
         """Card, counts and what was left out, as a dict that JSON can hold."""
         card = {k: v for k, v in self.card.summary().items() if k not in ("counts", "checksum") and v}
-        return {**card, **self.counts, "rejected": [tuple(entry) for entry in self.rejected]}
+        return {
+            **card,
+            **self.counts,
+            "rejected": [tuple(entry) for entry in self.rejected],
+            **({"skipped": self.skipped} if self.skipped else {}),
+        }
 
     def __repr__(self) -> str:
         return f"Corpus({self.name!r}, {len(self)} pieces, {len(self.rejected)} left out)"

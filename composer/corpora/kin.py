@@ -24,7 +24,8 @@ COMMON = 50  # a run in more melodies than this says nothing of kinship
 WIDEST = 15  # semitones; wider leaps count as this one
 
 BASE = 2 * WIDEST + 1
-PART = 2**24  # runs that are sorted at a time
+BITS = 22  # of a melody's number, so four million of them; a run has forty
+PART = 2**23  # runs that are sorted at a time
 BLOCK = 2**20  # intervals that become runs at a time, and runs that become pairs
 TABLE = 2**26  # counters, at most
 PENDING = 2**22  # pairs that are counted at a time
@@ -40,14 +41,16 @@ def near_links(lines: Sequence[Moves]) -> Ids:
     A pair that is already connected by others may be left out.
     """
     shared = _shared_runs(lines)
-    instances = int((shared.counts.astype(np.int64) * (shared.counts - 1) // 2).sum())
-    bits = min(TABLE, 4 * instances + 2).bit_length() - 1
+    counts = shared.counts.astype(np.int64)
+    bits = max(1, min(TABLE, 2 * int((counts * (counts - 1)).sum())).bit_length() - 1)
     table = np.zeros(2**bits, dtype=np.uint32)
     for pairs in shared.pairs():
         np.add.at(table, _places(pairs, bits), np.uint32(1))
     links = _Links(shared.sizes)
     for pairs in shared.pairs():
-        links.count(pairs[table[_places(pairs, bits)] >= links.enough(pairs)])
+        often = table[_places(pairs, bits)]
+        likely = np.flatnonzero(often > 1)  # most are not, and what follows costs more
+        links.count(pairs[likely[often[likely] >= links.enough(pairs[likely])]])
     return links.found()
 
 
@@ -60,10 +63,9 @@ class _Shared:
         self.sizes = sizes  # (melodies,) different runs in each
 
     def pairs(self) -> Iterator[Ids]:
-        """Every pair of bearers of every run, the earlier one first: first * melodies + second."""
+        """Every pair of bearers of every run, the earlier one first: see :func:`_joined`."""
         ends = np.cumsum(self.counts, dtype=np.int64)
-        cuts = np.searchsorted(ends, np.arange(BLOCK, len(self.bearers) + BLOCK, BLOCK), "right")
-        for first, last in pairwise([0, *np.unique(cuts[cuts > 0]).tolist()]):
+        for first, last in _blocks(ends):
             counts = self.counts[first:last]
             start, stop = ends[first] - counts[0], ends[last - 1]
             bearers = self.bearers[start:stop].astype(np.int64)
@@ -73,18 +75,19 @@ class _Shared:
                 index = index[after[index] >= gap]
                 if not index.size:
                     break
-                yield bearers[index] * len(self.sizes) + bearers[index + gap]
+                yield _joined(bearers[index], bearers[index + gap])
 
 
 def _shared_runs(lines: Sequence[Moves]) -> _Shared:
     """The runs of all melodies, a part of the possible ones at a time."""
-    lengths = np.array([len(line) for line in lines], dtype=np.int64)
-    parts = 1 + int(lengths.sum()) // PART
+    ends = np.cumsum([len(line) for line in lines], dtype=np.int64)
+    parts = 1 + int(ends[-1]) // PART if len(ends) else 1
     bearers, counts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     sizes = np.zeros(len(lines), dtype=np.int64)
     for part in range(parts):
-        entry = np.unique(np.concatenate([np.zeros(0, np.int64), *_runs(lines, lengths, part, parts)]))
-        run, melody = np.divmod(entry, max(len(lines), 1))
+        entry = np.concatenate([np.zeros(0, np.int64), *_runs(lines, ends, part, parts)])
+        entry.sort()
+        run, melody = _parted(entry[np.diff(entry, prepend=-1) > 0])
         sizes += np.bincount(melody, minlength=len(lines))
         starts = np.flatnonzero(np.diff(run, prepend=-1))
         count = np.diff(starts, append=len(run))
@@ -94,22 +97,36 @@ def _shared_runs(lines: Sequence[Moves]) -> _Shared:
     return _Shared(np.concatenate(bearers), np.concatenate(counts), sizes)
 
 
-def _runs(lines: Sequence[Moves], lengths: Ids, part: int, parts: int) -> Iterator[Ids]:
-    """The runs of this part, each as one number: its intervals in base 31, then the number of its melody."""
-    ends = np.cumsum(lengths)
-    cuts = np.unique(np.searchsorted(ends, np.arange(BLOCK, ends[-1] + BLOCK, BLOCK) if len(ends) else [], "right"))
-    for first, last in pairwise([0, *cuts[cuts > 0].tolist()]):
-        flat = np.concatenate(lines[first:last]).astype(np.int64) + WIDEST
-        if len(flat) < RUN:
-            continue
-        run = np.zeros(len(flat) - RUN + 1, dtype=np.int64)
-        for place in range(RUN):
-            run = run * BASE + flat[place : place + len(run)]
-        end = np.repeat(ends[first:last] - (ends[first] - lengths[first]), lengths[first:last])[: len(run)]
+def _runs(lines: Sequence[Moves], ends: Ids, part: int, parts: int) -> Iterator[Ids]:
+    """The runs of this part: the eight intervals of each as one number, joined to the number of its melody."""
+    for first, last in _blocks(ends):
+        run = np.concatenate(lines[first:last]).astype(np.int64) + WIDEST
+        length = 1
+        while length < min(RUN, len(run)):  # runs of two intervals from single ones, of four from those
+            run = run[:-length] * BASE**length + run[length:]
+            length *= 2
+        lengths = np.diff(ends[first:last], prepend=ends[first - 1] if first else 0)
+        end = np.repeat(np.cumsum(lengths), lengths)[: len(run)]
         whole = np.arange(RUN, len(run) + RUN) <= end
-        whole &= (run.view(np.uint64) * MIX >> np.uint64(40)) % np.uint64(parts) == part
-        melody = np.repeat(np.arange(first, last), lengths[first:last])[: len(run)]
-        yield run[whole] * len(lines) + melody[whole]
+        if parts > 1:
+            whole &= (run.view(np.uint64) * MIX >> np.uint64(40)) % np.uint64(parts) == part
+        yield _joined(run[whole], np.repeat(np.arange(first, last), lengths)[: len(run)][whole])
+
+
+def _blocks(ends: Ids) -> Iterator[tuple[int, int]]:
+    """First and last (exclusive) of things that end there, together about :data:`BLOCK` long."""
+    cuts = np.searchsorted(ends, np.arange(BLOCK, ends[-1] + BLOCK, BLOCK), "right") if len(ends) else np.zeros(0, int)
+    return pairwise([0, *np.unique(cuts[cuts > 0]).tolist()])
+
+
+def _joined(first: Ids, second: Ids) -> Ids:
+    """A number and a melody's number as one."""
+    return first << BITS | second
+
+
+def _parted(joined: Ids) -> tuple[Ids, Ids]:
+    """The inverse of :func:`_joined`."""
+    return joined >> BITS, joined & (2**BITS - 1)
 
 
 def _places(pairs: Ids, bits: int) -> Ids:
@@ -130,7 +147,7 @@ class _Links:
 
     def enough(self, pairs: Ids) -> NDArray[np.float64]:
         """How many runs each pair must share."""
-        first, second = np.divmod(pairs, len(self.sizes))
+        first, second = _parted(pairs)
         shorter = np.minimum(self.sizes[first], self.sizes[second])
         return np.maximum(SHARE * shorter, np.minimum(ENOUGH, shorter))
 
@@ -144,17 +161,16 @@ class _Links:
         return self.links
 
     def _apart(self, pairs: Ids) -> NDArray[np.bool_]:
-        first, second = np.divmod(pairs, len(self.sizes))
+        first, second = _parted(pairs)
         return np.asarray(self.label[first] != self.label[second])
 
     def _count(self) -> None:
-        pair, times = np.unique(np.concatenate([*self.waiting, self.pair[:0]]), return_counts=True)
+        pair, place = np.unique(np.concatenate([self.pair, *self.waiting]), return_inverse=True)
+        before = np.concatenate([self.times, np.ones(sum(map(len, self.waiting)))])
+        times = np.bincount(place, before, len(pair)).astype(np.int64)
         self.waiting = []
-        pair, place = np.unique(np.concatenate([self.pair, pair]), return_inverse=True)
-        times = np.bincount(place, np.concatenate([self.times, times]), len(pair)).astype(np.int64)
         linked = times >= self.enough(pair)
-        new = np.stack(np.divmod(pair[linked], max(len(self.sizes), 1)), axis=1)
-        self.links = np.concatenate([self.links, new])
+        self.links = np.concatenate([self.links, np.stack(_parted(pair[linked]), axis=1)])
         self.label = connected(len(self.sizes), self.links)
         rest = ~linked & self._apart(pair)
         self.pair, self.times = pair[rest], times[rest]

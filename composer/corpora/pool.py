@@ -38,12 +38,13 @@ def read_chunks(source: Source, chunks: Sequence[Chunk], room: Path, report: Cal
     cannot even begin.
     """
     left = deque(chunks)
+    errors: list[Exception] = []
     with tempfile.TemporaryFile() as log:
-        workers = [_Worker(source, room, left, log) for _ in range(min(_cores(), len(chunks)))]
+        workers = [_Worker(source, room, left, log, errors) for _ in range(min(_cores(), len(chunks)))]
         try:
             for worker in workers:
                 worker.start()
-            while any(worker.is_alive() for worker in workers) and not any(worker.error for worker in workers):
+            while any(worker.is_alive() for worker in workers) and not errors:
                 time.sleep(POLL)
                 report(sum(worker.done for worker in workers))
                 for worker in workers:
@@ -51,22 +52,20 @@ def read_chunks(source: Source, chunks: Sequence[Chunk], room: Path, report: Cal
         finally:
             for worker in workers:
                 worker.stop()
-    for worker in workers:
-        if worker.error is not None:
-            raise worker.error
+    if errors:
+        raise errors[0]
 
 
 class _Worker(threading.Thread):
     """A thread that feeds chunks to a process of its own, and starts another when it dies."""
 
-    def __init__(self, source: Source, room: Path, left: deque[Chunk], log: IO[bytes]) -> None:
+    def __init__(self, source: Source, room: Path, left: deque[Chunk], log: IO[bytes], errors: list[Exception]) -> None:
         super().__init__(daemon=True)
-        self.source, self.room, self.left, self.log = source, room, left, log
+        self.source, self.room, self.left, self.log, self.errors = source, room, left, log, errors
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = self.late = False
         self.finished = self.item = 0  # items of whole chunks, and the number of the one being read
         self.since: float | None = None  # when that was begun
-        self.error: Exception | None = None
 
     @property
     def done(self) -> int:
@@ -79,7 +78,7 @@ class _Worker(threading.Thread):
         except IndexError:  # nothing left
             pass
         except Exception as error:
-            self.error = self.error or error
+            self.errors.append(error)
 
     def watch(self) -> None:
         """Kill the process if it takes too long."""
