@@ -221,7 +221,7 @@ def test_inspect_shows_every_file_and_what_is_wrong_with_it(run, music: Path) ->
     assert "left out: is a damaged MIDI file" in rows["broken.mid"]
     assert "1 left out" in rows["book.abc"]
     assert "copy of higher.mid" in result.out
-    assert "uneven.musicxml, bar 2: lasts 3/4, the meter is 4/4" in result.out
+    assert "uneven.musicxml, bar 2: has 3/4, not 4/4" in result.out
     assert "2/5 is not a meter" in result.out
     for heading in ("Summary", "Keys", "Meters", "Lengths", "Pitches", "Intervals"):
         assert f"\n{heading}" in result.out
@@ -236,9 +236,7 @@ def test_inspect_as_json_and_as_a_page(run, music: Path) -> None:
     files = {file["file"]: file for file in told["files"]}
     assert files["tune.mid"]["pieces"][0]["duplicate_of"] == "higher.mid"
     assert files["tune.mid"]["pieces"][0]["kin"] == "higher.mid"
-    assert files["uneven.musicxml"]["pieces"][0]["bad_bars"] == [
-        {"place": "bar 2", "text": "lasts 3/4, the meter is 4/4"}
-    ]
+    assert files["uneven.musicxml"]["pieces"][0]["bad_bars"] == [{"place": "bar 2", "text": "has 3/4, not 4/4"}]
     assert not files["broken.mid"]["accepted"]
     assert (told["summary"]["files"], told["summary"]["files_accepted"], told["summary"]["rejected"]) == (5, 4, 2)
     page = Path("report.html").read_text()

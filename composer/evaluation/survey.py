@@ -105,7 +105,7 @@ class Kind:
         self.count += count
         self.files += file != self.last
         self.last = file
-        if len(self.examples) < 3:
+        if len(self.examples) < 3 and example not in self.examples:
             self.examples.append(example)
 
     def as_dict(self) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class Survey:
         self.intervals.update({int(step): count for step, count in facts["intervals"].items()})
         for row in facts["ignored"]:
             place = " ".join([piece.id, *row["places"][:1]])
-            _kind(self.ignored, row["text"]).add(row["count"], file, place)
+            _kind(self.ignored, open_quotes(row["text"])).add(row["count"], file, place)
         if facts["bad_bars_count"]:
             self.bad_bars_pieces += 1
             self.bad_bars_count += facts["bad_bars_count"]
@@ -256,8 +256,12 @@ def plain_reason(reason: str, file: str) -> str:
     """
     place = r"^(tune [^,:]{1,20}, )?((lines?|column|bar|part|measure) \d+[^:]{0,60}: )*"
     text = re.sub(place, "", own_reason(reason, file))
-    text, colon, _ = re.sub(r"'[^']*'", "'...'", re.sub(r"\([^()]*\)", "(...)", text)).partition(": ")
+    text, colon, _ = open_quotes(re.sub(r"\([^()]*\)", "(...)", text)).partition(": ")
     return re.sub(r"\d[\d.,]*(?<=\d)", "N", text)[:160] + colon.replace(" ", " ...")
+
+
+def open_quotes(text: str) -> str:
+    return re.sub(r"'[^']*'", "'...'", text)
 
 
 def own_reason(reason: str, file: str) -> str:

@@ -21,6 +21,7 @@ WIDEST = (30, 5, 5, 7, 11, 12, 6, 8, 7, 5, 11)  # letters, in the order of the h
 RIGHT = (1, 2, 3, 6, 8, 9)  # columns of numbers
 LEGEND = "at once: the most notes sounding together; off grid: from 1/16 and 1/8 triplets, on average/at most"
 PLAIN = str.maketrans(dict.fromkeys((BLOCKS + PARTIAL).replace(" ", ""), "#") | {"…": "."})
+LONGEST = 200  # letters of a line below the table
 BAR = 30  # the longest bar of a histogram
 TALL = 4  # rows of a histogram that stands
 OCTAVE = 12
@@ -204,7 +205,7 @@ def _ignored(found: Survey) -> Iterator[Line]:
 
 
 def _examples(kind: Kind) -> str:
-    return ", ".join(kind.examples) + (", ..." if kind.files > len(kind.examples) else "")
+    return "; ".join(kind.examples[:2]) + ("; ..." if kind.files > 2 else "")
 
 
 def alike(found: Survey) -> str:
@@ -218,7 +219,7 @@ def _heading(text: str) -> Iterator[Line]:
 
 
 def _line(text: str) -> str:
-    return f"  {one_line(text, 300)}"
+    return f"  {one_line(text, LONGEST)}"
 
 
 def _rest(count: int) -> Iterator[Line]:

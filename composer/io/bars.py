@@ -19,7 +19,7 @@ def uneven_bars(score: Score) -> Iterator[Notice]:
     repeat sign divides.
 
     >>> [str(n) for n in uneven_bars(Score.of([], meter="3/4", barlines=[0, 30240, 50400, 80640, 110880]))]
-    ['bar 2: lasts 2/4, the meter is 3/4']
+    ['bar 2: has 2/4, not 3/4']
     """
     lines = score.barlines.astype(np.int64)
     onsets = [meter.onset for meter in score.meters]
@@ -35,7 +35,7 @@ def uneven_bars(score: Score) -> Iterator[Notice]:
         leads = ends and (rest in pickups or k == len(length) - 1)
         if rest < 0 or not (begins or leads or halves):
             place = f"bar {k + (score.pickup == 0)}"
-            yield Notice("bar", place, f"lasts {_fraction(int(length[k]), meters[k])}, the meter is {meters[k]}")
+            yield Notice("bar", place, f"has {_fraction(int(length[k]), meters[k])}, not {meters[k]}")
 
 
 def _fraction(ticks: int, meter: Meter) -> str:

@@ -68,7 +68,7 @@ def test_notices_of_one_text_are_taken_together() -> None:
         Notice("ignored", "line 3", "decoration !x!"),
         Notice("ignored", "line 5", "decoration !x!"),
         Notice("ignored", "track 2", PEDAL, 12),
-        Notice("bar", "bar 7", "lasts 5/8, the meter is 6/8"),
+        Notice("bar", "bar 7", "has 5/8, not 6/8"),
     ]
     told = facts(Score.of([]), notices)
     assert told["ignored"] == [
@@ -76,7 +76,7 @@ def test_notices_of_one_text_are_taken_together() -> None:
         {"text": PEDAL, "count": 12, "places": ["track 2"]},
     ]
     assert (told["pedal"], told["ignored_count"]) == (12, 14)
-    assert told["bad_bars"] == [{"place": "bar 7", "text": "lasts 5/8, the meter is 6/8"}]
+    assert told["bad_bars"] == [{"place": "bar 7", "text": "has 5/8, not 6/8"}]
     assert told["bad_bars_count"] == 1
 
 

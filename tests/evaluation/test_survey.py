@@ -43,7 +43,7 @@ class Pieces(list[Any]):
 
 @pytest.fixture
 def mixed() -> Pieces:
-    bars = [Notice("bar", f"bar {n}", "lasts 5/8, the meter is 6/8") for n in range(1, 6)]
+    bars = [Notice("bar", f"bar {n}", "has 5/8, not 6/8") for n in range(1, 6)]
     return Pieces(
         [
             piece("a.mid", tune(8, "D dorian"), kin="a.mid"),
@@ -119,8 +119,8 @@ def test_text_says_what_is_wrong(mixed: Pieces) -> None:
     assert rows[2].endswith("copy of a.mid")
     assert "2 left out; 1 like a.mid; 5 bars off" in text
     assert "\nbroken.mid  left out: is not a MIDI file\n" in text
-    assert "  2 tunes in 1 file: N/N is not a meter\n    book.abc:3, book.abc:4; the first: tune 3, line 7: 2/5" in text
-    assert "book.abc:1, bar 3: lasts 5/8, the meter is 6/8\n  and 2 more" in text
+    assert "  2 tunes in 1 file: N/N is not a meter\n    book.abc:3; book.abc:4; the first: tune 3, line 7: 2/5" in text
+    assert "book.abc:1, bar 3: has 5/8, not 6/8\n  and 2 more" in text
     assert "!wiggle!: 1 time in 1 file (book.abc:1 line 3)" in text
     assert "a.mid, b.mid, book.abc:2" in text
     assert "2 .txt" in text
@@ -159,6 +159,13 @@ def test_of_many_files_the_gravest_are_listed() -> None:
     assert "2,470 files with something to say, and 2,500 without, not listed: --json and --html have all" in text
     assert len(text.splitlines()) < 150
     assert len(json.loads("".join(as_json(Pieces(pieces), found)))["files"]) == 5000
+
+
+def test_notices_that_differ_in_a_quoted_word_are_one() -> None:
+    notices = [Notice("ignored", "", f"no such decoration: '{n}'") for n in range(3)]
+    assert "no such decoration: '...': 3 times in 1 file (a.mid)" in plain(
+        survey(Pieces([piece("a.mid", tune(1, "G", notices))]))
+    )
 
 
 def test_hundreds_of_kinds_of_everything_stay_bounded() -> None:

@@ -33,23 +33,23 @@ def test_bars_that_add_up(lengths: list[float]) -> None:
 
 def test_bars_that_do_not() -> None:
     assert uneven([3, 2, 3, 4, 3, 2.5, 3]) == [
-        "bar 2: lasts 2/4, the meter is 3/4",
-        "bar 4: lasts 4/4, the meter is 3/4",
-        "bar 6: lasts 5/8, the meter is 3/4",
+        "bar 2: has 2/4, not 3/4",
+        "bar 4: has 4/4, not 3/4",
+        "bar 6: has 5/8, not 3/4",
     ]
-    assert uneven([3, 3.3, 3]) == ["bar 2: lasts 3.3000 quarters, the meter is 3/4"]
+    assert uneven([3, 3.3, 3]) == ["bar 2: has 3.3000 quarters, not 3/4"]
 
 
 def test_a_long_first_bar_is_no_pickup_and_a_pickup_is_bar_0() -> None:
-    assert uneven([4, 3, 3]) == ["bar 1: lasts 4/4, the meter is 3/4"]
+    assert uneven([4, 3, 3]) == ["bar 1: has 4/4, not 3/4"]
     assert uneven([1, 2, 3, 3]) == []  # together a whole bar
-    assert uneven([1, 3, 2.5, 3]) == ["bar 2: lasts 5/8, the meter is 3/4"]
+    assert uneven([1, 3, 2.5, 3]) == ["bar 2: has 5/8, not 3/4"]
 
 
 def test_what_leads_to_a_pickup_may_be_short_where_a_section_ends() -> None:
     assert uneven([1, 3, 2, 3, 3, 2], repeats=[Repeat(0, 6 * Q)]) == []
     assert uneven([1, 3, 2, 3, 3, 2], repeats=[Repeat(Q, 6 * Q)]) == []
-    assert uneven([1, 3, 1.5, 3, 3, 2], repeats=[Repeat(0, int(5.5 * Q))]) == ["bar 2: lasts 3/8, the meter is 3/4"]
+    assert uneven([1, 3, 1.5, 3, 3, 2], repeats=[Repeat(0, int(5.5 * Q))]) == ["bar 2: has 3/8, not 3/4"]
     endings = (Ending(4 * Q, 6 * Q, (1,)), Ending(6 * Q, 9 * Q, (2,)))
     assert uneven([1, 3, 2, 3, 3], repeats=[Repeat(Q, 9 * Q, 2, endings)]) == []
 
@@ -57,4 +57,4 @@ def test_what_leads_to_a_pickup_may_be_short_where_a_section_ends() -> None:
 def test_each_bar_has_the_meter_in_force() -> None:
     meters = [Meter(3, 4), Meter(2, 4, 6 * Q)]
     assert uneven([3, 3, 2, 2], meter=meters) == []
-    assert uneven([3, 3, 3, 2], meter=meters) == ["bar 3: lasts 3/4, the meter is 2/4"]
+    assert uneven([3, 3, 3, 2], meter=meters) == ["bar 3: has 3/4, not 2/4"]

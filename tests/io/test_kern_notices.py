@@ -20,4 +20,4 @@ TEXT = """**kern\t**text\t**kern
 def test_other_spines_and_uneven_bars() -> None:
     found: list[Notice] = []
     loads(TEXT.encode(), "a.krn", notices=found)
-    assert found == [Notice("ignored", "", "**text spines"), Notice("bar", "bar 2", "lasts 2/4, the meter is 3/4")]
+    assert found == [Notice("ignored", "", "**text spines"), Notice("bar", "bar 2", "has 2/4, not 3/4")]

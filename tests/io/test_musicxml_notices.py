@@ -57,8 +57,8 @@ def test_known_marks_are_no_notices() -> None:
 def test_bars_that_do_not_add_up() -> None:
     found = noticed([note(), note(4), note(8), note()])
     assert found == [
-        Notice("bar", "bar 2", "lasts 2/4, the meter is 3/4"),
-        Notice("bar", "bar 3", "lasts 4/4, the meter is 3/4"),
+        Notice("bar", "bar 2", "has 2/4, not 3/4"),
+        Notice("bar", "bar 3", "has 4/4, not 3/4"),
     ]
 
 

@@ -136,7 +136,7 @@ def test_a_meter_that_cuts_a_bar_short_is_noticed() -> None:
     meters += [mido.MetaMessage("time_signature", numerator=4, denominator=4, time=480 * 3)]
     found: list[Notice] = []
     loads(file_of(meters, note(60, 480 * 13)), "f.mid", notices=found)
-    assert found == [Notice("bar", "bar 2", "lasts 3/4, the meter is 4/4")]
+    assert found == [Notice("bar", "bar 2", "has 3/4, not 4/4")]
 
 
 def test_our_own_texts_are_read_not_ignored(tmp_path: Path) -> None:
