@@ -18,6 +18,7 @@ SHORT = {"major": "", "minor": "m", "dorian": "dor", "mixolydian": "mix", "phryg
 BLOCKS = " ▁▂▃▄▅▆▇█"
 PARTIAL = " ▏▎▍▌▋▊▉█"
 WIDEST = (30, 5, 5, 7, 11, 12, 6, 8, 7, 5, 11)  # letters, in the order of the headings
+NARROWEST = 12  # letters of a file's name, where there is no room
 RIGHT = (1, 2, 3, 6, 8, 9)  # columns of numbers
 LEGEND = "at once: the most notes sounding together; off grid: from 1/16 and 1/8 triplets, on average/at most"
 PLAIN = str.maketrans(dict.fromkeys((BLOCKS + PARTIAL).replace(" ", ""), "#") | {"…": "."})
@@ -70,6 +71,8 @@ def table(found: Survey, width: int) -> Iterator[Line]:
     rows = [cells(file) for file in found.rows]
     used = [k for k in range(len(HEADINGS)) if any(row[k] for row in rows)]
     widths = {k: min(max(cell_len(text) for text in (HEADINGS[k], *(row[k] for row in rows))), WIDEST[k]) for k in used}
+    over = sum(widths.values()) + 2 * (len(used) - 1) - width
+    widths[0] = max(widths[0] - max(over, 0), min(widths[0], NARROWEST))
 
     def line(texts: Sequence[str]) -> str:
         return "  ".join(_fit(texts[k], widths[k], right=k in RIGHT) for k in used)
@@ -123,7 +126,7 @@ def cells(file: File) -> list[str]:
         _span(row.bars),
         _commonest(row.meters),
         _commonest(Counter({short_key(key): count for key, count in row.keys.items()})),
-        str(row.tempo_changes or ""),
+        str(row.tempo_changes + 1) if row.tempo_changes else "",
         "-".join(pitch_name(pitch, int(key.spell(pitch))) for pitch in sorted({*_ends(row.pitches)})),
         str(row.polyphony or ""),
         str(row.pedal or ""),

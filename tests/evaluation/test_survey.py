@@ -14,6 +14,7 @@ from composer.corpora.facts import facts
 from composer.errors import Notice
 from composer.evaluation import survey_html, survey_text
 from composer.evaluation.survey import Survey, as_json, nothing_to_train_on, plain_reason, survey
+from composer.io.smf_census import PEDAL
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q
 
@@ -148,6 +149,14 @@ def test_columns_that_say_nothing_are_left_out() -> None:
     assert "tunes" not in heads
     assert "pedal" not in heads
     assert "off grid" not in heads
+
+
+def test_long_names_give_way_where_there_is_no_room() -> None:
+    corpus = Pieces([piece(f"{'long' * 20}.mid", tune(300, "D dorian", [Notice("ignored", "", PEDAL, 1200)]))])
+    narrow, wide = (plain(survey(corpus), width).splitlines()[:2] for width in (66, 100))
+    assert max(map(len, narrow)) <= 66 < max(map(len, wide)) <= 100
+    assert "…" in narrow[1]
+    assert "1200" in narrow[1]
 
 
 def test_of_many_files_the_gravest_are_listed() -> None:
