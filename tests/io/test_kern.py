@@ -72,8 +72,9 @@ def test_every_spine_has_the_notes_that_are_written(name: str) -> None:
         ("**kern\n1234567c\n*-\n", "line 2: has a token"),
         ("**kern\n4cccccccccccccccccc\n*-\n", "x.krn: "),
         ("\t".join(["**kern"] * 129), "line 1: is more than a score holds"),
-        ("**kern\n" + "=\n4c\n" * 3_001 + "*-\n", "is more than a score holds"),
-        ("**kern\n" + "4c\n" * 200_001 + "*-\n", "is more than a score holds"),
+        ("**kern\n" + "=\n4c\n" * 1_001 + "*-\n", "is more than a score holds"),
+        ("**kern\n" + "4c\n" * 50_001 + "*-\n", "is more than a score holds"),
+        ("**kern\n" + ".\n" * 200_001 + "*-\n", "is more than a score holds"),
         ("**kern\n" + "!" * 2**22, "larger than 4 MB"),
     ],
 )
