@@ -16,9 +16,10 @@ from composer.io.bars import uneven_bars
 from composer.score import Score
 
 MAX_TEXT = 4 * 2**20  # bytes
-MAX_CELLS = 200_000  # tokens of all spines
+MAX_CELLS = 200_000  # tokens of all spines, null tokens included
+MAX_TOKENS = 50_000  # that say something: 20 s
 MAX_SPINES = 128  # side by side
-MAX_MEASURES = 3_000  # music21's time grows with the square
+MAX_MEASURES = 1_000  # music21's time grows with the square
 MAX_TOKEN = 500  # characters
 MAX_BEATS = 128  # of a meter; music21 lists every one
 MAX_DOTS = 4
@@ -65,12 +66,13 @@ def _lines(data: bytes) -> list[str]:
     kinds = next((line for line in lines if line.startswith("**")), "")
     if "**kern" not in kinds.split("\t"):
         raise ReadError("is no Humdrum score; it has no **kern spine")
-    cells = measures = 0
+    cells = said = measures = 0
     for number, line in enumerate(lines, 1):
         tokens = [] if line.startswith("!") else line.split("\t")
         cells += len(tokens)
+        said += len(tokens) - tokens.count(".")
         measures += line.startswith("=")
-        if cells > MAX_CELLS or measures > MAX_MEASURES or len(tokens) > MAX_SPINES:
+        if cells > MAX_CELLS or said > MAX_TOKENS or measures > MAX_MEASURES or len(tokens) > MAX_SPINES:
             raise ReadError(f"line {number}: is more than a score holds")
         if any(map(_absurd, tokens)):
             raise ReadError(f"line {number}: has a token that is no music")
