@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from composer.errors import Notice
 from composer.score import Score
-from composer.theory import MODES, TICKS_PER_QUARTER, Key
+from composer.theory import MODES, TICKS_PER_QUARTER, Key, Meter
 
 # Krumhansl & Kessler (1982): how well each pitch class, counted from the tonic, fits a major and a minor key
 PROFILES = {
@@ -46,35 +47,42 @@ def plain_key(tonic_class: int, mode: str) -> Key:
     return Key(signature + MODES[mode], mode)
 
 
-def uneven_bars(score: Score) -> list[tuple[int, str]]:
-    """The bars that do not add up: the tick at which each ends, and what is wrong, such as ``bar 7 has 5/8, not 6/8``.
+def uneven_bars(score: Score) -> Iterator[tuple[int, Notice]]:
+    """The tick at which each bar ends that does not add up, and a notice that says so.
 
     A short bar adds up if it is a pickup (it begins the score, a section, a repeat or an ending), or if it ends one of
     these and makes a whole bar with a pickup: the bar after it, the first of its repeat, or the first of the score.
+
+    >>> [str(notice) for _, notice in uneven_bars(Score.of([], meter="3/4", barlines=[0, 30240, 50400, 80640]))]
+    ['bar 2: has 2/4, not 3/4']
     """
     lines = score.barlines.astype(np.int64)
     lengths = np.diff(lines)
     onsets = [meter.onset for meter in score.meters]
-    full = np.array([meter.bar for meter in score.meters])[np.searchsorted(onsets, lines[:-1], "right") - 1]
+    meters = [score.meters[k] for k in np.searchsorted(onsets, lines[:-1], "right") - 1]
+    full = np.array([meter.bar for meter in meters])
     edges = {*score.section_starts.tolist(), score.end}
     pickups = {0: int(lengths[0])}  # by the section that they open
     for repeat in score.repeats:
         pickups[repeat.start] = int(lengths[np.searchsorted(lines, repeat.start)])
-    found = []
     for index in np.flatnonzero(lengths != full).tolist():
-        start, end, length, bar = int(lines[index]), int(lines[index + 1]), int(lengths[index]), int(full[index])
-        if length < bar and start in edges:
+        start, end, missing = int(lines[index]), int(lines[index + 1]), int(full[index] - lengths[index])
+        openings = [pickup for tick, pickup in pickups.items() if tick <= start]
+        completes = missing in (*openings, *lengths[index + 1 : index + 2].tolist())
+        if missing > 0 and (start in edges or (end in edges and completes)):
             continue
-        after = int(lengths[index + 1]) if index + 1 < len(lengths) else 0
-        opening = [pickup for tick, pickup in pickups.items() if tick <= start]
-        if length < bar and end in edges and any(length + other == bar for other in (after, *opening)):
-            continue
-        number = index + (score.pickup == 0)
-        found.append((end, f"bar {number} has {_eighths(length)}, not {score.meter_at(start)}"))
-    return found
+        text = f"has {_fraction(int(lengths[index]), meters[index])}, not {meters[index]}"
+        yield end, Notice("bar", f"bar {index + (score.pickup == 0)}", text)
 
 
-def _eighths(ticks: int) -> str:
-    """A length as a fraction of a whole note, in eighths where they suffice: ``5/8``."""
-    length = Fraction(ticks, 4 * TICKS_PER_QUARTER)
-    return f"{8 // length.denominator * length.numerator}/8" if length.denominator < 8 else str(length)
+def _fraction(ticks: int, meter: Meter) -> str:
+    """A length in the unit of the meter, or in the longest that fits.
+
+    >>> _fraction(25200, Meter(3, 4)), _fraction(20160, Meter(3, 4)), _fraction(1, Meter(3, 4))
+    ('5/8', '2/4', '0.0001 quarters')
+    """
+    unit = meter.denominator
+    while unit < 128 and ticks * unit % (4 * TICKS_PER_QUARTER):
+        unit *= 2
+    beats, rest = divmod(ticks * unit, 4 * TICKS_PER_QUARTER)
+    return f"{ticks / TICKS_PER_QUARTER:.4f} quarters" if rest else f"{beats}/{unit}"

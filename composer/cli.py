@@ -6,6 +6,7 @@ Errors are one line; the exit code is 2 for a wrong request, 1 for a failure.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import warnings
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from composer.errors import ComposerError, UsageError
+from composer.errors import ComposerError, ReadError, UsageError
 
 if TYPE_CHECKING:
     from composer.score import Score
@@ -202,6 +203,8 @@ def train(
 ) -> None:
     """Train a model on a corpus, measure it on held-out music, write it to one file."""
     from composer.corpora import load
+    from composer.evaluation.survey import survey
+    from composer.evaluation.survey_text import show as show_survey
     from composer.recipes import train as fit
 
     if output.suffix != ".safetensors":
@@ -210,11 +213,13 @@ def train(
         music = load(corpus, progress=progress)
     with _progress("training") as progress:
         report = fit(music, output, generator=generator, encoding=encoding, settings=settings or [], progress=progress)
+    found = survey(music)
     if as_json:
-        typer.echo(json.dumps(report))
+        typer.echo(json.dumps(report | {"corpus_summary": found.summary()}))
         return
     for name, value in report.items():
         typer.echo(f"{name:>24}  {value}")
+    show_survey(found, err=True, short=True)
 
 
 @corpora_app.callback(invoke_without_command=True)
@@ -251,6 +256,46 @@ def show(
             typer.echo(f"{field:>12}  {value}")
     for piece, reason in summary["rejected"]:
         typer.echo(f"{'left out':>12}  {piece}: {reason}")
+
+
+@corpora_app.command(epilog="composer corpora inspect my-tunes --html report.html")
+def inspect(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files and folders of yours, or a corpus.")],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the whole report as one HTML page, with plots.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at your files: what each holds, which cannot be used and why, what was not read as it stands.
+
+    Shows copies and near copies, bars that do not add up, and histograms. Exits with 1 if nothing can be used.
+    """
+    from composer.corpora import load
+    from composer.evaluation.survey import as_json as written
+    from composer.evaluation.survey import survey
+    from composer.evaluation.survey_text import show as show_survey
+
+    with _progress(f"reading {paths[0]}") as progress:
+        try:
+            music = load(paths[0] if len(paths) == 1 else paths, progress=progress)
+        except UsageError as error:
+            if all(map(os.path.exists, paths)):  # the request makes sense, only there is no music
+                raise ReadError(str(error)) from None
+            raise
+    found = survey(music)
+    if html is not None:
+        from composer.evaluation.survey_html import page
+        from composer.io import write_bytes
+
+        write_bytes(page(music, found), html)
+        _report([str(html)], "")
+    if as_json:
+        for text in written(music, found):
+            typer.echo(text, nl=False)
+    else:
+        show_survey(found)
+    if not found.pieces:
+        sys.exit(1)
 
 
 # --- helpers of the commands --------------------------------------------------------------------------------
@@ -347,9 +392,10 @@ def _progress(text: str) -> Iterator[Callable[[float], None]]:
         yield lambda share: None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(text, total=1.0)
         yield lambda share: bar.update(task, completed=share)
 

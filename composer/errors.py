@@ -12,6 +12,7 @@ class Notice(NamedTuple):
     kind: str  # ignored or bar
     place: str  # "line 12, column 5", "bar 3"; empty for the whole file
     text: str
+    times: int = 1  # how often, where a reader counts
 
     def __str__(self) -> str:
         return f"{self.place}: {self.text}" if self.place else self.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from composer import __version__
 from composer.corpora.base import Corpus
 from composer.errors import UsageError
 from composer.evaluation.likelihood import likelihood
+from composer.evaluation.survey import nothing_to_train_on, survey
+from composer.evaluation.view import view
 from composer.generators.base import Exact, Progress
 from composer.io import write_bytes
 from composer.pipeline import Composer
@@ -35,16 +38,23 @@ def train(
 ) -> dict[str, Any]:
     """Fit a composer to the corpus's training split, write it to ``output``; returns what a model card says of it.
 
-    ``settings`` are ``NAME=VALUE`` hyperparameters over the recipe's. Raises :class:`UsageError` for unknown ones.
+    ``settings`` are ``NAME=VALUE`` hyperparameters over the recipe's. Raises :class:`UsageError` for unknown ones, and
+    for a corpus that gives nothing to train on, with every reason counted.
     """
-    view = encoding or ("voices" if corpus.name == "chorales" else "melody")
+    name = encoding or ("voices" if corpus.name == "chorales" else "melody")
     if not len(corpus.train):
+        why = nothing_to_train_on(survey(corpus))
+        raise UsageError(f"{corpus.name}: has no pieces to train on: {why}; `composer corpora inspect` shows each file")
+    composer = Composer.untrained(name, generator)
+    options = RECIPES.get((generator, name), {}) | _settings(composer.generator, settings or [])
+    composer = Composer.untrained(name, generator, generator_options=options)
+    seen = view(composer.encoding, corpus.train)
+    if not seen.kept:
+        why = ", ".join(f"{loss} in {count:,}" for loss, count in seen.left_out.items())
         raise UsageError(
-            f"{corpus.name}: has no pieces to train on; `composer corpora show` says why files were left out"
+            f"{corpus.name}: the encoding {name} keeps none of the {seen.notes:,} notes of {len(corpus.train):,} "
+            f"pieces (it leaves out {why}); choose another with --encoding"
         )
-    composer = Composer.untrained(view, generator)
-    options = RECIPES.get((generator, view), {}) | _settings(composer.generator, settings or [])
-    composer = Composer.untrained(view, generator, generator_options=options)
     started = time.perf_counter()
     composer.fit(corpus.train, validation=corpus.validation, progress=progress)
     seconds = time.perf_counter() - started
@@ -52,7 +62,7 @@ def train(
         "corpus": corpus.name,
         "licence": corpus.card.licence,
         "pieces": len(corpus.train),
-        "encoding": view,
+        "encoding": name,
         "generator": generator,
         "settings": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
         "software": f"composer {__version__}",
@@ -60,10 +70,16 @@ def train(
     if isinstance(composer.generator, Exact):
         for split in ("validation", "test"):
             measured = likelihood(composer.generator, map(composer.encoding.encode, getattr(corpus, split)))
-            info[split] = {k: round(v, 4) if isinstance(v, float) else v for k, v in measured._asdict().items()}
+            info[split] = measured._asdict() | {"nats_per_event": _rounded(measured.nats_per_event)}
     data = composer.dumps(info)
     write_bytes(data, output)
+    info["seen"] = seen._asdict()
     return info | {"training_seconds": round(seconds, 2), "megabytes": round(len(data) / 2**20, 2), "file": str(output)}
+
+
+def _rounded(nats: float) -> float | None:
+    """Four decimals; None, which JSON can say, where nothing was measured."""
+    return None if math.isnan(nats) else round(nats, 4)
 
 
 def _settings(generator: Any, settings: list[str]) -> dict[str, Any]:

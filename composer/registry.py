@@ -14,6 +14,7 @@ FORMATS = {
     ".musicxml": "composer.io.musicxml",
     ".xml": "composer.io.musicxml",
     ".mxl": "composer.io.musicxml",
+    ".krn": "composer.io.kern",
     ".svg": "composer.io.engraving",
     ".png": "composer.io.engraving",
     ".roll.png": "composer.io.plot",

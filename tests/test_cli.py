@@ -188,3 +188,104 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"t.abc", "t.mid"}
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """A folder with good, broken, copied, transposed and badly barred files."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    score = composer.read(FIXTURES / "session.abc")
+    score.write(folder / "tune.mid")
+    score.transpose(3).write(folder / "higher.mid")
+    (folder / "broken.mid").write_bytes((folder / "tune.mid").read_bytes()[:100])
+    (folder / "book.abc").write_text("X:1\nT:A\nM:2/4\nL:1/8\nK:C\nCDEF|G4|\n\nX:2\nM:2/5\nK:C\nC|\n")
+    measures = [
+        f'<measure number="{n}"><note><pitch><step>C</step><octave>4</octave></pitch><duration>{length}</duration>'
+        "</note></measure>"
+        for n, length in enumerate([4, 3, 4, 4], 1)
+    ]
+    part = '<part-list><score-part id="P"><part-name>p</part-name></score-part></part-list><part id="P">'
+    text = f"<score-partwise>{part}{''.join(measures)}</part></score-partwise>"
+    (folder / "uneven.musicxml").write_text(
+        text.replace("<note>", "<attributes><divisions>1</divisions></attributes><note>", 1)
+    )
+    return folder
+
+
+def test_inspect_shows_every_file_and_what_is_wrong_with_it(run, music: Path) -> None:
+    result = run("corpora", "inspect", music)
+    assert result.code == 0
+    rows = {line.split()[0]: line for line in result.out.split("\n\n")[0].splitlines()}
+    assert {"book.abc", "broken.mid", "higher.mid", "tune.mid", "uneven.musicxml"} < set(rows)
+    assert "left out: is a damaged MIDI file" in rows["broken.mid"]
+    assert "1 left out" in rows["book.abc"]
+    assert "copy of higher.mid" in result.out
+    assert "uneven.musicxml, bar 2: has 3/4, not 4/4" in result.out
+    assert "expected a meter such as 6/8" in result.out
+    for heading in ("Summary", "Keys", "Meters", "Lengths", "Pitches", "Intervals"):
+        assert f"\n{heading}" in result.out
+    assert "█" in result.out
+    assert "\x1b" not in result.out
+    assert max(map(len, result.out.split("\n\n")[0].splitlines())) <= 112
+
+
+def test_inspect_as_json_and_as_a_page(run, music: Path) -> None:
+    result = run("corpora", "inspect", music, "--json", "--html", "report.html")
+    told = json.loads(result.out)
+    files = {file["file"]: file for file in told["files"]}
+    assert files["tune.mid"]["pieces"][0]["duplicate_of"] == "higher.mid"
+    assert files["tune.mid"]["pieces"][0]["kin"] == "higher.mid"
+    assert files["uneven.musicxml"]["pieces"][0]["bad_bars"] == [{"place": "bar 2", "text": "has 3/4, not 4/4"}]
+    assert not files["broken.mid"]["accepted"]
+    assert (told["summary"]["files"], told["summary"]["files_accepted"], told["summary"]["rejected"]) == (5, 4, 2)
+    page = Path("report.html").read_text()
+    assert all(name in page for name in files)
+    assert page.count("<svg") == 5
+    assert "wrote report.html" in result.err
+
+
+def test_inspect_fails_where_nothing_can_be_used(run, tmp_path: Path) -> None:
+    (tmp_path / "bad.mid").write_bytes(b"nothing")
+    result = run("corpora", "inspect", "bad.mid")
+    assert result.code == 1
+    assert "is not a MIDI file" in result.out
+    assert run("corpora", "inspect", "nowhere").code == 2
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").touch()
+    result = run("corpora", "inspect", "texts")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+
+
+def test_train_ends_with_what_it_learned_from(run, music: Path) -> None:
+    plain = run("train", music, "-o", "m.safetensors")
+    assert "5 files, 4 with music" in plain.err
+    assert "Keys" in plain.err
+    answer = json.loads(run("train", music, "-o", "m.safetensors", "--json").out, parse_constant=pytest.fail)
+    assert answer["corpus_summary"]["rejected"] == 2
+
+
+def test_train_says_why_there_is_nothing_to_learn_from(run, tmp_path: Path) -> None:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.mid").write_bytes(b"nothing")
+    (folder / "c.abc").write_text("no tune")
+    result = run("train", folder, "-o", "m.safetensors")
+    assert result.code == 2
+    assert "2 left out: is not a MIDI file" in result.err
+    assert "1 left out: holds no ABC tune" in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_train_says_what_its_encoding_cannot_hear(run, tmp_path: Path) -> None:
+    folder = tmp_path / "drums"
+    folder.mkdir()
+    for pitch in range(35, 47):
+        part = composer.Part.of([0, 10080], [pitch, 50], [5040, 5040], drums=True)
+        composer.Score.of([part]).write(folder / f"{pitch}.mid")
+    result = run("train", folder, "-o", "m.safetensors")
+    assert result.code == 2
+    assert "the encoding melody keeps none of the" in result.err
+    assert "drums in" in result.err
+    assert not Path("m.safetensors").exists()

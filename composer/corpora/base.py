@@ -6,13 +6,14 @@ import re
 import tomllib
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, overload
+from weakref import ReferenceType, ref
 
-from composer.errors import ReadError, UsageError
+from composer.errors import Notice, ReadError, UsageError
 from composer.score import Score
 from composer.shipped import shipped
 
@@ -28,11 +29,23 @@ class Rejected(NamedTuple):
     reason: str
 
 
-class Reading(NamedTuple):
-    """What one file gave: scores by id, in the file's order, and what of it was left out."""
+@dataclass
+class Reading:
+    """What one file gave: scores by id, in the file's order, what of it was left out, and what is no music at all."""
 
     scores: list[tuple[str, Score]]
     rejected: list[Rejected]
+    notices: dict[str, Sequence[Notice]] = field(default_factory=dict)  # by id: what was not read as it stands
+    skipped: dict[str, int] = field(default_factory=dict)  # how many by suffix, of an archive's members
+
+
+@dataclass
+class Listing:
+    """The files of a source, in its order, and what is no music: how many by suffix, and what was asked for by name."""
+
+    files: list[Path]
+    skipped: dict[str, int] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,26 @@ class Source(ABC):
     def read(self, path: Path) -> Reading:
         """The scores of one file; a file that is not music is among the rejected, never an error."""
 
+    def listing(self) -> Listing:
+        """The files, and what was found beside them."""
+        return Listing(self.files())
+
+    def members(self, path: Path) -> int:
+        """How many members an archive has, each read by itself; 0 for any other file."""
+        return 0
+
+    def read_member(self, path: Path, number: int) -> Reading:
+        """The scores of one member of an archive, as :meth:`read`."""
+        raise NotImplementedError
+
+    def label(self, path: Path, number: int | None = None) -> str:
+        """What a file or member that could not be read at all is called among the rejected."""
+        return path.name
+
+    def gentle(self, path: Path) -> bool:
+        """True if reading this file can neither crash nor hang: a few such files are read without a worker."""
+        return True
+
 
 class Shipped(Source):
     """A source known by name, whose card comes with the package."""
@@ -102,25 +135,49 @@ def read_card(name: str) -> Card:
 
 
 class Piece:
-    """One piece: ``id``, ``title``, ``split``, ``group`` (the smallest id among its variants), and its ``score``.
+    """One piece: ``id``, ``title``, ``split``, ``group`` (the smallest id among its variants), ``score`` and ``facts``.
 
-    The score is made when it is first asked for.
+    ``duplicate_of`` is the smallest id among the pieces with the same notes in any key, empty for that piece itself;
+    ``kin`` the smallest among those that share its melody, copied or varied, empty if it has none. The score and the
+    facts are read when they are asked for, and forgotten when nobody holds them.
     """
 
-    def __init__(self, id: str, title: str, split: str, group: str, make: Callable[[], Score]) -> None:
+    def __init__(
+        self,
+        id: str,
+        title: str,
+        split: str,
+        group: str,
+        duplicate_of: str = "",
+        kin: str = "",
+        *,
+        make: Callable[[], Score],
+        describe: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
         self.id, self.title, self.split, self.group = id, title, split, group
-        self._make = make
+        self.duplicate_of, self.kin = duplicate_of, kin
+        self._make, self._describe = make, describe
+        self._held: ReferenceType[Score] | None = None
 
-    @cached_property
+    @property
     def score(self) -> Score:
-        return self._make()
+        score = self._held() if self._held is not None else None
+        if score is None:
+            score = self._make()
+            self._held = ref(score)
+        return score
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What :func:`composer.corpora.facts.facts` says of the piece, without making its score."""
+        return self._describe()
 
     def __repr__(self) -> str:
         return f"Piece({self.id!r}, {self.title!r}, {self.split})"
 
 
 class Scores(Sequence[Score]):
-    """The scores of some pieces, each made when it is first asked for."""
+    """The scores of some pieces, each made when it is asked for."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self.pieces = tuple(pieces)
@@ -140,12 +197,22 @@ class Scores(Sequence[Score]):
 
 
 class Corpus(Sequence[Piece]):
-    """Pieces in a fixed order; ``train``, ``validation`` and ``test`` are sequences of their scores."""
+    """Pieces in a fixed order; ``train``, ``validation`` and ``test`` are sequences of their scores.
 
-    def __init__(self, card: Card, pieces: Sequence[Piece], rejected: Sequence[Rejected] = ()) -> None:
+    ``rejected`` is music that could not be read, with reasons; ``skipped`` counts the files that are none, by suffix.
+    """
+
+    def __init__(
+        self,
+        card: Card,
+        pieces: Sequence[Piece],
+        rejected: Sequence[Rejected] = (),
+        skipped: Mapping[str, int] | None = None,
+    ) -> None:
         self.card = card
         self.pieces = tuple(pieces)
         self.rejected = tuple(rejected)
+        self.skipped = dict(skipped or {})
 
     @property
     def name(self) -> str:
@@ -208,7 +275,12 @@ class Corpus(Sequence[Piece]):
     def summary(self) -> dict[str, Any]:
         """Card, counts and what was left out, as a dict that JSON can hold."""
         card = {k: v for k, v in self.card.summary().items() if k not in ("counts", "checksum") and v}
-        return {**card, **self.counts, "rejected": [tuple(entry) for entry in self.rejected]}
+        return {
+            **card,
+            **self.counts,
+            "rejected": [tuple(entry) for entry in self.rejected],
+            **({"skipped": self.skipped} if self.skipped else {}),
+        }
 
     def __repr__(self) -> str:
         return f"Corpus({self.name!r}, {len(self)} pieces, {len(self.rejected)} left out)"

@@ -1,152 +1,141 @@
-"""Reading a corpus for the first time: every file, in as many processes as there are cores.
+"""Reading a corpus for the first time, or what of it has changed: chunk by chunk, then what holds for the whole.
 
-Workers are plain ``python -m composer.corpora.worker`` programs, not multiprocessing's: those import the user's main
-script again, and fail where it has no ``__main__`` guard or no file. A worker leaves its scores as packed columns.
+The notes of no more than a chunk are in memory at a time. A chunk that has been read is a file in the corpus's room
+(see :func:`composer.corpora.cache.room`): a build that is broken off goes on from there.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
+import hashlib
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from composer.corpora.base import Progress, Reading, Rejected, Source, natural
-from composer.corpora.cache import Entry
-from composer.corpora.columns import pack, unpack
-from composer.corpora.splits import split_of, variants
-from composer.score import Score
+from composer.corpora import cache
+from composer.corpora.base import Progress, Source, natural
+from composer.corpora.chunks import Chunk, Summary, plan, read_chunk, summary
+from composer.corpora.kin import connected
+from composer.corpora.pool import read_chunks
+from composer.corpora.shelf import Shelf, save_chunk
+from composer.corpora.splits import melody_links, split_of, title_links
+from composer.corpora.store import Segment, Store
+from composer.errors import ReadError
 
-SMALL = 200_000  # bytes; less than this is read faster than a worker starts
-POLL = 0.05  # seconds
+SMALL = 200_000  # bytes; less than this, of a gentle source, is read faster than a worker starts
+FEW = 1_000  # files
+READING = 0.95  # of the work
+ROUNDS = 3  # another process that finishes the same corpus takes the room away
+
+T = TypeVar("T")
+Found = list[tuple[Summary, Segment]]
 
 
-def build(source: Source, files: Sequence[Path], progress: Progress | None = None) -> Entry:
-    """Read all files and divide the pieces; ``progress`` hears the share that is done, 0 to 1."""
+def build(
+    source: Source, files: Sequence[Path], path: Path, progress: Progress | None = None
+) -> tuple[cache.Index, Store]:
+    """Read all files, divide the pieces, and keep the corpus at ``path``; ``progress`` hears the share that is done."""
     report = progress or (lambda share: None)
-    readings = _read_all(source, files, lambda share: report(0.95 * share))
-    kept: list[tuple[str, Score]] = []
-    rejected: list[Rejected] = []
-    for reading in readings:
-        silent = [id for id, score in reading.scores if not any(map(len, score.parts))]
-        kept += [(id, score) for id, score in reading.scores if id not in silent]
-        rejected += [*reading.rejected, *(Rejected(id, "has no notes") for id in silent)]
-    kept.sort(key=lambda pair: natural(pair[0]))
-    rejected.sort(key=lambda entry: natural(entry.id))
-    scores = [score for _, score in kept]
-    ids = [id for id, _ in kept]
-    groups = variants(scores)
-    smallest: dict[int, str] = {}
-    for id, group in zip(ids, groups, strict=True):
-        smallest[group] = min(id, smallest.get(group, id))
-    entry = Entry(
-        ids=ids,
-        titles=[score.title for score in scores],
-        groups=[smallest[group] for group in groups],
-        splits=[split_of(smallest[group]) for group in groups],
-        rejected=rejected,
-        columns=pack(scores),
-    )
+    stamped, known = cache.stamp(files), cache.checksum(files)  # before reading: a change meanwhile is noticed
+    chunks = plan(source, stamped)
+    with cache.room(path) as room:
+        shelf = Shelf(room, path)
+        found = _read_all(source, chunks, shelf, lambda share: report(READING * share))
+        index = _index(found, cache.digests(stamped), known)
+        opened = cache.opened(cache.keep(index, shelf.segment, path, room))
+    if opened is None:
+        raise ReadError(f"{path}: was damaged while it was written; load the corpus again")
     report(1.0)
-    return entry
+    return opened
 
 
-def read_files(source: Source, files: Sequence[Path], done: Callable[[], object]) -> list[Reading]:
-    """Read files one after another, and say so after each."""
-    readings = []
-    for path in files:
-        readings.append(source.read(path))
-        done()
-    return readings
+def _read_all(source: Source, chunks: Sequence[Chunk], shelf: Shelf, report: Progress) -> Found:
+    """What each chunk says, and its place; those that are not on the shelf are read."""
+    found: dict[str, tuple[Summary, Segment]] = {}
+    for _ in range(ROUNDS):
+        for chunk in chunks:
+            if chunk.key not in found and (data := shelf.get(chunk.key)) is not None:
+                digest = hashlib.sha256(data).hexdigest()
+                found[chunk.key] = summary(data), Segment(chunk.key, len(data), digest)
+        missing = [chunk for chunk in chunks if chunk.key not in found]
+        if not missing:
+            return [found[chunk.key] for chunk in chunks]
+        read = _here if _is_small(source, missing) else read_chunks
+        read(source, missing, shelf.room, partial(_share, report, _items(chunks), _items(chunks) - _items(missing)))
+        shelf.look()
+    raise ReadError(f"{shelf.room}: what is read here disappears; set COMPOSER_CACHE to another folder")
 
 
-def _read_all(source: Source, files: Sequence[Path], report: Progress) -> list[Reading]:
-    """One reading for each file, in the order of the files."""
-    sizes = [path.stat().st_size for path in files]
-    workers = min(_cores(), len(files), 1 + sum(sizes) // SMALL) if sys.executable else 1
-    if workers == 1:
-        count = iter(range(1, len(files) + 1))
-        return read_files(source, files, lambda: report(next(count) / len(files)))
-    largest_first = np.argsort(-np.array(sizes), kind="stable")
-    shares = [largest_first[number::workers].tolist() for number in range(workers)]
-    readings: dict[int, Reading] = {}
-    with ExitStack() as stack:
-        room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="composer-")))
-        processes = [_start(stack, room, n, source, [files[i] for i in share]) for n, share in enumerate(shares)]
-        _watch(processes, room, len(files), report)
-        for number, share in enumerate(shares):
-            readings |= dict(zip(share, load_readings(room / f"{number}.out"), strict=True))
-    return [readings[number] for number in range(len(files))]
+def _items(chunks: Sequence[Chunk]) -> int:
+    return sum(len(chunk.items) for chunk in chunks)
 
 
-def _start(stack: ExitStack, room: Path, number: int, source: Source, files: list[Path]) -> subprocess.Popen[bytes]:
-    """A worker on a share of the files; it is killed if anything goes wrong here."""
-    kind = type(source)
-    order = {
-        "source": f"{kind.__module__}:{kind.__qualname__}",
-        "options": vars(source),
-        "files": [str(f) for f in files],
-    }
-    (room / f"{number}.in").write_text(json.dumps(order), encoding="utf-8")
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    with (room / f"{number}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "composer.corpora.worker", str(room), str(number)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-    stack.callback(process.wait)
-    stack.callback(process.kill)
-    return process
+def _share(report: Progress, total: int, before: int, done: int) -> None:
+    report((before + done) / total)
 
 
-def _watch(processes: Sequence[subprocess.Popen[bytes]], room: Path, total: int, report: Progress) -> None:
-    """Wait for the workers; each adds one byte to its ``.done`` file per file read."""
-    while True:
-        states = [process.poll() for process in processes]
-        report(sum(path.stat().st_size for path in room.glob("*.done")) / total)
-        for number, state in enumerate(states):
-            if state not in (None, 0):
-                log = (room / f"{number}.log").read_text(encoding="utf-8", errors="replace")
-                raise RuntimeError(f"a worker that reads the corpus stopped with code {state}:\n{log}")
-        if all(state == 0 for state in states):
-            return
-        time.sleep(POLL)
+def _is_small(source: Source, chunks: Sequence[Chunk]) -> bool:
+    """Whether the chunks are read in this process: little, and what cannot do it harm; or no other can be started."""
+    paths = [item.path for chunk in chunks for item in chunk.items]
+    little = len(paths) <= FEW and sum(path.stat().st_size for path in paths) <= SMALL
+    return not sys.executable or (little and all(map(source.gentle, paths)))
 
 
-def save_readings(readings: Sequence[Reading], path: Path) -> None:
-    """A worker's readings as one file of columns."""
-    from safetensors.numpy import save_file
-
-    index = [([id for id, _ in reading.scores], reading.rejected) for reading in readings]
-    columns = pack([score for reading in readings for _, score in reading.scores])
-    columns["index"] = np.frombuffer(json.dumps(index).encode(), dtype=np.uint8)
-    save_file(columns, path)
+def _here(source: Source, chunks: Sequence[Chunk], room: Path, report: Callable[[int], object]) -> None:
+    """Read chunks in this process."""
+    done = count(1)
+    for chunk in chunks:
+        save_chunk(read_chunk(source, chunk.items, {}, lambda number: report(next(done))), chunk.key, room)
 
 
-def load_readings(path: Path) -> list[Reading]:
-    """What :func:`save_readings` wrote."""
-    from safetensors.numpy import load
+def _index(read: Found, digests: tuple[str, str], checksum: str) -> cache.Index:
+    """The pieces of all chunks in the order of their ids, divided."""
+    found = [chunk for chunk, _ in read]
+    places = [[number, row] for number, chunk in enumerate(found) for row in range(len(chunk.ids))]
+    ids = [id for chunk in found for id in chunk.ids]
+    order = sorted(range(len(ids)), key=lambda k: natural(ids[k]))
+    ids = [ids[k] for k in order]
 
-    columns = load(path.read_bytes())
-    index = json.loads(columns["index"].tobytes())
-    numbers = iter(range(len(columns["parts"])))
-    return [
-        Reading([(id, unpack(columns, next(numbers))) for id in ids], [Rejected(*row) for row in rejected])
-        for ids, rejected in index
-    ]
+    def sorted_by_id(columns: Iterable[Sequence[T]]) -> list[T]:
+        joined = [entry for column in columns for entry in column]
+        return [joined[k] for k in order]
+
+    titles = sorted_by_id(chunk.titles for chunk in found)
+    by_melody = melody_links(sorted_by_id(chunk.moves for chunk in found))
+    groups = _smallest(ids, connected(len(ids), np.concatenate([by_melody, title_links(titles)])).tolist())
+    kin = _smallest(ids, connected(len(ids), by_melody).tolist())
+    same = _smallest(ids, sorted_by_id(chunk.prints for chunk in found))
+    families = Counter(kin)
+    skipped: Counter[str] = Counter()
+    for chunk in found:
+        skipped.update(chunk.skipped)
+    return cache.Index(
+        version=cache.version(),
+        stamp=digests[0],
+        sizes=digests[1],
+        checksum=checksum,
+        ids=ids,
+        titles=titles,
+        splits=[split_of(group) for group in groups],
+        groups=groups,
+        duplicates=["" if first == id else first for first, id in zip(same, ids, strict=True)],
+        kin=[first if families[first] > 1 else "" for first in kin],
+        places=[places[k] for k in order],
+        rejected=sorted((entry for chunk in found for entry in chunk.rejected), key=lambda entry: natural(entry.id)),
+        skipped=dict(skipped),
+        segments=[segment for _, segment in read],
+    )
 
 
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _smallest(ids: Sequence[str], labels: Iterable[Hashable]) -> list[str]:
+    """For each piece the smallest id of those with its label."""
+    labels = list(labels)
+    smallest: dict[Hashable, str] = {}
+    for id, label in zip(ids, labels, strict=True):
+        smallest[label] = min(id, smallest.get(label, id))
+    return [smallest[label] for label in labels]

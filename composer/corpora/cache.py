@@ -1,9 +1,10 @@
 """Corpora that were read once, kept in the user's cache folder as one file each.
 
-A file is a line that says what it is, the SHA-256 of the rest, and a safetensors body: the columns of
-:mod:`composer.corpora.columns` and a JSON index. It is written under a temporary name and renamed, so processes that
-build the same corpus at once cannot harm each other; the last one wins, and all wrote the same. A file that is damaged,
-of another version, or made from other sources is not used.
+A file is a line that says what it is, the length and SHA-256 of a JSON index, the index, and then the chunks of
+:mod:`composer.corpora.chunks`, each with its SHA-256 in the index. It is written under a temporary name and renamed, so
+processes that build the same corpus at once cannot harm each other; the last one wins, and all wrote the same. A file
+that is damaged, of another version, or made from other sources is not used, but for the chunks of it that still hold.
+Chunks are read when a piece of theirs is asked for, so a corpus may be larger than the memory.
 """
 
 from __future__ import annotations
@@ -11,35 +12,49 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import mmap
 import os
+import shutil
+import tempfile
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from composer import __version__
 from composer.corpora.base import Rejected
-from composer.corpora.columns import Columns
-from composer.errors import ReadError, WriteError
-from composer.io import write_bytes
+from composer.corpora.store import Segment, Store
+from composer.errors import ReadError
 
-MAGIC = b"composer corpus cache 1\n"  # raised when the layout of the file changes
+MAGIC = b"composer corpus cache 2\n"  # raised when the layout of the file changes
 DIGEST = hashlib.sha256().digest_size
+HEAD = len(MAGIC) + 8 + DIGEST
+CHECKED = 2**28  # bytes; a larger file is checked chunk by chunk, as it is used
+NOT_KEPT = "the corpus is not kept for next time: {}; set COMPOSER_CACHE to a folder"
+
+Stamp = tuple[str, int, int]  # a file's name, size and modification time in nanoseconds
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Everything of a corpus but its card: per piece its id, title, group and split, and the notes as columns."""
+class Index:
+    """Everything of a corpus but its card and its notes: per piece its id, title, split and kin, and where it lies."""
 
+    version: str
+    stamp: str  # digests of the files' names, sizes and times; of names and sizes; and of their contents
+    sizes: str
+    checksum: str
     ids: list[str]
     titles: list[str]
-    groups: list[str]  # the smallest id among a piece's variants
     splits: list[str]
+    groups: list[str]  # the smallest id among a piece's variants
+    duplicates: list[str]  # the smallest id of the same notes, empty for itself
+    kin: list[str]  # the smallest id of the same melody or nearly, empty if alone
+    places: list[list[int]]  # chunk, and number in it
     rejected: list[Rejected]
-    columns: Columns
+    skipped: dict[str, int]  # members of archives that are no music
+    segments: list[Segment]
 
 
 def folder() -> Path:
@@ -52,7 +67,7 @@ def folder() -> Path:
     return user_cache_path("composer", appauthor=False)
 
 
-def stamp(files: Sequence[Path]) -> list[tuple[str, int, int]]:
+def stamp(files: Sequence[Path]) -> list[Stamp]:
     """Name, size and modification time of each file; raises :class:`ReadError` if one is gone."""
     try:
         found = [(str(path), path.stat()) for path in files]
@@ -83,55 +98,91 @@ def version() -> str:
     return f"{__version__} {checksum(code)}"
 
 
-def load(path: Path, files: Sequence[Path]) -> Entry | None:
+def digests(stamped: Sequence[Stamp]) -> tuple[str, str]:
+    """Of names, sizes and times, and of what stays the same when files are copied: last names and sizes."""
+    kept = [(os.path.basename(name), size) for name, size, _ in stamped]
+    both = (repr(found).encode("utf-8", "surrogateescape") for found in (stamped, kept))
+    first, second = (hashlib.sha256(text).hexdigest() for text in both)
+    return first, second
+
+
+def load(path: Path, files: Sequence[Path]) -> tuple[Index, Store] | None:
     """The cached corpus, or None if there is none that was made by this code, from these files.
 
     Files are the same if their names, sizes and times are, or else if their contents are: a second installation of the
     same music finds the first one's cache.
     """
+    found = opened(path)
+    if found is None or found[0].version != version():
+        return None
+    index, store = found
+    exact, sizes = digests(stamp(files))
+    if index.stamp != exact and (index.sizes != sizes or index.checksum != checksum(files)):
+        return None
+    return found if store.size > CHECKED or all(map(store.sound, range(len(index.segments)))) else None
+
+
+def opened(path: Path) -> tuple[Index, Store] | None:
+    """The index and the chunks of a file, whatever it was made from; None if it is none, or its index is damaged."""
     try:
-        data = path.read_bytes()
-    except OSError:  # there is none, or none that can be used: it is built anew
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):  # there is none, or none that can be used
         return None
-    body = memoryview(data)[len(MAGIC) + DIGEST :]
-    if not data.startswith(MAGIC) or hashlib.sha256(body).digest() != data[len(MAGIC) : len(MAGIC) + DIGEST]:
+    length = int.from_bytes(data[len(MAGIC) : len(MAGIC) + 8], "big")
+    text = data[HEAD : HEAD + length]
+    if data[: len(MAGIC)] != MAGIC or hashlib.sha256(text).digest() != data[HEAD - DIGEST : HEAD]:
         return None
-    from safetensors.numpy import load as load_arrays
-
-    columns: Columns = load_arrays(bytes(body))
-    index: dict[str, Any] = json.loads(columns.pop("index").tobytes())
-    if index.pop("version") != version():
-        return None
-    kept, known = index.pop("stamp"), index.pop("checksum")
-    if kept != _digest(stamp(files)) and known != checksum(files):
-        return None
-    rejected = [Rejected(*row) for row in index.pop("rejected")]
-    return Entry(**index, rejected=rejected, columns=columns)
+    entries: dict[str, Any] = json.loads(text)
+    entries["segments"] = [Segment(*row) for row in entries["segments"]]
+    entries["rejected"] = [Rejected(*row) for row in entries["rejected"]]
+    index = Index(**entries)
+    store = Store(path, data, HEAD + length, index.segments)
+    return (index, store) if store.size == len(data) else None
 
 
-def save(entry: Entry, path: Path, stamped: list[tuple[str, int, int]], known: str) -> None:
-    """Keep a corpus. Where that cannot be done, a warning says so: the corpus is good, only not kept."""
-    from safetensors.numpy import save as save_arrays
+@contextmanager
+def room(path: Path) -> Iterator[Path]:
+    """A folder for the chunks of a corpus that is being read: beside its file, so that they are there next time.
 
-    index = {
-        "version": version(),
-        "stamp": _digest(stamped),
-        "checksum": known,
-        "ids": entry.ids,
-        "titles": entry.titles,
-        "splits": entry.splits,
-        "groups": entry.groups,
-        "rejected": entry.rejected,
-    }
-    text = np.frombuffer(json.dumps(index).encode(), dtype=np.uint8)
-    body = save_arrays({**entry.columns, "index": text})
+    Where the cache cannot be written a temporary one, with a warning: the corpus is good, only not kept.
+    """
+    place = path.with_suffix(".parts")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(MAGIC + hashlib.sha256(body).digest() + body, path)
-    except (OSError, WriteError) as error:
-        reason = str(error) if isinstance(error, WriteError) else f"{path.parent}: {error.strerror or error}"
-        warnings.warn(f"the corpus is not kept for next time: {reason}; set COMPOSER_CACHE to a folder", stacklevel=2)
+        place.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        warnings.warn(NOT_KEPT.format(f"{path.parent}: {error.strerror or error}"), stacklevel=4)
+        with tempfile.TemporaryDirectory(prefix="composer-", ignore_cleanup_errors=True) as temporary:
+            yield Path(temporary)
+    else:
+        yield place  # left as it is if the reading is broken off
+        shutil.rmtree(place, ignore_errors=True)
 
 
-def _digest(stamped: list[tuple[str, int, int]]) -> str:
-    return hashlib.sha256(repr(stamped).encode("utf-8", "surrogateescape")).hexdigest()
+def keep(index: Index, chunk: Callable[[Segment], bytes], path: Path, room: Path) -> Path:
+    """Write the whole file, one chunk in memory at a time, and say where it lies.
+
+    That is in the ``room``, with a warning, if it cannot be at ``path``.
+    """
+    text = json.dumps(asdict(index)).encode()
+    place = path.parent if room == path.with_suffix(".parts") else room
+    written = place / f".{path.name}.{os.urandom(8).hex()}"
+    with written.open("xb") as file:
+        try:
+            file.write(MAGIC + len(text).to_bytes(8, "big") + hashlib.sha256(text).digest() + text)
+            for segment in index.segments:
+                file.write(chunk(segment))
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            written.unlink()
+            raise
+    if place == room:
+        return written
+    try:
+        os.replace(written, path)
+        return path
+    except OSError as error:
+        warnings.warn(NOT_KEPT.format(f"{path}: {error.strerror or error}"), stacklevel=4)
+        return Path(shutil.move(written, room))

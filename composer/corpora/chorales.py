@@ -8,8 +8,9 @@ from typing import Any
 
 from composer.corpora.base import Reading, Rejected, Shipped
 from composer.corpora.bundled import music21_corpus
+from composer.corpora.reading import parse
 from composer.errors import ComposerError
-from composer.io import read
+from composer.io import read_bytes
 from composer.score import Score
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
@@ -37,13 +38,14 @@ class Chorales(Shipped):
         if not entries:
             return Reading([], [])
         try:
-            score = read(path)
+            score, notices = parse(read_bytes(path), str(path))
         except ComposerError as error:
             return Reading([], [Rejected(id, str(error)) for id in ids])
         if len(score.parts) != len(VOICES):
             names = ", ".join(part.name for part in score.parts)
             return Reading([], [Rejected(id, f"is in {len(score.parts)} parts, not four: {names}") for id in ids])
-        return Reading([(id, _titled(score, entry)) for id, entry in zip(ids, entries, strict=True)], [])
+        titled = [(id, _titled(score, entry)) for id, entry in zip(ids, entries, strict=True)]
+        return Reading(titled, [], dict.fromkeys(ids, notices))
 
 
 @cache

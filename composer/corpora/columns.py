@@ -38,9 +38,9 @@ def pack(scores: Sequence[Score]) -> Columns:
     columns: Columns = {
         name: _joined([getattr(part, name) for part in parts], dtype) for name, dtype in NOTE_COLUMNS.items()
     }
-    columns["notes"] = _starts([len(part) for part in parts])
-    columns["parts"] = _starts([len(score.parts) for score in scores])
-    columns["texts"] = _starts([len(text) for text in texts])
+    columns["notes"] = starts([len(part) for part in parts])
+    columns["parts"] = starts([len(score.parts) for score in scores])
+    columns["texts"] = starts([len(text) for text in texts])
     columns["text"] = np.frombuffer(b"".join(texts), dtype=np.uint8)
     return columns
 
@@ -100,7 +100,7 @@ def _repeat(start: int, end: int, times: int, endings: list[Any]) -> Repeat:
     return Repeat(start, end, times, tuple(Ending(a, b, tuple(passes)) for a, b, passes in endings))
 
 
-def _starts(lengths: Sequence[int]) -> NDArray[np.int64]:
+def starts(lengths: Sequence[int]) -> NDArray[np.int64]:
     """(N,) lengths -> (N + 1,) where each begins, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from composer.corpora.base import Reading, Shipped
+from composer.corpora.base import Reading, Rejected, Shipped
 from composer.corpora.bundled import music21_corpus
+from composer.errors import ReadError
+from composer.io import read_bytes
 
 
 class Folk(Shipped):
@@ -22,7 +24,10 @@ class Folk(Shipped):
         from composer.corpora.tunes import read_tunes
 
         name = f"{path.parent.name}/{path.stem}"
-        return read_tunes(path, name, f"{name}.abc")
+        try:
+            return read_tunes(read_bytes(path), name, f"{name}.abc")
+        except ReadError as error:
+            return Reading([], [Rejected(name, str(error))])
 
 
 class Essen(Folk):

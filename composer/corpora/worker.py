@@ -1,26 +1,70 @@
-"""A process that reads a share of a corpus: ``python -m composer.corpora.worker ROOM NUMBER``, started by ``build``.
+"""A process that reads chunks of a corpus: ``python -m composer.corpora.worker``, started by ``pool``.
 
-It takes its order from ``NUMBER.in`` in the folder ROOM, adds a byte to ``NUMBER.done`` for each file read, and leaves
-the scores in ``NUMBER.out``.
+It takes orders from its standard input, a JSON object a line: first the source and the room, then chunks. On its
+standard output it says ``ready``, the number of each item that it begins, and ``done`` when the chunk is in the room,
+or ``failed`` and why it cannot be. It ends when its input does.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
-from composer.corpora.build import read_files, save_readings
-from composer.registry import resolve
+MEMORY = 4 * 2**30  # bytes
+GRACE = 10  # seconds after which a worker whose parent has gone stops over a file that never ends
 
 
-def main(room: Path, number: str) -> None:
-    order = json.loads((room / f"{number}.in").read_text(encoding="utf-8"))
-    source = resolve(order["source"])(**order["options"])
-    with (room / f"{number}.done").open("wb", buffering=0) as ticks:
-        readings = read_files(source, [Path(name) for name in order["files"]], lambda: ticks.write(b"."))
-    save_readings(readings, room / f"{number}.out")
+def main() -> None:
+    speech = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
+    _limit_memory()
+
+    from composer.corpora.chunks import Item, read_chunk
+    from composer.corpora.shelf import save_chunk
+    from composer.errors import WriteError
+    from composer.registry import resolve
+
+    def say(*words: object) -> None:
+        print(*words, file=speech, flush=True)
+
+    task = json.loads(sys.stdin.readline())
+    source = resolve(task["source"])(**task["options"])
+
+    def begin(number: int) -> None:
+        if hasattr(signal, "alarm"):
+            signal.alarm(int(task["seconds"]) + GRACE)
+        say("item", number)
+
+    say("ready")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in (1, 2):  # what readers print is for nobody
+        os.dup2(nowhere, output)
+    for line in sys.stdin:
+        order = json.loads(line)
+        items = [Item(Path(path), member) for path, member in order["items"]]
+        refused = {int(number): reason for number, reason in order["refused"].items()}
+        try:
+            save_chunk(read_chunk(source, items, refused, begin), order["key"], Path(task["room"]))
+            say("done")
+        except WriteError as error:
+            say("failed", json.dumps(str(error)))
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
+
+
+def _limit_memory() -> None:
+    """Let a file that asks for too much fail by itself, where the system can."""
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    except (ImportError, OSError, ValueError):
+        pass
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main()

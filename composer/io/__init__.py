@@ -30,7 +30,7 @@ def suffix_of(path: str | Path) -> str:
 
 
 def read(path: str | Path, **options: Any) -> Score:
-    """Read a score from a file: MIDI, ABC (its first tune), MusicXML or compressed MusicXML.
+    """Read a score from a file: MIDI, ABC (its first tune), MusicXML, plain or compressed, or Humdrum.
 
     Options belong to the format (MIDI: ``grid``, ``sustain``). Raises :class:`ReadError` with file, place and remedy,
     or :class:`UsageError` if the suffix cannot be read.

@@ -18,16 +18,19 @@ Metadata travels as text events ``composer:key=value``; ``rhythm``, once played,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count, islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.errors import InvalidScore, ReadError, WriteError
+from composer.analysis import uneven_bars
+from composer.errors import InvalidScore, Notice, ReadError, WriteError
 from composer.io import smf
 from composer.io.assembly import MAX_CHANGES, assemble, check_limits, meters_of_bars, plain_bpm, with_pickup
 from composer.io.quantize import quantize
+from composer.io.smf_census import SUSTAIN, census
 from composer.score import Part, Score
 from composer.styles import perform
 from composer.theory import MODES, Key, Meter, Tempo
@@ -37,17 +40,19 @@ SIGNATURE = b"Made with composer"  # a file that bears it ends where its first t
 MARK = "composer:"
 DRUM_CHANNEL = 9
 CHANNELS = [channel for channel in range(16) if channel != DRUM_CHANNEL]
-SUSTAIN = 64  # controller number
 SLOWEST = 0xFFFFFF  # microseconds a quarter, in three bytes
 STEPS = (21, 7, 3, 1)  # our ticks in one of the file's: 480 a quarter where that is exact, up to 10,080 where not
 
 
-def loads(data: bytes, name: str, *, grid: str | None = None, sustain: bool = False) -> Score:
+def loads(
+    data: bytes, name: str, *, grid: str | None = None, sustain: bool = False, notices: list[Notice] | None = None
+) -> Score:
     """Read a file's bytes; ``name`` is for messages.
 
     ``grid`` moves notes to the nearest point of a grid such as ``"1/16"``, ``"1/8t"`` or ``"1/16+1/8t"`` (see
     :func:`composer.io.quantize.quantize`) and reports the error in the metadata as ``quantization``. ``sustain``
     lengthens notes that end while the pedal is down until it is released or the same pitch is struck again.
+    ``notices`` is added to: what the file holds that the score does not, and bars that a change of meter cuts short.
 
     Raises :class:`ReadError` for what is not a playable MIDI file, :class:`UsageError` for an unknown grid.
     """
@@ -61,6 +66,9 @@ def loads(data: bytes, name: str, *, grid: str | None = None, sustain: bool = Fa
         score = _score(parsed, data, division, name, sustain)
     except InvalidScore as error:
         raise ReadError(f"{name}: {error}") from None
+    if notices is not None:
+        notices += _notices(parsed, data, sustain)
+        notices += [notice for _, notice in uneven_bars(score)]
     if grid is None:
         return score
     snapped, report = quantize(score, grid)
@@ -108,6 +116,17 @@ def _score(parsed: Any, data: bytes, division: int, name: str, sustain: bool) ->
         end=_tick(end, division),
         metadata=metadata,
     )
+
+
+def _notices(parsed: Any, data: bytes, sustain: bool) -> Iterator[Notice]:
+    found = census(data, sustain=sustain, ours=MARK.encode())
+    yield from found.notices()
+    lost = found.notes - parsed.note_num()
+    if lost > 0 and found.complete:
+        yield Notice("ignored", "", "notes that are never released", lost)
+    short = sum(int((track.notes.numpy()["duration"] == 0).sum()) for track in parsed.tracks)
+    if short:
+        yield Notice("ignored", "", "notes without length, now a tick long", short)
 
 
 def _ticks(values: NDArray[Any], division: int) -> NDArray[np.int64]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from composer.errors import InvalidScore, ReadError
+from composer.errors import InvalidScore, Notice, ReadError
 from composer.io.music21_export import ARTICULATIONS, EXPRESSIONS, KINDS
 from composer.notation.abc_structure import Mark, structure
 from composer.score import DEFAULT_VELOCITY, MAX_TICKS, Annotation, Note, Part, Score
@@ -21,13 +22,18 @@ from composer.theory import (
 )
 
 MAX_NOTES = 1_000_000
+MAX_KINDS = 100  # of marks, told apart
 QUALITIES = {kind: quality for quality, kind in reversed(KINDS.items())}
 NAMES = {music21: name for name, music21 in (ARTICULATIONS | EXPRESSIONS).items()}
 
+COUNTED = {"TextExpression", "Tremolo", "Fingering", "StringIndication", "FretIndication", "ArpeggioMark"}  # elsewhere
 
-def from_music21(stream: Any) -> Score:
+
+def from_music21(stream: Any, notices: list[Notice] | None = None) -> Score:
     """A ``music21`` stream as a score; see :mod:`composer.io.musicxml` for what is lost.
 
+    ``notices`` is added to: chord symbols, marks and quarter tones that a score has no word for, and parts whose bars
+    begin elsewhere than those of the first.
     Raises :class:`ReadError` if it holds no part, :class:`InvalidScore` if it is too long.
     """
     if any(part.atSoundingPitch is not True for part in _parts(stream)) and _transposes(stream):
@@ -45,7 +51,7 @@ def from_music21(stream: Any) -> Score:
     if count > MAX_NOTES:
         raise InvalidScore(f"holds {count} notes, more than {MAX_NOTES}")
     chords = sorted((chord for reading in readings for chord in reading.chords), key=lambda chord: chord.onset)
-    return Score.of(
+    score = Score.of(
         [reading.part() for reading in readings],
         meter=_from_start(list(_meters(first)), Meter(4, 4), end),
         key=_from_start(list(_keys(first)), Key(0), end),
@@ -57,6 +63,30 @@ def from_music21(stream: Any) -> Score:
         fermatas=[tick for reading in readings for tick in reading.fermatas if tick < end],
         metadata=_metadata(stream),
     )
+    if notices is not None:
+        notices += _notices(score, readings)
+        notices += _strays(score, parts)
+    return score
+
+
+def _notices(score: Score, readings: list[_PartImport]) -> Iterator[Notice]:
+    """What was left out of the parts, each kind once, with its first place."""
+    found: dict[str, list[int]] = {}
+    for text, onset in (entry for reading in readings for entry in reading.ignored):
+        found.setdefault(text if text in found or len(found) < MAX_KINDS else "other marks", []).append(onset)
+    for text, onsets in found.items():
+        yield Notice("ignored", score.place(min(onsets)), text, len(onsets))
+
+
+def _strays(score: Score, parts: list[Any]) -> Iterator[Notice]:
+    """The first bar of each part that begins where the first part has no bar line."""
+    lines = set(score.barlines.tolist())
+    for number, part in enumerate(parts[1:], 2):
+        for measure in part.getElementsByClass("Measure"):
+            if _start(measure) not in lines:
+                place = f"part {number}, {score.place(_start(measure))}"
+                yield Notice("bar", place, "begins elsewhere than the bars of the first part")
+                break
 
 
 def _parts(stream: Any) -> list[Any]:
@@ -181,6 +211,7 @@ class _PartImport:
         self.chords: list[ChordSymbol] = []
         self.fermatas: list[int] = []
         self.places: dict[int, int] = {}  # onset by id of a note, for slurs
+        self.ignored: list[tuple[str, int]] = []  # what and where
         open_ties: dict[int, int] = {}  # index into notes, by pitch
         for measure in part.getElementsByClass("Measure"):
             start = _start(measure)
@@ -225,11 +256,15 @@ class _PartImport:
                 self.fermatas.append(onset)
             elif name in NAMES:
                 self.annotations.append(Annotation("decoration", onset, NAMES[name]))
+            elif name not in COUNTED:
+                self.ignored.append((f"{_words(name)} marks", onset))
 
     def _sound(self, member: Any, onset: int, duration: int, open_ties: dict[int, int]) -> None:
         """A note, or the continuation of a tied one."""
         if hasattr(member, "pitch"):
             pitch, spelling = _pitch(member)
+            if member.pitch.alter % 1:
+                self.ignored.append(("quarter tones, read as the nearest semitone", onset))
         else:
             pitch = int(getattr(member, "displayPitch", lambda: member)().midi)
             spelling = int(Key(0).spell(pitch))
@@ -248,6 +283,7 @@ class _PartImport:
     def _chord_symbol(self, element: Any, onset: int) -> None:
         quality = QUALITIES.get(element.chordKind or "")
         if quality is None or element.root() is None:
+            self.ignored.append((f"chord symbols of the kind {element.chordKind or 'none'}", onset))
             return
         root, bass = (_spelling(pitch) for pitch in (element.root(), element.bass()))
         self.chords.append(ChordSymbol(root, quality, None if bass == root else bass, onset))
@@ -262,6 +298,15 @@ class _PartImport:
             program=program if program is not None and 0 <= program < 128 else 0,
         )
         return Part.of(*made.columns, name=made.name, program=made.program, drums=drums, annotations=self.annotations)
+
+
+def _words(name: str) -> str:
+    """A class name as words.
+
+    >>> _words("StringIndication")
+    'string indication'
+    """
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
 
 
 def _pitch(note: Any) -> tuple[int, int]:

@@ -6,8 +6,7 @@ no word for; decorations other than the common ones; graces that are no pitch na
 equal pitch; the places of key and tempo changes inside a bar, which move to a note. Metadata
 without a place of its own travels in ``miscellaneous-field`` entries.
 
-Files are untrusted: archives are unpacked up to a limit; entity declarations, absurd numbers, and what takes music21
-time or memory without bound (meters of a million beats, thousands of bars) are refused before it sees the text.
+Files are untrusted: archives are unpacked up to a limit, and :mod:`composer.io.musicxml_inspect` sees the text first.
 """
 
 from __future__ import annotations
@@ -17,54 +16,21 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
-from xml.parsers import expat
 
-from composer.errors import ComposerError, ReadError, WriteError
+from composer.analysis import uneven_bars
+from composer.errors import ComposerError, Notice, ReadError, WriteError
 from composer.io import music21_export, music21_import
+from composer.io.musicxml_inspect import FIELD, IGNORED, MAX_TEXT, inspect
 from composer.score import DEFAULT_VELOCITY, Annotation, Part, Score, frozen
 from composer.theory import NATURAL
 
 __all__ = ["dumps", "from_music21", "loads", "to_music21"]
 
-MAX_TEXT = 64 * 2**20  # bytes of MusicXML, unpacked
-MAX_ELEMENTS = 2_000_000
-MAX_DEPTH = 64
-MAX_MEASURES = 3_000  # of one part: music21's time grows with the square, 5 s here
-MAX_BEATS = 128  # of a meter; music21 lists every one
-MAX_DOTS = 4
-MOST = {
-    "measure": 60_000,
-    "note": 200_000,
-    "slur": 20_000,
-    "part": 1_024,
-    "harmony": 5_000,
-}  # open slurs too cost the square
-LIMITS = {  # the largest number that an element may hold
-    "divisions": 2**20,
-    "duration": 2**24,
-    "beat-type": 128,
-    "actual-notes": 1024,
-    "normal-notes": 1024,
-    "octave": 12,
-    "alter": 4,
-    "fifths": 12,
-    "chromatic": 64,
-    "diatonic": 64,
-    "octave-change": 8,
-    "staves": 16,
-    "voice": 1000,
-    "multiple-rest": 1000,
-    "measure-repeat": 64,
-    "slash": 64,
-    "midi-program": 1000,
-    "per-minute": 4000,
-}
-FIELD = "composer:"
 DRUM_CHANNEL = "10"
 FARTHEST = (-22, 26)  # triple flats to triple sharps on the line of fifths
 PER_VELOCITY = 100 / 90  # MusicXML counts loudness in hundredths of velocity 90
@@ -128,24 +94,31 @@ def dumps(score: Score, *, suffix: str = ".musicxml") -> bytes:
     return packed.getvalue()
 
 
-def loads(data: bytes, name: str) -> Score:
-    """The score of a MusicXML file; raises :class:`ReadError` with the file's name and the reason."""
+def loads(data: bytes, name: str, *, notices: list[Notice] | None = None) -> Score:
+    """The score of a MusicXML file; raises :class:`ReadError` with the file's name and the reason.
+
+    ``notices`` is added to: what the file holds that the score does not, and bars that do not add up.
+    """
     from music21.musicxml.xmlToM21 import MusicXMLImporter
 
     try:
         text = _unpacked(data) if data[:2] == b"PK" else data
-        inspector = _inspect(text)
+        inspector = inspect(text)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             importer = MusicXMLImporter()
             importer.xmlRoot = _counted(ElementTree.fromstring(text))  # in any encoding; music21 takes UTF-8 alone
             importer.xmlRootToScore(importer.xmlRoot, importer.stream)
-            score = music21_import.from_music21(importer.stream)
+            score = music21_import.from_music21(importer.stream, notices)
     except ComposerError as error:
         raise ReadError(f"{name}: {error}") from None
     except Exception as error:  # music21 raises errors of every kind on files that are not music
         reason = (str(error).splitlines() or [""])[0][:160]
         raise ReadError(f"{name}: is no MusicXML that can be read ({type(error).__name__}: {reason})") from None
+    if notices is not None:
+        found = ((text, inspector.ignored[tag]) for tag, text in IGNORED.items())
+        notices += [Notice("ignored", "", text, count) for text, count in found if count]
+        notices += [notice for _, notice in uneven_bars(score)]
     if len(inspector.names) == len(score.parts):  # music21 names a nameless part, and guesses programs from names
         parts = [
             replace(
@@ -251,7 +224,7 @@ def _unpacked(data: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             container = _member(archive, "META-INF/container.xml", 2**16)
-            _inspect(container, "container")
+            inspect(container, "container")
             root = ElementTree.fromstring(container)
             path = next((element.get("full-path") for element in root.iter() if element.tag.endswith("rootfile")), None)
             if not path:
@@ -283,111 +256,3 @@ def _counted(root: ElementTree.Element) -> ElementTree.Element:
         number = re.search(r"\d{1,12}(\.\d{1,15})?", element.text or "")
         element.text = number[0] if number else ""
     return root
-
-
-class _Inspector:
-    """One pass over the text by expat: refuses what could hurt, collects our own fields."""
-
-    def __init__(self, root: str) -> None:
-        self.root = root
-        self.elements = self.measures = self.beats = self.dots = 0
-        self.counts: Counter[str] = Counter()
-        self.path: list[str] = []
-        self.field: str | None = None
-        self.text = ""
-        self.fields: dict[str, str] = {}
-        self.names: list[str] = []
-        self.programs: dict[int, int] = {}  # by part
-        self.channels: dict[int, str] = {}
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        self.path.append(tag)
-        self.elements += 1
-        if len(self.path) > MAX_DEPTH or self.elements > MAX_ELEMENTS:
-            raise ReadError("is nested too deeply, or too large, for a score")
-        if self.elements == 1 and tag.rpartition("}")[2] != self.root:
-            remedy = "; save it as score-partwise" if tag == "score-timewise" else ""
-            raise ReadError(f"begins with <{tag[:40]}>, not with <{self.root}>{remedy}")
-        self._count(tag)
-        if tag == "ending" and re.search(r"\d{3}", attributes.get("number", "")):
-            raise ReadError("has an ending for more than 99 passes")
-        name = attributes.get("name", "")
-        self.field = name[len(FIELD) :] if tag == "miscellaneous-field" and name.startswith(FIELD) else None
-        self.text = ""
-
-    def _count(self, tag: str) -> None:
-        """Refuse what there is too much of."""
-        if tag == "part":
-            self.measures = 0
-        elif tag == "time":
-            self.beats = 0
-        elif tag in ("note", "beat-unit"):
-            self.dots = 0
-        self.measures += tag == "measure"
-        self.dots += tag in ("dot", "beat-unit-dot")
-        if tag in MOST:
-            self.counts[tag] += 1
-            if self.counts[tag] > MOST[tag]:
-                raise ReadError(f"has more than {MOST[tag]:,} {tag}s, too many for a score")
-        if self.measures > MAX_MEASURES:
-            raise ReadError(f"has more than {MAX_MEASURES:,} measures in one part, too many for a score")
-        if self.dots > MAX_DOTS:
-            raise ReadError(f"has a note with more than {MAX_DOTS} dots")
-
-    def data(self, text: str) -> None:
-        if len(self.text) < 2**16:
-            self.text += text
-
-    def end(self, tag: str) -> None:
-        self.path.pop()
-        if self.field:
-            self.fields[self.field] = self.text
-            self.field = None
-        if tag == "part-name":
-            self.names.append(" ".join(self.text.split()))
-        elif tag == "midi-program" and self.text.strip().isdigit() and self.names:
-            self.programs.setdefault(len(self.names) - 1, min(max(int(self.text) - 1, 0), 127))
-        elif tag == "midi-channel" and self.names:
-            self.channels.setdefault(len(self.names) - 1, self.text.strip())
-        elif tag == "beats":
-            self._add_beats()
-        limit = LIMITS.get(tag)
-        if limit is not None:
-            number = re.fullmatch(r"\s*[-+]?(\d{1,12})(?:\.\d*)?\s*", self.text)
-            if number is None and tag != "per-minute" and re.search(r"[\deE.]", self.text):
-                raise ReadError(f"has {self.text.strip()[:20]!r} for <{tag}>, which is no number")
-            if number is not None and int(number[1]) > limit:
-                raise ReadError(f"has {number[1]} for <{tag}>, more than {limit}")
-        self.text = ""
-
-    def _add_beats(self) -> None:
-        """Meters may be sums, 3+2, and stand side by side."""
-        if re.fullmatch(r"\s*\d{1,3}(?:\s*\+\s*\d{1,3})*\s*", self.text) is None:
-            raise ReadError(f"has {' '.join(self.text.split())[:20]!r} for <beats>, which is no number of beats")
-        self.beats += sum(map(int, self.text.split("+")))
-        if self.beats > MAX_BEATS:
-            raise ReadError(f"has a meter of more than {MAX_BEATS} beats")
-
-    def doctype(self, name: str, system: str | None, public: str | None, internal: int) -> None:
-        if internal:
-            self.declaration()
-
-    def declaration(self, *_: Any) -> None:
-        raise ReadError("declares entities, which a score has no use for")
-
-
-def _inspect(text: bytes, root: str = "score-partwise") -> _Inspector:
-    """What our own fields and the part names say; raises :class:`ReadError` for text that is not fit for music21."""
-    if len(text) > MAX_TEXT:
-        raise ReadError(f"is larger than {MAX_TEXT // 2**20} MB, too large for a score")
-    if not text.strip():
-        raise ReadError("is empty")
-    inspector, parser = _Inspector(root), expat.ParserCreate(namespace_separator="}" if root == "container" else None)
-    parser.StartDoctypeDeclHandler = inspector.doctype
-    parser.StartElementHandler, parser.EndElementHandler = inspector.start, inspector.end
-    parser.CharacterDataHandler, parser.EntityDeclHandler = inspector.data, inspector.declaration
-    try:
-        parser.Parse(text, True)
-    except expat.ExpatError as error:
-        raise ReadError(f"line {error.lineno}: is no XML ({expat.errors.messages[error.code]})") from None
-    return inspector

@@ -76,6 +76,18 @@ def quantize(score: Score, grid: str) -> tuple[Score, Quantization]:
     return replace(score, parts=tuple(parts)), report
 
 
+def distances(score: Score, grid: str) -> NDArray[np.float64]:
+    """(notes,) how far each onset lies from the nearest point of ``grid``, in milliseconds; nothing is moved.
+
+    >>> distances(Score.of([Part.of([0, 5000], [60, 62], [10, 10])]), "1/16").round(1).tolist()
+    [0.0, 2.0]
+    """
+    points, barlines = grid_points(grid), score.barlines.astype(np.int64)
+    onset = np.concatenate([np.zeros(0, np.int64), *(part.onset.astype(np.int64) for part in score.parts)])
+    nearest = _nearest(*_place(onset, barlines, points), points)
+    return np.asarray(np.abs(score.seconds(nearest) - score.seconds(onset)) * 1000)
+
+
 def _snapped(part: Part, barlines: Ticks, points: Ticks) -> tuple[Ticks, Ticks]:
     """New onsets and ends, in the order of the part's notes."""
     start, into, stop = _place(part.onset.astype(np.int64), barlines, points)

@@ -534,8 +534,8 @@ class TuneReader:
         if form.endless is not None:
             self.notice("a repeat begins here that does not end; it is played once", place=self.places[form.endless])
         if self.measured:
-            for tick, text in uneven_bars(score):
-                self.notice(text, "bar", self.places.get(tick, self.place))
+            for tick, bar in uneven_bars(score):
+                self.notice(f"{bar.place} {bar.text}", bar.kind, self.places.get(tick, self.place))
         lines = set(score.barlines.tolist())
         for number, voice in enumerate(voices[1:], 2):
             astray = next((tick for tick in voice.barlines if tick not in lines), None)

@@ -31,7 +31,7 @@ def aligned(words: str, onsets: Sequence[int], barlines: Sequence[int]) -> tuple
             line = next((tick for tick in barlines if tick > begun), None)
             at = at if line is None else next((n for n in range(at, len(onsets)) if onsets[n] >= line), len(onsets))
         elif sign:
-            at += 1
+            at = min(at + 1, len(onsets))
     return lyrics, over
 
 

@@ -1,16 +1,18 @@
 """Anything a user has: every readable file of a folder, and a reason for each that was left out."""
 
+import dataclasses
 import os
 import shutil
+import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from composer import corpora
-from composer.corpora import build
-from composer.corpora.folder import Folder
-from composer.errors import UsageError
+from composer.errors import Notice, UsageError
 from composer.io import read
+from composer.score import Score
 
 
 def test_every_tune_of_every_file(fixtures: Path) -> None:
@@ -84,29 +86,74 @@ def test_folders_in_folders_and_every_format(fixtures: Path, tmp_path: Path) -> 
     assert sorted(id for id, _ in corpus.rejected) == ["empty.mid", "page.xml"]
 
 
-def test_workers_read_what_one_process_reads(fixtures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, shares = Folder(str(fixtures)), []
-    alone = build.build(source, source.files())
-    monkeypatch.setattr(build, "SMALL", 1)
-    monkeypatch.setattr(build, "_cores", lambda: 2)
-    together = build.build(source, source.files(), shares.append)
-    assert (together.ids, together.groups, together.rejected) == (alone.ids, alone.groups, alone.rejected)
-    assert {name: column.tolist() for name, column in together.columns.items()} == {
-        name: column.tolist() for name, column in alone.columns.items()
-    }
-    assert shares == sorted(shares)
-    assert shares[-1] == 1.0
+def test_a_mix_of_paths_is_one_corpus(fixtures: Path, tmp_path: Path) -> None:
+    place = tmp_path / "some" / "music"
+    place.mkdir(parents=True)
+    tune = corpora.load(fixtures).find("Drowsy Maggie").score
+    tune.write(place / "a.mid")
+    tune.write(tmp_path / "b.mid")
+    (tmp_path / "notes.txt").write_text("not music")
+    (place / "cover.JPG").touch()
+    (place / "README").touch()
+    corpus = corpora.load([place, str(tmp_path / "b.mid"), tmp_path / "notes.txt", place / "a.mid"])
+    assert [piece.id for piece in corpus] == ["b.mid", "some/music/a.mid"]
+    ((id, reason),) = corpus.rejected
+    assert id == "notes.txt"
+    assert "is no music that can be read" in reason
+    assert corpus.skipped == {".jpg": 1, "none": 1}
+    assert corpus.name == "music and 3 more"
+    assert corpus.summary()["skipped"] == {".jpg": 1, "none": 1}
 
 
-def test_a_worker_that_dies_is_an_error_that_shows_its_last_words(fixtures: Path, monkeypatch) -> None:
-    class Elsewhere(Folder):
-        """A class that no other process can import."""
+def test_the_same_notes_in_another_key_are_a_duplicate_and_nearly_the_same_are_kin(
+    fixtures: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "music"
+    place.mkdir()
+    tune = corpora.load(fixtures).find("Drowsy Maggie").score
+    other = corpora.load(fixtures).find("The Banshee").score
+    tune.write(place / "a.mid")
+    tune.transpose(3).with_metadata(title="Another").write(place / "b.mid")
+    lead = tune.parts[0]
+    dataclasses.replace(tune, parts=(lead.select(np.arange(len(lead)) != 5),)).write(place / "c.mid")
+    other.write(place / "d.mid")
+    corpus = corpora.load(place)
+    assert [piece.duplicate_of for piece in corpus] == ["", "a.mid", "", ""]
+    assert [piece.kin for piece in corpus] == ["a.mid", "a.mid", "a.mid", ""]
 
-    monkeypatch.setattr(build, "SMALL", 1)
-    monkeypatch.setattr(build, "_cores", lambda: 2)
-    source = Elsewhere(str(fixtures))
-    with pytest.raises(RuntimeError, match=r"stopped with code 1:\n(.|\n)*Elsewhere"):
-        build.build(source, source.files())
+
+def test_facts_and_notices_come_with_each_piece(fixtures: Path, tmp_path: Path, monkeypatch) -> None:
+    from composer.corpora import chunks
+    from composer.io import midi
+
+    def loads(data: bytes, name: str, notices: list[Notice] | None = None) -> Score:
+        assert notices is not None
+        notices.append(Notice("ignored", "bar 3", "a lyric"))
+        return tune
+
+    tune = corpora.load(fixtures).find("The Banshee").score
+    (tmp_path / "music").mkdir()
+    tune.write(tmp_path / "music" / "a.mid")
+    monkeypatch.setattr(midi, "loads", loads)
+    monkeypatch.setattr(chunks, "facts", lambda score, notices: {"title": score.title, "said": list(map(str, notices))})
+    (piece,) = corpora.load(tmp_path / "music")
+    assert piece.facts == {"title": "The Banshee", "said": ["bar 3: a lyric"]}
+
+
+def test_no_path_is_no_corpus(fixtures: Path) -> None:
+    with pytest.raises(UsageError, match="chorales, folk, essen"):
+        corpora.load([])
+    with pytest.raises(UsageError, match="nowhere"):
+        corpora.load([fixtures, "nowhere"])
+
+
+def test_scores_are_forgotten_when_nobody_holds_them(fixtures: Path) -> None:
+    piece = corpora.load(fixtures)[0]
+    score = piece.score
+    assert piece.score is score
+    held = weakref.ref(score)
+    del score
+    assert held() is None
 
 
 def test_one_file_is_a_corpus(fixtures: Path) -> None:

@@ -1,14 +1,22 @@
 """Variants of a tune stay on one side of the split, whatever key, title or ornament they come in."""
 
 import hashlib
+import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.corpora.splits import COMMON, melody, moves, split_of, variants
+from composer.corpora import kin, splits
+from composer.corpora.kin import COMMON
+from composer.corpora.splits import melody, melody_links, moves, split_of
 from composer.score import Part, Score
+
+
+def variants(scores: list[Score]) -> list[int]:
+    return splits.variants([moves(melody(score)) for score in scores], [score.title for score in scores])
 
 
 def tune(pitches: list[int], title: str = "") -> Score:
@@ -94,3 +102,37 @@ def test_the_split_is_the_hash_of_the_id() -> None:
     splits = [split_of(f"piece {number}") for number in range(10_000)]
     assert splits.count("train") == pytest.approx(8_000, abs=150)
     assert splits.count("validation") == pytest.approx(1_000, abs=120)
+
+
+def plainly(lines: list[list[int]]) -> list[int]:
+    """The groups by sets of runs, every pair compared."""
+    runs = [{tuple(line[at : at + kin.RUN]) for at in range(len(line) - kin.RUN + 1)} for line in lines]
+    bearers = Counter(run for found in runs for run in found)
+    telling = [{run for run in found if bearers[run] <= COMMON} for found in runs]
+    label = list(range(len(lines)))
+    for one, other in itertools.combinations(range(len(lines)), 2):
+        shorter, shared = min(len(runs[one]), len(runs[other])), len(telling[one] & telling[other])
+        if shared and shared >= kin.SHARE * shorter and shared >= min(kin.ENOUGH, shorter):
+            low, high = sorted((label[one], label[other]))
+            label = [low if name == high else name for name in label]
+    return label
+
+
+@pytest.mark.parametrize("size", [1, 64, 2**20])
+def test_kin_are_those_of_a_plain_comparison(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few runs are sorted and counted at a time, and however small the table of the first count."""
+    for name in ("PART", "BLOCK", "PENDING"):
+        monkeypatch.setattr(kin, name, size)
+    monkeypatch.setattr(kin, "TABLE", size)
+    chance = np.random.default_rng(3)
+    stock = [chance.choice([-4, -2, -1, 1, 2, 3], 12).tolist() for _ in range(30)]
+    picks = [chance.integers(0, 30, chance.integers(0, 6)) for _ in range(150)]
+    lines = [list(line) for line in {tuple(step for k in pick for step in stock[k]) for pick in picks}]
+    groups = kin.connected(len(lines), kin.near_links([np.array(line, np.int8) for line in lines])).tolist()
+    assert groups == plainly(lines)
+    assert 1 < len(set(groups)) < len(lines)
+
+
+def test_kinship_by_melody_knows_no_titles() -> None:
+    lines = [moves(np.array(walk(seed))) for seed in (1, 2, 1)]
+    assert kin.connected(3, melody_links(lines)).tolist() == [0, 1, 0]

@@ -1,0 +1,74 @@
+"""The chunks of a cached corpus, mapped into memory and read one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from composer.corpora.columns import Columns, unpack
+from composer.errors import ReadError
+from composer.score import Score
+
+HELD = 8  # chunks: pieces are mostly asked for one after another
+
+
+class Segment(NamedTuple):
+    """A chunk in a file: the key it was made under, its length in bytes, and its SHA-256."""
+
+    key: str
+    size: int
+    digest: str
+
+
+class Store:
+    """Chunks that lie one after another in a mapped file, from ``start`` on."""
+
+    def __init__(self, path: Path, data: mmap.mmap, start: int, segments: Sequence[Segment]) -> None:
+        self.path, self.segments = path, segments
+        self._data = data
+        self._starts = [start]
+        for segment in segments:
+            self._starts.append(self._starts[-1] + segment.size)
+        self._columns = lru_cache(maxsize=HELD)(self._read)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return self._starts[-1]
+
+    def chunk(self, number: int) -> bytes:
+        """A chunk's bytes."""
+        found = self._data[self._starts[number] : self._starts[number + 1]]
+        if hasattr(self._data, "madvise"):  # what was copied need not stay
+            self._data.madvise(mmap.MADV_DONTNEED)
+        return found
+
+    def sound(self, number: int) -> bool:
+        """Whether a chunk is as it was written."""
+        return hashlib.sha256(self.chunk(number)).hexdigest() == self.segments[number].digest
+
+    def score(self, chunk: int, row: int) -> Score:
+        """A piece's score; raises :class:`ReadError` if the file has been damaged."""
+        return unpack(self._columns(chunk), row)
+
+    def facts(self, chunk: int, row: int) -> dict[str, Any]:
+        """A piece's facts; raises :class:`ReadError` if the file has been damaged."""
+        columns = self._columns(chunk)
+        start, stop = columns["facts"][row : row + 2].tolist()
+        found: dict[str, Any] = json.loads(columns["fact"][start:stop].tobytes())
+        return found
+
+    def _read(self, number: int) -> Columns:
+        from safetensors.numpy import load
+
+        data = self.chunk(number)
+        if hashlib.sha256(data).hexdigest() != self.segments[number].digest:
+            self.path.unlink(missing_ok=True)
+            raise ReadError(f"{self.path}: was damaged, and is removed; load the corpus again")
+        columns: Columns = load(data)
+        return columns
