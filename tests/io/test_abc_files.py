@@ -6,12 +6,13 @@ import random
 import re
 import sys
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from composer.errors import ReadError
+from composer.errors import InvalidScore, ReadError
 from composer.io.abc import loads, tunes
 from composer.score import Score
 from system import require_program
@@ -110,7 +111,8 @@ def test_damaged_files_give_a_score_or_a_read_error_in_one_line() -> None:
                 outcomes["error"] += 1
             else:
                 assert isinstance(tune.score, Score)
-                tune.score.unfold()
+                with suppress(InvalidScore):  # written out, it may be longer than a score can be
+                    tune.score.unfold()
                 outcomes["score"] += 1
         assert time.process_time() - began < 2.0, data
     assert outcomes["score"] > 500
