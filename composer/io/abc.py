@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from composer.errors import ComposerError, Notice, ReadError
+from composer.errors import ComposerError, Notice, ReadError, UsageError
 from composer.notation.abc_reader import TuneReader
 from composer.notation.abc_writer import write_tune
 from composer.score import Score
@@ -50,16 +50,37 @@ def tunes(data: bytes, name: str) -> Iterator[Tune]:
         yield Tune(number, extent.start + 1, score, error, tuple(reader.notices))
 
 
-def loads(data: bytes, name: str, *, notices: list[Notice] | None = None) -> Score:
-    """The first tune of a file; raises :class:`ReadError` with file, tune, line and column."""
-    for tune in tunes(data, name):
-        if tune.error is not None:
-            raise tune.error
-        if tune.score is not None:
-            if notices is not None:
-                notices += tune.notices
-            return tune.score
-    raise ReadError(f"{name}: holds no ABC tune; one begins with X:1 and has a K: field")
+def loads(data: bytes, name: str, *, tune: str | None = None, notices: list[Notice] | None = None) -> Score:
+    """One tune of a file: the first, or the one whose number (X:) or title ``tune`` is or, failing that, contains.
+
+    Raises :class:`ReadError` with file, tune, line and column, :class:`UsageError` where there is no such tune.
+    """
+    book = tunes(data, name)
+    found = next(book, None) if tune is None else _chosen(list(book), tune, name)
+    if found is None:
+        raise ReadError(f"{name}: holds no ABC tune; one begins with X:1 and has a K: field")
+    if found.score is None:
+        raise found.error or ReadError(f"{name}: tune {found.number} cannot be read")
+    if notices is not None:
+        notices += found.notices
+        others = 0 if tune else sum(1 for _ in book)
+        if others:
+            notices.append(Notice("ignored", "", f"{others} more tunes; choose one by its number or title"))
+    return found.score
+
+
+def _chosen(book: list[Tune], wanted: str, name: str) -> Tune:
+    """The tune of this number or title, else the first whose title holds the words."""
+    words = " ".join(wanted.casefold().split())
+
+    def title(tune: Tune) -> str:
+        return tune.score.title.casefold() if tune.score else ""
+
+    matches = [tune for tune in book if words in (tune.number.casefold().lstrip("0"), title(tune))]
+    matches += [tune for tune in book if words and words in title(tune)]
+    if not matches:
+        raise UsageError(f"{name}: none of its {len(book)} tunes has the number or title {wanted!r}")
+    return matches[0]
 
 
 def dumps(score: Score) -> bytes:

@@ -1,0 +1,50 @@
+"""The command line: parse, call, print.
+
+Errors are one line; the exit code is 2 for a wrong request, 1 for a failure.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import typer
+
+from composer.cli.compose import play, render, tune
+from composer.cli.corpora import app as corpora_app
+from composer.cli.train import train
+from composer.errors import ComposerError
+
+app = typer.Typer(
+    help="Compose folk tunes, harmonise melodies, play them. Composing is completing a sketch: say what you want, "
+    "and a model fills in the rest.",
+    epilog="Start with: composer tune --style jig --key 'D dorian' --seed 7",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog="composer tune --style jig --key Ador --range D4:B5 --pin 1.1=A4 -n 3 -o tune.abc -o tune.mid")(tune)
+app.command(epilog="composer render tune.abc -o tune.png -o tune.wav")(render)
+app.command(epilog="composer play tune.abc --port 'My Keyboard'")(play)
+app.command(epilog="composer train folk -o my-folk.safetensors --set order=6")(train)
+app.add_typer(corpora_app, name="corpora")
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    typer.echo(f"composer: {message}", err=True)
+
+
+def main() -> None:
+    """The ``composer`` command."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except ComposerError as error:
+        typer.echo(f"composer: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("composer: stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,95 @@
+"""What the commands share: options, progress, and where files go."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from composer.score import Score
+
+Outputs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="PATH",
+        help="A file, whose suffix is its format (.abc .mid .musicxml .mxl .svg .png .roll.png .wav), or a folder, "
+        "which gets every format. Repeatable.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
+Soundfont = Annotated[str | None, typer.Option(metavar="SF2", help="A General MIDI soundfont for .wav and sound.")]
+FOLDER_FORMATS = (".abc", ".mid", ".musicxml", ".svg", ".png", ".roll.png", ".wav")
+
+
+def paths_for(outputs: list[Path], stem: str, suffix: str) -> list[Path]:
+    from composer.io import suffix_of
+
+    paths: list[Path] = []
+    for output in outputs:
+        if output.is_dir() or not output.suffix:
+            paths += [output / f"{stem}{suffix}{form}" for form in FOLDER_FORMATS]
+        else:
+            form = suffix_of(output)
+            paths.append(output.with_name(output.name[: -len(form)] + suffix + form))
+    return paths
+
+
+def write_all(scores: list[Score], targets: list[list[Path]], soundfont: str | None) -> list[list[str]]:
+    """Write every score to its files; folders that were named are made."""
+    from composer.errors import WriteError
+
+    written: list[list[str]] = []
+    total = max(sum(len(paths) for paths in targets), 1)
+    with progressing("writing") as progress:
+        for score, paths in zip(scores, targets, strict=True):
+            written.append([])
+            for path in paths:
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise WriteError(f"{path.parent}: cannot be made ({error.strerror})") from None
+                options = {"soundfont": soundfont} if soundfont and path.suffix.lower() == ".wav" else {}
+                written[-1].append(str(score.write(path, **options)))
+                progress(sum(len(files) for files in written) / total)
+    return written
+
+
+def report(files: list[str], note: str) -> None:
+    for file in files:
+        typer.echo(f"wrote {file}", err=True)
+    if note:
+        typer.echo(note, err=True)
+
+
+@contextmanager
+def progressing(text: str) -> Iterator[Callable[[float], None]]:
+    """A bar on the terminal for work that reports its share done; nothing where nobody watches."""
+    if not sys.stderr.isatty():
+        yield lambda share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """A spinner for work that cannot say how far it is."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield
