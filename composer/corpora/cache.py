@@ -12,20 +12,19 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import mmap
 import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from composer import __version__
 from composer.corpora.base import Rejected
-from composer.corpora.store import Segment, Store
+from composer.corpora.store import Held, Segment, Store
 from composer.errors import ReadError
 
 MAGIC = b"composer corpus cache 2\n"  # raised when the layout of the file changes
@@ -125,20 +124,20 @@ def load(path: Path, files: Sequence[Path]) -> tuple[Index, Store] | None:
 def opened(path: Path) -> tuple[Index, Store] | None:
     """The index and the chunks of a file, whatever it was made from; None if it is none, or its index is damaged."""
     try:
-        with path.open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # there is none, or none that can be used
+        file = Held(path)
+        head = file.read(0, HEAD)
+        length = int.from_bytes(head[len(MAGIC) : -DIGEST], "big")
+        text = file.read(HEAD, min(length, file.size))
+    except OSError:  # there is none, or none that can be used
         return None
-    length = int.from_bytes(data[len(MAGIC) : len(MAGIC) + 8], "big")
-    text = data[HEAD : HEAD + length]
-    if data[: len(MAGIC)] != MAGIC or hashlib.sha256(text).digest() != data[HEAD - DIGEST : HEAD]:
+    if not head.startswith(MAGIC) or hashlib.sha256(text).digest() != head[-DIGEST:]:
         return None
     entries: dict[str, Any] = json.loads(text)
     entries["segments"] = [Segment(*row) for row in entries["segments"]]
     entries["rejected"] = [Rejected(*row) for row in entries["rejected"]]
     index = Index(**entries)
-    store = Store(path, data, HEAD + length, index.segments)
-    return (index, store) if store.size == len(data) else None
+    store = Store(file, HEAD + length, index.segments)
+    return (index, store) if store.size == file.size else None
 
 
 @contextmanager
@@ -165,7 +164,7 @@ def keep(index: Index, chunk: Callable[[Segment], bytes], path: Path, room: Path
 
     That is in the ``room``, with a warning, if it cannot be at ``path``.
     """
-    text = json.dumps(asdict(index)).encode()
+    text = json.dumps(vars(index)).encode()
     place = path.parent if room == path.with_suffix(".parts") else room
     written = place / f".{path.name}.{os.urandom(8).hex()}"
     with written.open("xb") as file:

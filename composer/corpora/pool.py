@@ -41,12 +41,14 @@ def read_chunks(source: Source, chunks: Sequence[Chunk], room: Path, report: Cal
     errors: list[Exception] = []
     with tempfile.TemporaryFile() as log:
         workers = [_Worker(source, room, left, log, errors) for _ in range(min(_cores(), len(chunks)))]
+        most = 0
         try:
             for worker in workers:
                 worker.start()
             while any(worker.is_alive() for worker in workers) and not errors:
                 time.sleep(POLL)
-                report(sum(worker.done for worker in workers))
+                most = max(most, sum(worker.done for worker in workers))  # a chunk that is read again counts once
+                report(most)
                 for worker in workers:
                     worker.watch()
         finally:
@@ -63,7 +65,8 @@ class _Worker(threading.Thread):
         super().__init__(daemon=True)
         self.source, self.room, self.left, self.log, self.errors = source, room, left, log, errors
         self.process: subprocess.Popen[bytes] | None = None
-        self.stopped = self.late = False
+        self.stopped = False
+        self.late: int | None = None  # the number of the item over which it took too long
         self.finished = self.item = 0  # items of whole chunks, and the number of the one being read
         self.since: float | None = None  # when that was begun
 
@@ -82,9 +85,9 @@ class _Worker(threading.Thread):
 
     def watch(self) -> None:
         """Kill the process if it takes too long."""
-        since = self.since
+        item, since = self.item, self.since
         if since is not None and self.process is not None and time.monotonic() - since > PATIENCE:
-            self.late, self.since = True, None
+            self.late, self.since = item, None
             self.process.kill()
 
     def stop(self) -> None:
@@ -101,19 +104,23 @@ class _Worker(threading.Thread):
         refused: dict[int, str] = {}
         deaths: Counter[int] = Counter()
         while not self.stopped and not self._try(chunk, refused):
-            number = self.item
+            number = self.item if self.late is None else self.late
+            if number in refused:
+                raise RuntimeError(f"a worker stopped while it kept what it had read up to {chunk.items[number].path}")
             deaths[number] += 1
-            if self.late or deaths[number] == DEATHS:
-                refused[number] = LATE.format(PATIENCE) if self.late else CRASHED
+            if self.late is not None:
+                refused[number] = LATE.format(PATIENCE)
+            elif deaths[number] == DEATHS:
+                refused[number] = CRASHED
             self._close()
-        self.finished += len(chunk.items)
         self.item = 0
+        self.finished += len(chunk.items)
 
     def _try(self, chunk: Chunk, refused: dict[int, str]) -> bool:
         """Have the process read a chunk; False if it died over one of the items."""
         process = self.process or self._start()
         order = {"key": chunk.key, "items": [(str(path), member) for path, member in chunk.items], "refused": refused}
-        self.late = False
+        self.late = None
         if self._say(process, order):
             for line in process.stdout or ():
                 word, _, rest = line.decode().strip().partition(" ")

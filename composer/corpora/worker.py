@@ -50,8 +50,8 @@ def main() -> None:
         try:
             save_chunk(read_chunk(source, items, refused, begin), order["key"], Path(task["room"]))
             say("done")
-        except WriteError as error:
-            say("failed", json.dumps(str(error)))
+        except (WriteError, MemoryError) as error:
+            say("failed", json.dumps(str(error) or "a few files of the corpus do not fit into memory together"))
         if hasattr(signal, "alarm"):
             signal.alarm(0)
 
