@@ -92,7 +92,7 @@ def checksum(files: Sequence[Path]) -> str:
 def version() -> str:
     """What a cached corpus depends on besides its sources: the code that makes scores of files, and divides them."""
     package = Path(__file__).resolve().parents[1]
-    code = [package / "score.py", package / "theory.py"]
+    code = [package / name for name in ("analysis.py", "score.py", "theory.py")]
     code += [path for folder in ("notation", "io", "corpora") for path in sorted((package / folder).glob("*.py"))]
     return f"{__version__} {checksum(code)}"
 

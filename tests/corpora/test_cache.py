@@ -129,7 +129,7 @@ def test_the_version_covers_the_code_that_makes_scores(tmp_path: Path, monkeypat
     shutil.copytree(Path(cache.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(cache, "__file__", str(package / "corpora" / "cache.py"))
     assert fresh() == original
-    for name in ("score.py", "io/abc.py", "notation/abc_reader.py", "corpora/splits.py"):
+    for name in ("score.py", "analysis.py", "io/abc.py", "notation/abc_reader.py", "corpora/splits.py"):
         before = fresh()
         (package / name).write_text((package / name).read_text() + "\n")
         assert fresh() != before

@@ -140,6 +140,19 @@ def test_facts_and_notices_come_with_each_piece(fixtures: Path, tmp_path: Path, 
     assert piece.facts == {"title": "The Banshee", "said": ["bar 3: a lyric"]}
 
 
+def test_names_that_are_no_text(fixtures: Path, tmp_path: Path) -> None:
+    place = tmp_path / "music"
+    place.mkdir()
+    name = os.fsencode(place) + b"/t\xfcne\n.abc"
+    with open(name, "wb") as file:
+        file.write((fixtures / "session.abc").read_bytes())
+    (place / "bad\udcff.krn").touch()
+    for _ in range(2):
+        corpus = corpora.load(place)
+        assert corpus[0].id == "t\udcfcne\n.abc:1"
+        assert [id for id, _ in corpus.rejected] == ["bad\udcff.krn"]
+
+
 def test_no_path_is_no_corpus(fixtures: Path) -> None:
     with pytest.raises(UsageError, match="chorales, folk, essen"):
         corpora.load([])
