@@ -25,7 +25,7 @@ from typing import Any
 from composer import __version__
 from composer.corpora.base import Rejected
 from composer.corpora.store import Held, Segment, Store
-from composer.errors import ReadError
+from composer.errors import ReadError, WriteError
 
 MAGIC = b"composer corpus cache 2\n"  # raised when the layout of the file changes
 DIGEST = hashlib.sha256().digest_size
@@ -162,7 +162,7 @@ def room(path: Path) -> Iterator[Path]:
 def keep(index: Index, chunk: Callable[[Segment], bytes], path: Path, room: Path) -> Path:
     """Write the whole file, one chunk in memory at a time, and say where it lies.
 
-    That is in the ``room``, with a warning, if it cannot be at ``path``.
+    That is in the ``room``, with a warning, if it cannot be at ``path``. Raises :class:`WriteError` on a full disk.
     """
     text = json.dumps(vars(index)).encode()
     place = path.parent if room == path.with_suffix(".parts") else room
@@ -174,9 +174,12 @@ def keep(index: Index, chunk: Callable[[Segment], bytes], path: Path, room: Path
                 file.write(chunk(segment))
             file.flush()
             os.fsync(file.fileno())
-        except BaseException:
+        except BaseException as error:
             written.unlink()
-            raise
+            if not isinstance(error, OSError):
+                raise
+            reason = error.strerror or error
+            raise WriteError(f"{place}: the corpus cannot be kept ({reason}); set COMPOSER_CACHE to a folder") from None
     if place == room:
         return written
     try:

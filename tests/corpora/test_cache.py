@@ -14,6 +14,7 @@ import pytest
 from composer import corpora
 from composer.corpora import cache
 from composer.corpora.base import Card, Reading, Rejected, Source
+from composer.errors import WriteError
 from composer.score import Part, Score
 
 
@@ -165,6 +166,22 @@ def test_where_nothing_can_be_kept_the_corpus_is_still_there(
     monkeypatch.setenv("COMPOSER_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.warns(UserWarning, match="COMPOSER_CACHE"):
         assert len(corpora.load_source(source)) == 12
+
+
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_a_full_disk_is_named(source: Numbers, chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While chunks are read, and when they are put together."""
+
+    def full(number: int) -> None:
+        if len(list(cache.folder().glob("*.parts/*.chunk"))) == chunks:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("composer.corpora.chunks.EVERY", 10**9)
+    monkeypatch.setattr(cache.os, "fsync", full)
+    with pytest.raises(WriteError, match=r"No space left.*COMPOSER_CACHE"):
+        corpora.load_source(source)
+    assert [path.name for path in cache.folder().iterdir()] == ["numbers.parts"]
+    assert len(list((cache.folder() / "numbers.parts").iterdir())) == chunks
 
 
 def test_nothing_but_the_cache_is_left_behind(source: Numbers) -> None:
