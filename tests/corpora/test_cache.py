@@ -108,6 +108,12 @@ def test_the_same_length_and_another_content_is_noticed(source: Numbers) -> None
     assert 50 in corpora.load_source(source).find("n3").score.parts[0].pitch
 
 
+def test_a_file_that_cannot_be_read_has_no_content(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    files = [tmp_path / "a", tmp_path / "gone"]
+    assert len({cache.checksum(some) for some in (files, files[:1], files[::-1])}) == 3
+
+
 def test_files_that_were_only_touched_are_not_read_again(source: Numbers) -> None:
     """A second installation of the same music finds the first one's cache."""
     corpora.load_source(source)
