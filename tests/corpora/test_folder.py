@@ -93,10 +93,12 @@ def test_a_mix_of_paths_is_one_corpus(fixtures: Path, tmp_path: Path) -> None:
     tune.write(place / "a.mid")
     tune.write(tmp_path / "b.mid")
     (tmp_path / "notes.txt").write_text("not music")
+    (place / "chant.krn").write_text("!!!OTL: Chant\n**kern\n*M4/4\n=1\n4c\n4d\n2e\n==\n*-\n")
     (place / "cover.JPG").touch()
     (place / "README").touch()
     corpus = corpora.load([place, str(tmp_path / "b.mid"), tmp_path / "notes.txt", place / "a.mid"])
-    assert [piece.id for piece in corpus] == ["b.mid", "some/music/a.mid"]
+    assert [piece.id for piece in corpus] == ["b.mid", "some/music/a.mid", "some/music/chant.krn"]
+    assert corpus.find("chant").score.parts[0].pitch.tolist() == [60, 62, 64]
     ((id, reason),) = corpus.rejected
     assert id == "notes.txt"
     assert "is no music that can be read" in reason
