@@ -12,21 +12,20 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import mmap
 import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from composer import __version__
 from composer.corpora.base import Rejected
-from composer.corpora.store import Segment, Store
-from composer.errors import ReadError
+from composer.corpora.store import Held, Segment, Store
+from composer.errors import ReadError, WriteError
 
 MAGIC = b"composer corpus cache 2\n"  # raised when the layout of the file changes
 DIGEST = hashlib.sha256().digest_size
@@ -77,14 +76,14 @@ def stamp(files: Sequence[Path]) -> list[Stamp]:
 
 
 def checksum(files: Sequence[Path]) -> str:
-    """SHA-256 over the names and contents of files, in order; raises :class:`ReadError` if one cannot be read."""
+    """SHA-256 over the names and contents of files, in order; one that cannot be read has none."""
     total = hashlib.sha256()
     for path in files:
         try:
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").digest()
-        except OSError as error:
-            raise ReadError(f"{path}: cannot be read ({error.strerror or error})") from None
+        except OSError:  # it will be among the rejected
+            content = b""
         total.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + content)
     return total.hexdigest()
 
@@ -93,7 +92,7 @@ def checksum(files: Sequence[Path]) -> str:
 def version() -> str:
     """What a cached corpus depends on besides its sources: the code that makes scores of files, and divides them."""
     package = Path(__file__).resolve().parents[1]
-    code = [package / "score.py", package / "theory.py"]
+    code = [package / name for name in ("analysis.py", "score.py", "theory.py")]
     code += [path for folder in ("notation", "io", "corpora") for path in sorted((package / folder).glob("*.py"))]
     return f"{__version__} {checksum(code)}"
 
@@ -125,20 +124,20 @@ def load(path: Path, files: Sequence[Path]) -> tuple[Index, Store] | None:
 def opened(path: Path) -> tuple[Index, Store] | None:
     """The index and the chunks of a file, whatever it was made from; None if it is none, or its index is damaged."""
     try:
-        with path.open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # there is none, or none that can be used
+        file = Held(path)
+        head = file.read(0, HEAD)
+        length = int.from_bytes(head[len(MAGIC) : -DIGEST], "big")
+        text = file.read(HEAD, min(length, file.size))
+    except OSError:  # there is none, or none that can be used
         return None
-    length = int.from_bytes(data[len(MAGIC) : len(MAGIC) + 8], "big")
-    text = data[HEAD : HEAD + length]
-    if data[: len(MAGIC)] != MAGIC or hashlib.sha256(text).digest() != data[HEAD - DIGEST : HEAD]:
+    if not head.startswith(MAGIC) or hashlib.sha256(text).digest() != head[-DIGEST:]:
         return None
     entries: dict[str, Any] = json.loads(text)
     entries["segments"] = [Segment(*row) for row in entries["segments"]]
     entries["rejected"] = [Rejected(*row) for row in entries["rejected"]]
     index = Index(**entries)
-    store = Store(path, data, HEAD + length, index.segments)
-    return (index, store) if store.size == len(data) else None
+    store = Store(file, HEAD + length, index.segments)
+    return (index, store) if store.size == file.size else None
 
 
 @contextmanager
@@ -163,9 +162,9 @@ def room(path: Path) -> Iterator[Path]:
 def keep(index: Index, chunk: Callable[[Segment], bytes], path: Path, room: Path) -> Path:
     """Write the whole file, one chunk in memory at a time, and say where it lies.
 
-    That is in the ``room``, with a warning, if it cannot be at ``path``.
+    That is in the ``room``, with a warning, if it cannot be at ``path``. Raises :class:`WriteError` on a full disk.
     """
-    text = json.dumps(asdict(index)).encode()
+    text = json.dumps(vars(index)).encode()
     place = path.parent if room == path.with_suffix(".parts") else room
     written = place / f".{path.name}.{os.urandom(8).hex()}"
     with written.open("xb") as file:
@@ -175,9 +174,12 @@ def keep(index: Index, chunk: Callable[[Segment], bytes], path: Path, room: Path
                 file.write(chunk(segment))
             file.flush()
             os.fsync(file.fileno())
-        except BaseException:
+        except BaseException as error:
             written.unlink()
-            raise
+            if not isinstance(error, OSError):
+                raise
+            reason = error.strerror or error
+            raise WriteError(f"{place}: the corpus cannot be kept ({reason}); set COMPOSER_CACHE to a folder") from None
     if place == room:
         return written
     try:

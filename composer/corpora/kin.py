@@ -48,9 +48,7 @@ def near_links(lines: Sequence[Moves]) -> Ids:
         np.add.at(table, _places(pairs, bits), np.uint32(1))
     links = _Links(shared.sizes)
     for pairs in shared.pairs():
-        often = table[_places(pairs, bits)]
-        likely = np.flatnonzero(often > 1)  # most are not, and what follows costs more
-        links.count(pairs[likely[often[likely] >= links.enough(pairs[likely])]])
+        links.count(pairs[table[_places(pairs, bits)] >= links.enough(pairs)])
     return links.found()
 
 
@@ -139,17 +137,17 @@ class _Links:
 
     def __init__(self, sizes: Ids) -> None:
         self.sizes = sizes
+        self.least = np.maximum(np.ceil(SHARE * sizes), np.minimum(ENOUGH, sizes)).astype(np.int32)
         self.links = np.zeros((0, 2), dtype=np.int64)
         self.label = np.arange(len(sizes))
         self.pair = np.zeros(0, dtype=np.int64)  # counted so far, and how often
         self.times = np.zeros(0, dtype=np.int64)
         self.waiting: list[Ids] = []
 
-    def enough(self, pairs: Ids) -> NDArray[np.float64]:
-        """How many runs each pair must share."""
+    def enough(self, pairs: Ids) -> NDArray[np.int32]:
+        """How many runs each pair must share: more for longer melodies, so what the shorter one needs."""
         first, second = _parted(pairs)
-        shorter = np.minimum(self.sizes[first], self.sizes[second])
-        return np.maximum(SHARE * shorter, np.minimum(ENOUGH, shorter))
+        return np.asarray(np.minimum(self.least[first], self.least[second]))
 
     def count(self, pairs: Ids) -> None:
         self.waiting.append(pairs[self._apart(pairs)])

@@ -2,8 +2,8 @@
 
 Workers are plain ``python -m composer.corpora.worker`` programs, not multiprocessing's: those import the user's main
 script again, and fail where it has no ``__main__`` guard or no file. Each takes one chunk at a time. When one dies, or
-takes longer than :data:`PATIENCE` over one file, another takes its place and reads the chunk again; a file over which a
-worker died twice is left out.
+takes longer than its :func:`patience` over one file, another takes its place and reads the chunk again; a file over
+which a worker died twice is left out.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import IO
 
 from composer.corpora.base import Source
-from composer.corpora.chunks import Chunk
+from composer.corpora.chunks import Chunk, Item
 from composer.errors import WriteError
 
-PATIENCE = 60.0  # seconds for one file
+PATIENCE = 60.0  # seconds for one file, or for every four megabytes of a large one
+LARGE = 2**22  # bytes
 POLL = 0.05  # seconds
 DEATHS = 2  # over one file: the first may be another's fault
 CRASHED = "crashed its reader"
@@ -41,12 +42,14 @@ def read_chunks(source: Source, chunks: Sequence[Chunk], room: Path, report: Cal
     errors: list[Exception] = []
     with tempfile.TemporaryFile() as log:
         workers = [_Worker(source, room, left, log, errors) for _ in range(min(_cores(), len(chunks)))]
+        most = 0
         try:
             for worker in workers:
                 worker.start()
             while any(worker.is_alive() for worker in workers) and not errors:
                 time.sleep(POLL)
-                report(sum(worker.done for worker in workers))
+                most = max(most, sum(worker.done for worker in workers))  # a chunk that is read again counts once
+                report(most)
                 for worker in workers:
                     worker.watch()
         finally:
@@ -56,6 +59,12 @@ def read_chunks(source: Source, chunks: Sequence[Chunk], room: Path, report: Cal
         raise errors[0]
 
 
+def patience(item: Item) -> float:
+    """Seconds that reading an item may take; a tunebook of many thousand tunes has more than others."""
+    large = item.path.stat().st_size // LARGE if item.member is None and item.path.exists() else 0
+    return PATIENCE * (1 + large)
+
+
 class _Worker(threading.Thread):
     """A thread that feeds chunks to a process of its own, and starts another when it dies."""
 
@@ -63,9 +72,10 @@ class _Worker(threading.Thread):
         super().__init__(daemon=True)
         self.source, self.room, self.left, self.log, self.errors = source, room, left, log, errors
         self.process: subprocess.Popen[bytes] | None = None
-        self.stopped = self.late = False
+        self.stopped = False
+        self.late: int | None = None  # the number of the item over which it took too long
         self.finished = self.item = 0  # items of whole chunks, and the number of the one being read
-        self.since: float | None = None  # when that was begun
+        self.until: float | None = None  # when that must be done
 
     @property
     def done(self) -> int:
@@ -82,9 +92,9 @@ class _Worker(threading.Thread):
 
     def watch(self) -> None:
         """Kill the process if it takes too long."""
-        since = self.since
-        if since is not None and self.process is not None and time.monotonic() - since > PATIENCE:
-            self.late, self.since = True, None
+        item, until = self.item, self.until
+        if until is not None and self.process is not None and time.monotonic() > until:
+            self.late, self.until = item, None
             self.process.kill()
 
     def stop(self) -> None:
@@ -101,29 +111,34 @@ class _Worker(threading.Thread):
         refused: dict[int, str] = {}
         deaths: Counter[int] = Counter()
         while not self.stopped and not self._try(chunk, refused):
-            number = self.item
+            number = self.item if self.late is None else self.late
+            if number in refused:
+                raise RuntimeError(f"a worker stopped while it kept what it had read up to {chunk.items[number].path}")
             deaths[number] += 1
-            if self.late or deaths[number] == DEATHS:
-                refused[number] = LATE.format(PATIENCE) if self.late else CRASHED
+            if self.late is not None:
+                refused[number] = LATE.format(patience(chunk.items[number]))
+            elif deaths[number] == DEATHS:
+                refused[number] = CRASHED
             self._close()
-        self.finished += len(chunk.items)
         self.item = 0
+        self.finished += len(chunk.items)
 
     def _try(self, chunk: Chunk, refused: dict[int, str]) -> bool:
         """Have the process read a chunk; False if it died over one of the items."""
         process = self.process or self._start()
         order = {"key": chunk.key, "items": [(str(path), member) for path, member in chunk.items], "refused": refused}
-        self.late = False
+        self.late = None
         if self._say(process, order):
             for line in process.stdout or ():
                 word, _, rest = line.decode().strip().partition(" ")
                 if word == "done":
-                    self.since = None
+                    self.until = None
                     return True
                 if word == "failed":
                     raise WriteError(json.loads(rest))
-                self.item, self.since = int(rest), time.monotonic()
-        self.since = None
+                self.item = int(rest)
+                self.until = time.monotonic() + patience(chunk.items[self.item])
+        self.until = None
         return False
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -144,7 +159,6 @@ class _Worker(threading.Thread):
             "source": f"{kind.__module__}:{kind.__qualname__}",
             "options": vars(self.source),
             "room": str(self.room),
-            "seconds": PATIENCE,
         }
         ready = self._say(self.process, order) and self.process.stdout and self.process.stdout.readline()
         if not ready and not self.stopped:

@@ -1,14 +1,15 @@
-"""The chunks of a cached corpus, mapped into memory and read one by one."""
+"""The chunks of a cached corpus, read one by one."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import mmap
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import finalize
 
 from composer.corpora.columns import Columns, unpack
 from composer.errors import ReadError
@@ -25,12 +26,35 @@ class Segment(NamedTuple):
     digest: str
 
 
-class Store:
-    """Chunks that lie one after another in a mapped file, from ``start`` on."""
+class Held:
+    """A file that stays readable when another takes its place, where the system can do that: as it was when opened.
 
-    def __init__(self, path: Path, data: mmap.mmap, start: int, segments: Sequence[Segment]) -> None:
-        self.path, self.segments = path, segments
-        self._data = data
+    Raises OSError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._number: int | None = None
+        if hasattr(os, "pread"):
+            self._number = os.open(path, os.O_RDONLY)
+            finalize(self, os.close, self._number)
+        self.size = os.stat(path if self._number is None else self._number).st_size
+
+    def read(self, start: int, size: int) -> bytes:
+        """At most ``size`` bytes from ``start`` on."""
+        if self._number is not None:
+            return os.pread(self._number, size, start)
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(size)
+
+
+class Store:
+    """Chunks that lie one after another in a file, from ``start`` on."""
+
+    def __init__(self, file: Held, start: int, segments: Sequence[Segment]) -> None:
+        self.path, self.segments = file.path, segments
+        self._file = file
         self._starts = [start]
         for segment in segments:
             self._starts.append(self._starts[-1] + segment.size)
@@ -43,10 +67,7 @@ class Store:
 
     def chunk(self, number: int) -> bytes:
         """A chunk's bytes."""
-        found = self._data[self._starts[number] : self._starts[number + 1]]
-        if hasattr(self._data, "madvise"):  # what was copied need not stay
-            self._data.madvise(mmap.MADV_DONTNEED)
-        return found
+        return self._file.read(self._starts[number], self.segments[number].size)
 
     def sound(self, number: int) -> bool:
         """Whether a chunk is as it was written."""

@@ -24,6 +24,7 @@ def main() -> None:
     _limit_memory()
 
     from composer.corpora.chunks import Item, read_chunk
+    from composer.corpora.pool import patience
     from composer.corpora.shelf import save_chunk
     from composer.errors import WriteError
     from composer.registry import resolve
@@ -34,11 +35,6 @@ def main() -> None:
     task = json.loads(sys.stdin.readline())
     source = resolve(task["source"])(**task["options"])
 
-    def begin(number: int) -> None:
-        if hasattr(signal, "alarm"):
-            signal.alarm(int(task["seconds"]) + GRACE)
-        say("item", number)
-
     say("ready")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for output in (1, 2):  # what readers print is for nobody
@@ -46,12 +42,18 @@ def main() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         items = [Item(Path(path), member) for path, member in order["items"]]
+
+        def begin(number: int, items: list[Item] = items) -> None:
+            if hasattr(signal, "alarm"):
+                signal.alarm(int(patience(items[number])) + GRACE)
+            say("item", number)
+
         refused = {int(number): reason for number, reason in order["refused"].items()}
         try:
             save_chunk(read_chunk(source, items, refused, begin), order["key"], Path(task["room"]))
             say("done")
-        except WriteError as error:
-            say("failed", json.dumps(str(error)))
+        except (WriteError, MemoryError) as error:
+            say("failed", json.dumps(str(error) or "a few files of the corpus do not fit into memory together"))
         if hasattr(signal, "alarm"):
             signal.alarm(0)
 

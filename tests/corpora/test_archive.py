@@ -127,6 +127,22 @@ def test_what_cannot_be_read_is_rejected_with_a_reason(place: Path, data: bytes,
     assert [piece.id for piece in corpus] == ["good.abc:7"]
 
 
+def test_a_member_that_crashes_its_reader_costs_itself_alone(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workers begin with a reader that dies over one tune."""
+    (place.parent / "sitecustomize.py").write_text(
+        "import os, composer.corpora.tunes as module\n"
+        "real = module.read_tunes\n"
+        "module.read_tunes = lambda data, *names: os.abort() if b'T:Eight' in data else real(data, *names)\n"
+    )
+    members = {"a.abc": TUNE, "b.abc": TUNE.replace(b"Seven", b"Eight"), "c.abc": TUNE}
+    (place / "all.zip").write_bytes(packed(members))
+    package = str(Path(__file__).parents[2])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(place.parent), package]))
+    corpus = corpora.load(place)
+    assert [piece.id for piece in corpus] == ["all.zip/a.abc:7", "all.zip/c.abc:7"]
+    assert corpus.rejected == (("all.zip/b.abc", "crashed its reader"),)
+
+
 def test_bombs_are_not_lit(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = place / "bomb.zip"
     path.write_bytes(packed({f"{number}.mid": bytes(2**25) for number in range(4)}))

@@ -14,6 +14,7 @@ import pytest
 from composer import corpora
 from composer.corpora import cache
 from composer.corpora.base import Card, Reading, Rejected, Source
+from composer.errors import WriteError
 from composer.score import Part, Score
 
 
@@ -107,6 +108,12 @@ def test_the_same_length_and_another_content_is_noticed(source: Numbers) -> None
     assert 50 in corpora.load_source(source).find("n3").score.parts[0].pitch
 
 
+def test_a_file_that_cannot_be_read_has_no_content(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    files = [tmp_path / "a", tmp_path / "gone"]
+    assert len({cache.checksum(some) for some in (files, files[:1], files[::-1])}) == 3
+
+
 def test_files_that_were_only_touched_are_not_read_again(source: Numbers) -> None:
     """A second installation of the same music finds the first one's cache."""
     corpora.load_source(source)
@@ -129,7 +136,7 @@ def test_the_version_covers_the_code_that_makes_scores(tmp_path: Path, monkeypat
     shutil.copytree(Path(cache.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(cache, "__file__", str(package / "corpora" / "cache.py"))
     assert fresh() == original
-    for name in ("score.py", "io/abc.py", "notation/abc_reader.py", "corpora/splits.py"):
+    for name in ("score.py", "analysis.py", "io/abc.py", "notation/abc_reader.py", "corpora/splits.py"):
         before = fresh()
         (package / name).write_text((package / name).read_text() + "\n")
         assert fresh() != before
@@ -165,6 +172,22 @@ def test_where_nothing_can_be_kept_the_corpus_is_still_there(
     monkeypatch.setenv("COMPOSER_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.warns(UserWarning, match="COMPOSER_CACHE"):
         assert len(corpora.load_source(source)) == 12
+
+
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_a_full_disk_is_named(source: Numbers, chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While chunks are read, and when they are put together."""
+
+    def full(number: int) -> None:
+        if len(list(cache.folder().glob("*.parts/*.chunk"))) == chunks:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("composer.corpora.chunks.EVERY", 10**9)
+    monkeypatch.setattr(cache.os, "fsync", full)
+    with pytest.raises(WriteError, match=r"No space left.*COMPOSER_CACHE"):
+        corpora.load_source(source)
+    assert [path.name for path in cache.folder().iterdir()] == ["numbers.parts"]
+    assert len(list((cache.folder() / "numbers.parts").iterdir())) == chunks
 
 
 def test_nothing_but_the_cache_is_left_behind(source: Numbers) -> None:

@@ -93,10 +93,12 @@ def test_a_mix_of_paths_is_one_corpus(fixtures: Path, tmp_path: Path) -> None:
     tune.write(place / "a.mid")
     tune.write(tmp_path / "b.mid")
     (tmp_path / "notes.txt").write_text("not music")
+    (place / "chant.krn").write_text("!!!OTL: Chant\n**kern\n*M4/4\n=1\n4c\n4d\n2e\n==\n*-\n")
     (place / "cover.JPG").touch()
     (place / "README").touch()
     corpus = corpora.load([place, str(tmp_path / "b.mid"), tmp_path / "notes.txt", place / "a.mid"])
-    assert [piece.id for piece in corpus] == ["b.mid", "some/music/a.mid"]
+    assert [piece.id for piece in corpus] == ["b.mid", "some/music/a.mid", "some/music/chant.krn"]
+    assert corpus.find("chant").score.parts[0].pitch.tolist() == [60, 62, 64]
     ((id, reason),) = corpus.rejected
     assert id == "notes.txt"
     assert "is no music that can be read" in reason
@@ -138,6 +140,19 @@ def test_facts_and_notices_come_with_each_piece(fixtures: Path, tmp_path: Path, 
     monkeypatch.setattr(chunks, "facts", lambda score, notices: {"title": score.title, "said": list(map(str, notices))})
     (piece,) = corpora.load(tmp_path / "music")
     assert piece.facts == {"title": "The Banshee", "said": ["bar 3: a lyric"]}
+
+
+def test_names_that_are_no_text(fixtures: Path, tmp_path: Path) -> None:
+    place = tmp_path / "music"
+    place.mkdir()
+    name = os.fsencode(place) + b"/t\xfcne\n.abc"
+    with open(name, "wb") as file:
+        file.write((fixtures / "session.abc").read_bytes())
+    (place / "bad\udcff.krn").touch()
+    for _ in range(2):
+        corpus = corpora.load(place)
+        assert corpus[0].id == "t\udcfcne\n.abc:1"
+        assert [id for id, _ in corpus.rejected] == ["bad\udcff.krn"]
 
 
 def test_no_path_is_no_corpus(fixtures: Path) -> None:

@@ -60,6 +60,16 @@ def test_a_file_that_takes_too_long_is_left_out(source: Frail, monkeypatch: pyte
     assert time.monotonic() - began < 30
 
 
+def test_a_large_tunebook_has_more_time(tmp_path: Path) -> None:
+    path = tmp_path / "tunes.abc"
+    path.write_bytes(b"x")
+    assert pool.patience(chunks.Item(path)) == 60
+    os.truncate(path, 9 * 2**20)
+    assert pool.patience(chunks.Item(path)) == 180
+    assert pool.patience(chunks.Item(path, 3)) == 60
+    assert pool.patience(chunks.Item(tmp_path / "gone.abc")) == 60
+
+
 def test_a_file_that_takes_too_much_memory_or_finds_a_fault_is_left_out(source: Frail) -> None:
     corpus = say(source, n00="gobble", n01="fail", n02="refuse")
     assert dict(corpus.rejected) == {
