@@ -60,14 +60,16 @@ def uneven_bars(score: Score) -> list[tuple[int, str]]:
     pickups = {0: int(lengths[0])}  # by the section that they open
     for repeat in score.repeats:
         pickups[repeat.start] = int(lengths[np.searchsorted(lines, repeat.start)])
+    first: dict[int, int] = {}  # where an opening of so many ticks first stands
+    for tick, pickup in sorted(pickups.items()):
+        first.setdefault(pickup, tick)
     found = []
     for index in np.flatnonzero(lengths != full).tolist():
         start, end, length, bar = int(lines[index]), int(lines[index + 1]), int(lengths[index]), int(full[index])
         if length < bar and start in edges:
             continue
         after = int(lengths[index + 1]) if index + 1 < len(lengths) else 0
-        opening = [pickup for tick, pickup in pickups.items() if tick <= start]
-        if length < bar and end in edges and any(length + other == bar for other in (after, *opening)):
+        if length < bar and end in edges and (length + after == bar or first.get(bar - length, end) <= start):
             continue
         number = index + (score.pickup == 0)
         found.append((end, f"bar {number} has {_eighths(length)}, not {score.meter_at(start)}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from composer.score import Annotation
@@ -28,8 +29,8 @@ def aligned(words: str, onsets: Sequence[int], barlines: Sequence[int]) -> tuple
                 over += 1
         elif sign == "|":
             begun = onsets[at - 1] if at else -1
-            line = next((tick for tick in barlines if tick > begun), None)
-            at = at if line is None else next((n for n in range(at, len(onsets)) if onsets[n] >= line), len(onsets))
+            line = bisect_right(barlines, begun)
+            at = bisect_left(onsets, barlines[line], at) if line < len(barlines) else at
         elif sign:
             at += 1
     return lyrics, over
