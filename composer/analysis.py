@@ -49,13 +49,15 @@ def plain_key(tonic_class: int, mode: str) -> Key:
 def uneven_bars(score: Score) -> list[tuple[int, str]]:
     """The bars that do not add up: the tick at which each ends, and what is wrong, such as ``bar 7 has 5/8, not 6/8``.
 
-    A short bar adds up if it is a pickup (it begins the score, a section, a repeat or an ending), or if it ends one of
-    these and makes a whole bar with a pickup: the bar after it, the first of its repeat, or the first of the score.
+    A short bar adds up if it is a pickup (it begins the score, a section or a repeat), or if it ends one of these or
+    an ending and makes a whole bar with a pickup: the bar after it, the first of its repeat, or the first of the score.
+    An ending may begin in the middle of a bar.
     """
     lines = score.barlines.astype(np.int64)
     lengths = np.diff(lines)
     onsets = [meter.onset for meter in score.meters]
     full = np.array([meter.bar for meter in score.meters])[np.searchsorted(onsets, lines[:-1], "right") - 1]
+    inside = {ending.start for repeat in score.repeats for ending in repeat.endings}
     edges = {*score.section_starts.tolist(), score.end}
     pickups = {0: int(lengths[0])}  # by the section that they open
     for repeat in score.repeats:
@@ -66,7 +68,8 @@ def uneven_bars(score: Score) -> list[tuple[int, str]]:
     found = []
     for index in np.flatnonzero(lengths != full).tolist():
         start, end, length, bar = int(lines[index]), int(lines[index + 1]), int(lengths[index]), int(full[index])
-        if length < bar and start in edges:
+        before = int(lengths[index - 1]) if index else 0
+        if length < bar and start in edges and (start not in inside or before + length == bar):
             continue
         after = int(lengths[index + 1]) if index + 1 < len(lengths) else 0
         if length < bar and end in edges and (length + after == bar or first.get(bar - length, end) <= start):

@@ -109,8 +109,11 @@ class TuneReader:
             return
         text = _uncommented(text)
         if text.startswith("+:") and self.continues:
-            self.field(self.continues, text[2:].strip())
-        elif re.match(r"[A-Za-z]:(?![|:])", text):
+            if self.continues == "w":
+                self.sing(text[2:])
+            else:
+                self.field(self.continues, text[2:].strip())
+        elif re.match(r"[A-Za-z]:(?![|:])|w:", text):
             self.continues = text[0]
             self.field(text[0], text[2:].strip())
         elif self.in_body:
@@ -221,7 +224,7 @@ class TuneReader:
         if match is None:
             self.notice(f"U:{value.strip()} is not a definition; write one such as U: T = !trill!")
         else:
-            self.decorations[match[1]] = match[2]
+            self.decorations[match[1]] = "" if match[2] in ("nil", "none", "nonprinting") else match[2]
 
     def words(self, value: str) -> None:
         """Lay a verse under the notes of the last line of music."""
@@ -229,9 +232,17 @@ class TuneReader:
         voice.lines_sung += 1
         if voice.lines_sung > 1:
             self.notice("a further verse is not kept")
+        else:
+            self.sing(value)
+
+    def sing(self, value: str) -> None:
+        """Words for the notes of the line that have none yet."""
+        voice = self.voice
+        if voice.lines_sung > 1:
             return
-        lyrics, over = aligned(plain_text(value), voice.sung, voice.barlines)
+        lyrics, taken, over = aligned(plain_text(value), voice.sung, voice.barlines)
         voice.annotations += lyrics
+        voice.sung = voice.sung[taken:]
         if over:
             self.notice(f"the line above has {over} notes fewer than this verse has syllables")
 
@@ -374,7 +385,7 @@ class TuneReader:
         name = self.decorations.get(match["decoration"])
         if name is None:
             self.notice(f"no U: field says what {match['decoration']} means")
-        else:
+        elif name:
             self.decorate(name)
 
     def _on_slur(self, match: re.Match[str]) -> None:
