@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from composer.errors import Notice
 from composer.score import Score
@@ -50,8 +50,9 @@ def plain_key(tonic_class: int, mode: str) -> Key:
 def uneven_bars(score: Score) -> Iterator[tuple[int, Notice]]:
     """The tick at which each bar ends that does not add up, and a notice that says so.
 
-    A short bar adds up if it is a pickup (it begins the score, a section, a repeat or an ending), or if it ends one of
-    these and makes a whole bar with a pickup: the bar after it, the first of its repeat, or the first of the score.
+    A short bar adds up if it is a pickup (it begins the score, a section or a repeat), or if it ends one of these or an
+    ending and makes a whole bar with a pickup: the bar after it, the first of its repeat, or the first of the score.
+    Endings may begin in the middle of a bar.
 
     >>> [str(notice) for _, notice in uneven_bars(Score.of([], meter="3/4", barlines=[0, 30240, 50400, 80640]))]
     ['bar 2: has 2/4, not 3/4']
@@ -62,17 +63,28 @@ def uneven_bars(score: Score) -> Iterator[tuple[int, Notice]]:
     meters = [score.meters[k] for k in np.searchsorted(onsets, lines[:-1], "right") - 1]
     full = np.array([meter.bar for meter in meters])
     edges = {*score.section_starts.tolist(), score.end}
-    pickups = {0: int(lengths[0])}  # by the section that they open
-    for repeat in score.repeats:
-        pickups[repeat.start] = int(lengths[np.searchsorted(lines, repeat.start)])
+    begun = _begun(score, lines, lengths)
+    openings = {0: int(lengths[0])} | {r.start: int(lengths[np.searchsorted(lines, r.start)]) for r in score.repeats}
+    first: dict[int, int] = {}  # where a pickup of so many ticks first stands
+    for tick, length in sorted(openings.items()):
+        first.setdefault(length, tick)
     for index in np.flatnonzero(lengths != full).tolist():
         start, end, missing = int(lines[index]), int(lines[index + 1]), int(full[index] - lengths[index])
-        openings = [pickup for tick, pickup in pickups.items() if tick <= start]
-        completes = missing in (*openings, *lengths[index + 1 : index + 2].tolist())
-        if missing > 0 and (start in edges or (end in edges and completes)):
+        opens = start in edges and begun.get(start, missing) == missing
+        completes = missing in lengths[index + 1 : index + 2] or first.get(missing, end) <= start
+        if missing > 0 and (opens or (end in edges and completes)):
             continue
         text = f"has {_fraction(int(lengths[index]), meters[index])}, not {meters[index]}"
         yield end, Notice("bar", f"bar {index + (score.pickup == 0)}", text)
+
+
+def _begun(score: Score, lines: NDArray[np.int64], lengths: NDArray[np.int64]) -> dict[int, int]:
+    """For the start of each ending the ticks of the bar before the first of its endings."""
+    found = {}
+    for repeat in score.repeats:
+        for ending in repeat.endings:
+            found[ending.start] = int(lengths[np.searchsorted(lines, repeat.endings[0].start) - 1])
+    return found
 
 
 def _fraction(ticks: int, meter: Meter) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -370,10 +371,10 @@ class Score:
         return self.metadata.get("title", "")
 
     def meter_at(self, tick: int) -> Meter:
-        return next(meter for meter in reversed(self.meters) if meter.onset <= max(tick, 0))
+        return self.meters[bisect_right(self.meters, max(tick, 0), key=lambda meter: meter.onset) - 1]
 
     def key_at(self, tick: int) -> Key:
-        return next(key for key in reversed(self.keys) if key.onset <= max(tick, 0))
+        return self.keys[bisect_right(self.keys, max(tick, 0), key=lambda key: key.onset) - 1]
 
     def place(self, tick: int) -> str:
         """Bar and beat of a tick in words; bar 0 is a pickup.

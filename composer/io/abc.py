@@ -1,7 +1,7 @@
 """ABC files: tunebooks of any length, each tune by itself.
 
-Reading takes UTF-8, else Latin-1. What ABC cannot say, and a written file loses: velocities, programs, drums, and
-notes of a part that overlap without beginning and ending together.
+Every line is read as UTF-8, else as Latin-1. What ABC cannot say, and a written
+file loses, stands with the writer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from composer.notation.abc_writer import write_tune
 from composer.score import Score
 
 # a line that holds bar lines, and nothing but what music is made of
-MUSIC = re.compile(r"(?=[^|]*[A-Ga-gz][^|]*\|)[\sA-Ga-gz0-9|:/\[\](){}<>,'^_=.~-]{8,}$")
+MUSIC = re.compile(r"(?=[^|A-Ga-gz]*[A-Ga-gz][^|]*\|)[\sA-Ga-gz0-9|:/\[\](){}<>,'^_=.~-]{8,}$")
 
 
 class Tune(NamedTuple):
@@ -33,7 +33,7 @@ class Tune(NamedTuple):
 
 def tunes(data: bytes, name: str) -> Iterator[Tune]:
     """Every tune of a file, in order, each read when it is asked for; one that is not music never costs the others."""
-    lines = _text(data).splitlines()
+    lines = [_text(line) for line in re.split(rb"\r\n?|\n", data)]
     extents = list(_extents(lines))
     head = _file_header(lines, extents[0].start) if extents else []
     for extent in extents:
@@ -96,11 +96,11 @@ class Extent(NamedTuple):
     astray: int | None
 
 
-def _text(data: bytes) -> str:
+def _text(line: bytes) -> str:
     try:
-        text = data.decode("utf-8-sig")
+        text = line.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = data.decode("latin-1")
+        text = line.decode("latin-1")
     return text.replace("\0", " ")
 
 

@@ -37,7 +37,6 @@ def read_key(value: str) -> KeyField:
     A signature that belongs to no mode on its tonic gets the mode that comes nearest to it. The Highland pipes have F
     and C sharp, whether they are printed (``Hp``) or not (``HP``).
     """
-    octave = re.search(r"\boctave=(-?\d)", value)
     words = PROPERTY.sub("", value).strip()
     match = KEY.match(words)
     mode = _mode(match[3]) if match else "major"
@@ -51,7 +50,19 @@ def read_key(value: str) -> KeyField:
     if altered:
         signature |= altered
         key = _nearest(match and key.tonic, signature)
-    return KeyField(key, signature, int(octave[1]) if octave else 0)
+    return KeyField(key, signature, read_octave(value))
+
+
+def read_octave(value: str) -> int:
+    """By how many octaves the clef of a K: or V: field moves the notes: ``clef=treble-8``, ``octave=-1``."""
+    said = re.search(r"\boctave=(-?\d)", value)
+    clef = re.search(r"(?<![a-zA-Z])(?:treble|alto|tenor|bass|[GCF])[1-5]?([+-])8(?!\d)", value)
+    return int(said[1] if said else 0) + (int(f"{clef[1]}1") if clef else 0)
+
+
+def names_clef(value: str) -> bool:
+    """Whether a K: field says only how the notes are written (``K:clef=bass``), and no key."""
+    return bool(value) and all(re.match(r"[a-z]+=|treble|alto|tenor|bass|perc", word) for word in value.split())
 
 
 def _checked(value: str, tonic: int, mode: str) -> Key:
@@ -112,11 +123,12 @@ def read_tempo(value: str, unit: int) -> Tempo | None:
     A mere word says nothing that can be played: None.
     """
     text = re.sub(r'"[^"]*"', "", value)
-    match = re.search(r"((?:\d{1,3}/\d{1,3}\s*)+)=\s*(\d{1,4}(?:\.\d{1,10})?)", text)
-    if match:
-        beats = [(int(top), int(bottom)) for top, bottom in re.findall(r"(\d+)/(\d+)", match[1])]
-        beat = sum(WHOLE * top // bottom for top, bottom in beats if bottom)
-        return _tempo(value, float(match[2]), beat)
+    beats, equals, rate = text.partition("=")
+    match = re.match(r"\s*(\d{1,4}(?:\.\d{1,10})?)", rate)
+    lengths = re.findall(r"(\d{1,3})/(\d{1,3})", beats)[:16] if equals else []
+    if match and lengths:
+        beat = sum(WHOLE * int(top) // int(bottom) for top, bottom in lengths if int(bottom))
+        return _tempo(value, float(match[1]), beat)
     match = re.search(r"(?:C(\d{0,2})\s*=\s*)?(\d{1,4}(?:\.\d{1,10})?)", text)
     return _tempo(value, float(match[2]), unit * int(match[1] or 1)) if match else None
 

@@ -10,11 +10,24 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import replace
 from urllib.parse import unquote
 
 from composer.analysis import uneven_bars
 from composer.errors import ComposerError, Notice, ReadError
-from composer.notation.abc_fields import WHOLE, plain_text, read_key, read_meter, read_order, read_tempo, read_unit
+from composer.notation.abc_fields import (
+    WHOLE,
+    names_clef,
+    plain_text,
+    read_key,
+    read_meter,
+    read_octave,
+    read_order,
+    read_tempo,
+    read_unit,
+)
 from composer.notation.abc_structure import Form, Mark, in_order, structure
 from composer.notation.abc_table import (
     ACCIDENTALS,
@@ -38,6 +51,7 @@ from composer.theory import NATURAL, STEPS, ChordSymbol, Key, Meter, Tempo, pitc
 MAX_NOTES = 100_000
 MAX_NOTICES = 50  # of a tune
 NAMES_KEY = re.compile(r"([A-G]|H[Pp]|none|exp|[_=^]|[a-z]+=|treble|alto|tenor|bass|perc|$)", re.IGNORECASE)
+INSIDE = re.compile(r'"(?P<words>[^"]*)"|!(?P<bang>[^!\s]{1,30})!')  # what a chord's brackets hold beside notes
 ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6});")
 
 Length = tuple[int, int]  # a multiple of the unit length, as a fraction
@@ -53,12 +67,13 @@ class TuneReader:
     def __init__(self) -> None:
         self.notices: list[Notice] = []
         self.line_number = self.column = 0
-        self.metadata: dict[str, str] = {}
+        self.texts: dict[str, list[str]] = defaultdict(list)  # metadata, by its lines
         self.voices: dict[str, Voice] = {}
         self.voice = Voice()
         self.meters: list[Meter] = []
         self.keys: list[Key] = []
         self.tempos: list[Tempo] = []
+        self.opening_tempo = ""  # the Q: of the header
         self.signature: dict[str, int] = {}
         self.octave = 0
         self.unit = 0  # ticks of L: in the header
@@ -69,11 +84,12 @@ class TuneReader:
         self.order = ""
         self.labels: list[tuple[str, int]] = []  # parts (P:) and where they begin
         self.chords: list[ChordSymbol] = []
-        self.fermatas: set[int] = set()
+        self.fermatas: list[int] = []
+        self.unplaced = (0, 0, 0)  # annotations, chords and fermatas that stood before the broken rhythm
         self.in_body = False
         self.continues = ""  # the field that +: goes on with
         self.joined = False  # the next line of music goes on with the last one
-        self.count = 0
+        self.count = self.bars = 0
 
     @property
     def place(self) -> str:
@@ -93,8 +109,11 @@ class TuneReader:
             return
         text = _uncommented(text)
         if text.startswith("+:") and self.continues:
-            self.field(self.continues, text[2:].strip())
-        elif re.match(r"[A-Za-z]:(?![|:])", text):
+            if self.continues == "w":
+                self.sing(text[2:])
+            else:
+                self.field(self.continues, text[2:].strip())
+        elif re.match(r"[A-Za-z]:(?![|:])|w:", text):
             self.continues = text[0]
             self.field(text[0], text[2:].strip())
         elif self.in_body:
@@ -105,7 +124,7 @@ class TuneReader:
         word, _, rest = text.partition(" ")
         if word == DIRECTIVE:
             name, _, value = rest.partition(" ")
-            self.metadata[unquote(name)] = value
+            self.texts[unquote(name)] = [value]
         elif word == MIDI:
             match = re.fullmatch(r"\s*(program|channel)\s+(?:\d{1,2}\s+)?(\d{1,3})\s*", rest)
             if match and match[1] == "program" and int(match[2]) < 128:
@@ -126,20 +145,18 @@ class TuneReader:
     def describe(self, letter: str, value: str) -> None:
         """Keep a field as metadata; lines of the same field are joined."""
         text, name = plain_text(value), FIELDS[letter]
-        if letter == "T" and "title" in self.metadata:
+        if letter == "T" and "title" in self.texts:
             name = TITLES
-        if not text:
-            return
-        if letter == "R":
-            self.metadata.setdefault(name, text.lower())
-        else:
-            self.metadata[name] = f"{self.metadata[name]}\n{text}" if name in self.metadata else text
+        if text and not (letter == "R" and name in self.texts):
+            self.texts[name].append(text.lower() if letter == "R" else text)
 
     def meter(self, value: str) -> None:
         meter = read_meter(value)
         if self._leads():
             self.measured = meter is not None
         self._change(self.meters, meter or Meter(4, 4))
+        if self.in_body and self._meter() != replace(meter or Meter(4, 4), onset=self._meter().onset):
+            self.notice("a change of meter that the first voice does not have is not followed")
 
     def length(self, value: str) -> None:
         if self.in_body:
@@ -148,11 +165,19 @@ class TuneReader:
             self.unit = read_unit(value)
 
     def tempo(self, value: str) -> None:
+        if not self.in_body:
+            read_tempo(value, WHOLE)
+            self.opening_tempo = value  # counted at K:, when the unit length is known
+            return
         tempo = read_tempo(value, self._unit())
         if tempo is not None:
             self._change(self.tempos, tempo)
 
     def key(self, value: str) -> None:
+        self._untransposed(value)
+        if self.in_body and names_clef(value):
+            self.voice.octave = read_octave(value)
+            return
         key, signature, octave = read_key(value)
         if not NAMES_KEY.match(value):
             self.notice(f"expected a key, not K:{value}; taken for {key}")
@@ -160,6 +185,8 @@ class TuneReader:
             self.signature, self.octave = signature, octave
             self.in_body = True
             self.voice = self._leader()
+            if self.opening_tempo:
+                self.tempo(self.opening_tempo)
         else:
             self.voice.signature = signature
         self._change(self.keys, key)
@@ -171,15 +198,15 @@ class TuneReader:
         if label not in self.voices:
             if len(self.voices) >= 64:
                 raise ReadError(f"V:{value}: expected at most 64 voices in a tune")
-            first = self.in_body and not self.voices and self.voice.tick == 0
-            self.voices[label] = self.voice if first else Voice()
+            if self.in_body and not self.voices:  # music before the first V: is voice 1
+                self.voices["1" if self.voice.tick else label] = self.voice
+            self.voices.setdefault(label, Voice())
         self.voice = self.voices[label]
         name = re.search(r'\b(?:name|nm)="([^"]*)"', value)
-        octave = re.search(r"\boctave=(-?\d)", value)
+        self._untransposed(value)
         if name:
             self.voice.name = plain_text(name[1])
-        if octave:
-            self.voice.octave = int(octave[1])
+        self.voice.octave = read_octave(value) or self.voice.octave
 
     def parts(self, value: str) -> None:
         """In the header the order in which parts are played, in the body the name of the part that begins."""
@@ -197,7 +224,7 @@ class TuneReader:
         if match is None:
             self.notice(f"U:{value.strip()} is not a definition; write one such as U: T = !trill!")
         else:
-            self.decorations[match[1]] = match[2]
+            self.decorations[match[1]] = "" if match[2] in ("nil", "none", "nonprinting") else match[2]
 
     def words(self, value: str) -> None:
         """Lay a verse under the notes of the last line of music."""
@@ -205,11 +232,23 @@ class TuneReader:
         voice.lines_sung += 1
         if voice.lines_sung > 1:
             self.notice("a further verse is not kept")
+        else:
+            self.sing(value)
+
+    def sing(self, value: str) -> None:
+        """Words for the notes of the line that have none yet."""
+        voice = self.voice
+        if voice.lines_sung > 1:
             return
-        lyrics, over = aligned(plain_text(value), voice.sung, voice.barlines)
+        lyrics, taken, over = aligned(plain_text(value), voice.sung, voice.barlines)
         voice.annotations += lyrics
+        voice.sung = voice.sung[taken:]
         if over:
             self.notice(f"the line above has {over} notes fewer than this verse has syllables")
+
+    def _untransposed(self, value: str) -> None:
+        if re.search(r"\btranspose=-?[1-9]", value):
+            self.notice("transpose= is not played; the notes are kept as they are written")
 
     def _leader(self) -> Voice:
         """The voice that says the bars, keys and meters: the first."""
@@ -219,11 +258,17 @@ class TuneReader:
         return self.voice is self._leader()
 
     def _change(self, changes: list[Meter] | list[Key] | list[Tempo], change: Meter | Key | Tempo) -> None:
-        if self._leads() or not self.in_body:
-            tick = self.voice.tick
+        tick = self.voice.tick
+        here = not isinstance(change, Key) and tick == self._leader().tick  # for all voices, whichever says it
+        if self._leads() or not self.in_body or here:
             while changes and changes[-1].onset >= tick:
                 changes.pop()
             changes.append(_moved(change, tick))  # type: ignore[arg-type]
+
+    def _meter(self) -> Meter:
+        """The meter in force where the voice stands."""
+        number = bisect_right(self.meters, self.voice.tick, key=lambda meter: meter.onset)
+        return self.meters[max(number - 1, 0)] if self.meters else Meter(4, 4)
 
     def _altered(self, letter: str) -> int:
         """The alteration of a letter here, by the bar or by the key."""
@@ -300,11 +345,12 @@ class TuneReader:
     def _on_broken(self, match: re.Match[str]) -> None:
         if self.voice.last_length and self.voice.tick > self.voice.bar:
             self.voice.broken = match["broken"]
+            self.unplaced = len(self.voice.annotations), len(self.chords), len(self.fermatas)
 
     def _on_tuplet(self, match: re.Match[str]) -> None:
         p, q, r = int(match["p"]), match["q"], match["r"]
         if p > 1:
-            numerator = self.meters[-1].numerator if self.meters else 4
+            numerator = self._meter().numerator
             compound = numerator > 3 and numerator % 3 == 0
             time = int(q) if q and q != "0" else TUPLET_TIMES[p] or (3 if compound else 2)
             self.voice.tuplet = (p, time, int(r) if r else p)
@@ -339,7 +385,7 @@ class TuneReader:
         name = self.decorations.get(match["decoration"])
         if name is None:
             self.notice(f"no U: field says what {match['decoration']} means")
-        else:
+        elif name:
             self.decorate(name)
 
     def _on_slur(self, match: re.Match[str]) -> None:
@@ -367,7 +413,12 @@ class TuneReader:
 
     def chord(self, inside: str, outer: Length) -> None:
         """Notes together, as long as the first of them says (section 4.17)."""
-        found = list(NOTE.finditer(inside))
+        for sign in INSIDE.finditer(inside):
+            if sign["words"] is None:
+                self.decorate(sign["bang"])
+            else:
+                self._on_text(sign)
+        found = list(NOTE.finditer(INSIDE.sub("", inside)))
         if not found:
             self.notice(f"expected notes in the chord, not [{inside[:20]}]")
             return
@@ -411,7 +462,7 @@ class TuneReader:
 
     def rest(self, kind: str, length: Length) -> None:
         if kind in "ZX":
-            bar = self.meters[-1].bar if self.meters else WHOLE
+            bar = self._meter().bar
             count = max(length[0] // length[1], 1)
             if count > 1000:
                 raise ReadError(f"expected a rest of at most 1000 bars, not {count}")
@@ -427,7 +478,7 @@ class TuneReader:
 
     def decorate(self, name: str) -> None:
         if name == "fermata":
-            self.fermatas.add(self.voice.tick)
+            self.fermatas.append(self.voice.tick)
         else:
             self.voice.annotations.append(Annotation("decoration", self.voice.tick, name))
 
@@ -443,6 +494,9 @@ class TuneReader:
             voice.turn(0)
         voice.tick = voice.bar = max(voice.tick, voice.furthest)
         voice.barlines.append(voice.tick)
+        self.bars += 1
+        if self.bars > MAX_NOTES:
+            raise ReadError(f"expected at most {MAX_NOTES} bar lines in a tune")
         self.mark("bar")
         colons = set(symbol) == {":"}
         ends = 1 if colons else len(symbol) - len(symbol.lstrip(":"))
@@ -457,8 +511,6 @@ class TuneReader:
 
     def mark(self, kind: str, *, times: int = 2, passes: tuple[int, ...] = ()) -> None:
         if self._leads():
-            if len(self.marks) > MAX_NOTES:
-                raise ReadError(f"expected at most {MAX_NOTES} bar lines in a tune")
             self.marks.append(Mark(self.voice.tick, kind, times, passes))
             self.places.setdefault(self.voice.tick, self.place)
 
@@ -486,8 +538,20 @@ class TuneReader:
         change = change if sign[0] == ">" else -change
         for note in voice.last:
             note.duration = max(note.duration + change, 1)
-        voice.tick += change
+        self._shift(change)
         return duration - change
+
+    def _shift(self, change: int) -> None:
+        """Go on later, with the marks that wait for the note after a broken rhythm."""
+        voice, tick = self.voice, self.voice.tick
+        annotations, chords, fermatas = self.unplaced
+        voice.tick += change
+        for number, mark in enumerate(voice.annotations[annotations:], annotations):
+            if mark.onset == tick:
+                voice.annotations[number] = replace(mark, onset=voice.tick)
+        self.chords[chords:] = [replace(chord, onset=voice.tick) for chord in self.chords[chords:]]
+        self.fermatas[fermatas:] = [voice.tick] * len(self.fermatas[fermatas:])
+        voice.slurs = [voice.tick if start == tick else start for start in voice.slurs]
 
     def _pass(self, duration: int) -> None:
         voice = self.voice
@@ -520,9 +584,9 @@ class TuneReader:
             barlines=form.barlines,
             repeats=form.repeats,
             sections=form.sections,
-            chords=[chord for chord in self.chords if chord.onset < end],
+            chords=sorted({chord: None for chord in self.chords if chord.onset < end}, key=lambda chord: chord.onset),
             fermatas=[tick for tick in self.fermatas if tick < end],
-            metadata=self.metadata,
+            metadata=self._metadata(),
         )
         self._look_over(score, voices, form)
         return in_order(score, self.order, self.labels)
@@ -545,9 +609,12 @@ class TuneReader:
         if missing:
             self.notice(f"the order P:{self.order} names parts that no P: begins: {', '.join(missing)}")
 
+    def _metadata(self) -> dict[str, str]:
+        return {name: "\n".join(lines) for name, lines in self.texts.items()}
+
     def _usual_tempo(self) -> Tempo:
         """The tempo of the dance named in R:, else 120 quarters a minute."""
-        style = STYLES.get(self.metadata.get("rhythm", "").replace(" ", "-"))
+        style = STYLES.get(self._metadata().get("rhythm", "").replace(" ", "-"))
         return style.tempo if style else Tempo(120.0)
 
 

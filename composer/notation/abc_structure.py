@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
 from composer.errors import ReadError
 from composer.score import Ending, Repeat, Score
 
-MAX_BARS = 100_000  # when an order of parts is written out
+MAX_SIZE = 5_000_000  # of parts played, times notes, marks and bars of the tune
 
 
 class Mark(NamedTuple):
@@ -124,6 +122,8 @@ def in_order(score: Score, order: str, labels: Sequence[tuple[str, int]]) -> Sco
         return score
     first = [(0, ticks[0])] if ticks[0] else []
     whole = [*first, *(spans[label] for label in played)]
-    if sum(int(np.searchsorted(score.barlines, end)) for _, end in whole) > MAX_BARS:
-        raise ReadError(f"expected an order of parts of at most {MAX_BARS} bars")
+    size = len(score.barlines) + len(score.chords) + len(score.meters) + len(score.keys) + len(score.tempos)
+    size += sum(len(part) + len(part.annotations) for part in score.parts)
+    if len(whole) * size > MAX_SIZE:
+        raise ReadError(f"expected an order of fewer parts, not {len(whole)} of a tune as long as this one")
     return score.rearranged(whole)

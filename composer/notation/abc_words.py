@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from composer.score import Annotation
@@ -10,13 +11,14 @@ from composer.score import Annotation
 SYLLABLE = re.compile(r"(?P<text>(?:\\[-~_*|\\]|[^\s\-_*|])+)(?P<hyphen>-?)|(?P<sign>[-_*|])|\s+")
 
 
-def aligned(words: str, onsets: Sequence[int], barlines: Sequence[int]) -> tuple[list[Annotation], int]:
+def aligned(words: str, onsets: Sequence[int], barlines: Sequence[int]) -> tuple[list[Annotation], int, int]:
     """A verse as lyrics on notes that begin at ``onsets``; a syllable that the word goes on after ends in ``-``.
 
-    Also how many syllables found no note.
+    Also how many notes that takes, and how many syllables found none.
     """
     lyrics: list[Annotation] = []
     at = over = 0
+    bar = -1  # the bar line that words have gone on to
     for match in SYLLABLE.finditer(words):
         sign = match["sign"]
         if match["text"]:
@@ -27,12 +29,13 @@ def aligned(words: str, onsets: Sequence[int], barlines: Sequence[int]) -> tuple
             else:
                 over += 1
         elif sign == "|":
-            begun = onsets[at - 1] if at else -1
-            line = next((tick for tick in barlines if tick > begun), None)
-            at = at if line is None else next((n for n in range(at, len(onsets)) if onsets[n] >= line), len(onsets))
+            line = bisect_right(barlines, max(bar, onsets[max(at - 1, 0)])) if onsets else len(barlines)
+            if line < len(barlines):
+                bar = barlines[line]
+                at = bisect_left(onsets, bar, at)
         elif sign:
             at = min(at + 1, len(onsets))
-    return lyrics, over
+    return lyrics, at, over
 
 
 def verse(lyrics: dict[int, str], onsets: Sequence[int]) -> str:

@@ -127,10 +127,17 @@ class _Voice:
     after: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))  # after it: ends of slurs
     accidentals: dict[str, int] = field(default_factory=dict)
     overlaid: bool = False  # whether an overlay is being written
+    opens: set[int] = field(default_factory=set)  # where repeats begin
+    closed: set[int] = field(default_factory=set)  # where the last of their endings stops
+    colons: dict[int, int] = field(default_factory=dict)  # of the bar line at a tick
+    endings: dict[int, str] = field(default_factory=dict)  # that begin at a tick
+    sections: frozenset[int] = frozenset()
 
     def lines(self) -> list[str]:
         """The body, a line for every four bars and at every repeat and section."""
         self._place_marks()
+        self._place_repeats()
+        self.sections = frozenset(self.score.sections)
         layers = self._layers()
         starts = self.score.barlines[:-1].tolist()
         ends = self.score.barlines[1:].tolist()
@@ -159,22 +166,25 @@ class _Voice:
     # --- bar lines ------------------------------------------------------------------------------------------------
 
     def _opening(self, tick: int) -> str:
-        return "|: " if any(repeat.start == tick for repeat in self.score.repeats) else ""
+        return "|: " if tick in self.opens else ""
+
+    def _place_repeats(self) -> None:
+        for repeat in self.score.repeats:
+            self.opens.add(repeat.start)
+            if not repeat.endings:
+                self.colons[repeat.end] = repeat.times - 1
+            for ending in repeat.endings:
+                if max(ending.passes) < repeat.times:
+                    self.colons[ending.end] = repeat.times - 1
+                self.endings[ending.start] = ",".join(map(str, ending.passes))
+            if repeat.endings:
+                self.closed.add(repeat.end)
 
     def _barline(self, tick: int) -> tuple[str, bool]:
         """The bar line at a tick, what belongs to it on this line, and whether the line ends here."""
-        colons, ending, closed = 0, "", False
-        for repeat in self.score.repeats:
-            if repeat.end == tick and not repeat.endings:
-                colons = repeat.times - 1
-            for part in repeat.endings:
-                if part.end == tick and max(part.passes) < repeat.times:
-                    colons = repeat.times - 1
-                closed |= part.end == tick == repeat.end
-                if part.start == tick:
-                    ending = ",".join(map(str, part.passes))
-        opens = any(repeat.start == tick for repeat in self.score.repeats)
-        section = tick in self.score.sections
+        colons, ending = self.colons.get(tick, 0), self.endings.get(tick, "")
+        closed, opens = tick in self.closed, tick in self.opens
+        section = tick in self.sections
         sign = ":" * colons + "|"
         if tick == self.score.end:
             sign += "" if colons else "]"
@@ -305,7 +315,7 @@ class _Voice:
         while number < len(events):
             p = _odd(Fraction(events[number].duration, self.unit).denominator)
             if p in TUPLETS:
-                length = self._tuplet_length(events[number:], Fraction(p, TUPLETS[p]))
+                length = self._tuplet_length(events[number : number + 99], Fraction(p, TUPLETS[p]))
                 found[number] = (p, TUPLETS[p], length)
                 number += length
             else:
@@ -315,14 +325,14 @@ class _Voice:
     def _tuplet_length(self, events: list[Event], scale: Fraction) -> int:
         """Events until the tuplet adds up to a plain length, or no further one fits."""
         total = Fraction(0)
-        for count, event in enumerate(events[:99]):
+        for count, event in enumerate(events):
             duration = Fraction(event.duration, self.unit)
             if _odd((duration * scale).denominator) != 1:
                 return max(count, 1)
             total += duration
             if _odd(total.denominator) == 1:
                 return count + 1
-        return min(len(events), 99)
+        return len(events)
 
     def _event(self, event: Event, length: Fraction) -> str:
         key = self.score.key_at(event.onset)
