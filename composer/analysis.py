@@ -57,7 +57,7 @@ def uneven_bars(score: Score) -> list[tuple[int, str]]:
     lengths = np.diff(lines)
     onsets = [meter.onset for meter in score.meters]
     full = np.array([meter.bar for meter in score.meters])[np.searchsorted(onsets, lines[:-1], "right") - 1]
-    inside = {ending.start for repeat in score.repeats for ending in repeat.endings}
+    inside = {ending.start: repeat.endings[0].start for repeat in score.repeats for ending in repeat.endings}
     edges = {*score.section_starts.tolist(), score.end}
     pickups = {0: int(lengths[0])}  # by the section that they open
     for repeat in score.repeats:
@@ -68,8 +68,8 @@ def uneven_bars(score: Score) -> list[tuple[int, str]]:
     found = []
     for index in np.flatnonzero(lengths != full).tolist():
         start, end, length, bar = int(lines[index]), int(lines[index + 1]), int(lengths[index]), int(full[index])
-        before = int(lengths[index - 1]) if index else 0
-        if length < bar and start in edges and (start not in inside or before + length == bar):
+        body = int(np.searchsorted(lines, inside.get(start, 0)))  # the bar after the last one before the endings
+        if length < bar and start in edges and (not body or int(lengths[body - 1]) + length == bar):
             continue
         after = int(lengths[index + 1]) if index + 1 < len(lengths) else 0
         if length < bar and end in edges and (length + after == bar or first.get(bar - length, end) <= start):

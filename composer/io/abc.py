@@ -64,7 +64,7 @@ def loads(data: bytes, name: str, *, notices: list[Notice] | None = None) -> Sco
 
 def dumps(score: Score) -> bytes:
     """A file with this one tune."""
-    return write_tune(score).encode()
+    return write_tune(score).encode(errors="replace")
 
 
 class Extent(NamedTuple):

@@ -393,8 +393,9 @@ class TuneReader:
         if match["slur"].endswith("("):
             voice.slurs = [*voice.slurs, voice.tick][-64:]
         elif voice.slurs:
-            start = voice.slurs.pop()
             end = voice.last[0].onset if voice.last else voice.tick
+            begun = next((n for n in reversed(range(len(voice.slurs))) if voice.slurs[n] < end), None)
+            start = voice.slurs.pop(-1 if begun is None else begun)  # (c (d) e): one slur to d, one from it
             if end > start:
                 voice.annotations.append(Annotation("slur", start, "", end))
 
