@@ -113,7 +113,7 @@ class TuneReader:
                 self.sing(text[2:])
             else:
                 self.field(self.continues, text[2:].strip())
-        elif re.match(r"[A-Za-z]:(?![|:])|w:", text):
+        elif re.match(r"[A-Za-z]:(?![|:])|w:" if self.in_body else "[A-Za-z]:", text):
             self.continues = text[0]
             self.field(text[0], text[2:].strip())
         elif self.in_body:

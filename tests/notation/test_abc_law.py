@@ -101,6 +101,12 @@ def test_notes_that_begin_together_may_end_apart() -> None:
     assert " & " in dumps(score).decode()
 
 
+def test_overlays_of_a_bar_in_which_the_key_changes_travel() -> None:
+    key = [Key(0), Key(2, onset=2 * Q)]
+    score = Score.of([Part.of([0, 0, 2 * Q, 3 * Q], [60, 65, 66, 61], [4 * Q, 2 * Q, Q, Q], key=Key(0))], key=key)
+    assert again(score) == score
+
+
 def jig() -> Score:
     """Two strains, a pickup, endings, chords, a tie over a bar line and everything a maker adds."""
     eighth = Q // 2
@@ -140,7 +146,13 @@ def test_a_jig_looks_as_a_person_writes_it() -> None:
 
 
 def test_metadata_travels() -> None:
-    odd = {"title": "50% & more \\ less &amp;", "two words": "a b", "model": "x % y", "sketch": '{"x": "\\n"}'}
+    odd = {
+        "book": "| one",
+        "title": ": 50% & more \\ less &amp;",
+        "two words": "a b",
+        "model": "x % y",
+        "sketch": '{"x": "\\n"}',
+    }
     assert dict(again(jig().with_metadata(**odd)).metadata) == {**jig().metadata, **odd}
 
 
