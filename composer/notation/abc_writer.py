@@ -129,6 +129,7 @@ class _Voice:
     )  # written before the event at a tick
     after: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))  # after it: ends of slurs
     accidentals: dict[str, int] = field(default_factory=dict)
+    lyrics: dict[int, str] = field(default_factory=dict)
     overlaid: bool = False  # whether an overlay is being written
     bar_end: int = 0  # of the bar that is being written
     opens: set[int] = field(default_factory=set)  # where repeats begin
@@ -163,8 +164,7 @@ class _Voice:
 
     def _words(self, onsets: list[int]) -> list[str]:
         """The w: line under notes at these onsets, if one of them is sung."""
-        lyrics = {mark.onset: mark.text for mark in self.part.annotations if mark.kind == "lyric"}
-        words = verse(lyrics, onsets)
+        words = verse(self.lyrics, onsets)
         return [f"w:{re.sub(ENTITY, '&amp;', words)}"] if words else []
 
     # --- bar lines ------------------------------------------------------------------------------------------------
@@ -215,6 +215,8 @@ class _Voice:
         for mark in self.part.annotations:
             if mark.onset <= score.end:
                 self._place(mark)
+            if mark.kind == "lyric":
+                self.lyrics[mark.onset] = mark.text
             if mark.kind == "lyric" and mark.onset not in onsets:
                 before.setdefault(mark.onset, [])  # the note is written tied, for the words to find it
 
