@@ -80,9 +80,9 @@ def uneven_bars(score: Score) -> Iterator[tuple[int, Notice]]:
 
 def _begun(score: Score, lines: NDArray[np.int64], lengths: NDArray[np.int64]) -> dict[int, int]:
     """For the start of each ending the ticks of the bar before the first of its endings."""
-    found = {}
+    found: dict[int, int] = {}
     for repeat in score.repeats:
-        for ending in repeat.endings:
+        for ending in repeat.endings if repeat.endings and repeat.endings[0].start else ():
             found[ending.start] = int(lengths[np.searchsorted(lines, repeat.endings[0].start) - 1])
     return found
 

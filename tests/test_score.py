@@ -170,3 +170,60 @@ def test_frozen_arrays_are_copies() -> None:
     column = frozen(values)
     values[0] = 9
     assert column.tolist() == [1, 2]
+
+
+def test_a_repeat_moves_with_its_endings() -> None:
+    repeat = Repeat(0, 12, 3, (Ending(4, 8, (1, 2)), Ending(8, 12, (3,))))
+    assert repeat.moved(5) == Repeat(5, 17, 3, (Ending(9, 13, (1, 2)), Ending(13, 17, (3,))))
+    assert repeat.moved(5).moved(-5) == repeat
+    assert Repeat(0, 4, 2).moved(4) == Repeat(4, 8, 2)
+
+
+BAR = 4 * Q
+
+
+def spans(*numbers: int) -> list[tuple[int, int]]:
+    return [(number * BAR, (number + 1) * BAR) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("order", "written", "repeats"),
+    [
+        ([0, 1], [60, 61], []),
+        ([1, 0, 1], [61, 60, 61], []),
+        ([0, 0, 1], [60, 61], [Repeat(0, BAR)]),
+        ([0, 1, 1, 1, 0], [60, 61, 60], [Repeat(BAR, 2 * BAR, 3)]),
+        ([0] * 99, [60], [Repeat(0, BAR, 99)]),
+        ([0] * 100, [60] * 100, []),
+    ],
+)
+def test_rearranging(order: list[int], written: list[int], repeats: list[Repeat]) -> None:
+    found = bars(2).rearranged(spans(*order))
+    assert found.parts[0].pitch.tolist() == written
+    assert found.repeats == tuple(repeats)
+    assert heard(found) == [60 + number for number in order]
+
+
+def test_rearranging_keeps_repeats_inside_a_span() -> None:
+    endings = (Ending(2 * BAR, 3 * BAR, (1,)), Ending(3 * BAR, 4 * BAR, (2,)))
+    score = bars(4, repeats=[Repeat(BAR, 4 * BAR, 2, endings)])
+    found = score.rearranged([(BAR, 4 * BAR), (0, BAR), (BAR, 4 * BAR)])
+    assert found.repeats == (score.repeats[0].moved(-BAR), score.repeats[0].moved(3 * BAR))
+    assert heard(found) == [61, 62, 61, 63, 60, 61, 62, 61, 63]
+    twice = score.rearranged([(BAR, 4 * BAR)] * 2)  # a repeat of a repeat is written out
+    assert len(twice.repeats) == 2
+    assert heard(twice) == [61, 62, 61, 63] * 2
+
+
+def test_rearranging_moves_keys_and_marks_and_drops_repeats_it_cuts() -> None:
+    score = bars(3, key=[Key(0), Key(1, onset=BAR)], fermatas=[BAR], repeats=[Repeat(0, 2 * BAR)])
+    found = score.rearranged(spans(1, 0))
+    assert [(key.tonic, key.onset) for key in found.keys] == [(1, 0), (0, BAR)]
+    assert (found.fermatas, found.repeats, found.sections) == ((0,), (), (BAR,))
+
+
+@given(scores())
+def test_rearranging_into_the_order_that_stands_changes_nothing_that_is_heard(score: Score) -> None:
+    found = score.rearranged([(0, score.end)])
+    assert found.repeats == score.repeats
+    assert found.unfold().parts == score.unfold().parts

@@ -85,7 +85,7 @@ def _chosen(book: list[Tune], wanted: str, name: str) -> Tune:
 
 def dumps(score: Score) -> bytes:
     """A file with this one tune."""
-    return write_tune(score).encode()
+    return write_tune(score).encode(errors="replace")
 
 
 class Extent(NamedTuple):
@@ -125,13 +125,15 @@ def _file_header(lines: list[str], end: int) -> list[tuple[int, str]]:
 def _read(reader: TuneReader, lines: list[str], head: list[tuple[int, str]], extent: Extent) -> Score:
     for number, line in head:
         reader.line(line, number)
-    block = ""
+    block, opened = "", 0
     for number in range(extent.start, extent.end):
         begin = re.match(r"%%begin([a-z]{1,20})", lines[number])
-        if begin:
-            block = begin[1]
+        if begin and not block:
+            block, opened = begin[1], number + 1
         if not block:
             reader.line(lines[number], number + 1)
         elif lines[number].startswith(f"%%end{block}"):
             block = ""
+    if block:
+        reader.notices.append(Notice("ignored", f"line {opened}", f"%%begin{block} without %%end{block}; not read"))
     return reader.score()

@@ -148,7 +148,8 @@ def read_order(value: str) -> str:
     if re.search(r"[a-z]{2}", value):
         return ""
     levels: list[list[str]] = [[]]
-    for token in re.findall(r"[A-Za-z()]|\d{1,4}", value[: 4 * MAX_ORDER]):
+    tokens = re.findall(r"[A-Za-z()]|\d{1,4}", value[: 4 * MAX_ORDER])
+    for token in [*tokens, *[")"] * tokens.count("(")]:  # brackets left open close at the end
         if token == "(":
             levels.append([])
         elif token == ")" and len(levels) > 1:
@@ -160,7 +161,7 @@ def read_order(value: str) -> str:
             levels[-1].append(token)
         if sum(map(len, levels[-1])) > MAX_ORDER:
             raise ReadError(f"expected at most {MAX_ORDER} parts in the order P:{value.strip()[:40]}")
-    return "".join(unit for level in levels for unit in level)
+    return "".join(levels[0])
 
 
 def plain_text(value: str) -> str:

@@ -113,7 +113,7 @@ class TuneReader:
                 self.sing(text[2:])
             else:
                 self.field(self.continues, text[2:].strip())
-        elif re.match(r"[A-Za-z]:(?![|:])|w:", text):
+        elif re.match(r"[A-Za-z]:(?![|:])|w:" if self.in_body else "[A-Za-z]:", text):
             self.continues = text[0]
             self.field(text[0], text[2:].strip())
         elif self.in_body:
@@ -393,8 +393,9 @@ class TuneReader:
         if match["slur"].endswith("("):
             voice.slurs = [*voice.slurs, voice.tick][-64:]
         elif voice.slurs:
-            start = voice.slurs.pop()
             end = voice.last[0].onset if voice.last else voice.tick
+            begun = next((n for n in reversed(range(len(voice.slurs))) if voice.slurs[n] < end), None)
+            start = voice.slurs.pop(-1 if begun is None else begun)  # (c (d) e): one slur to d, one from it
             if end > start:
                 voice.annotations.append(Annotation("slur", start, "", end))
 

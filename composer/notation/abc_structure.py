@@ -94,8 +94,15 @@ def structure(marks: Sequence[Mark], end: int) -> Form:
 
 
 def _next(repeats: list[Repeat], current: _Open, tick: int) -> _Open:
-    """Put away a repeat with endings, and begin anew at ``tick``."""
+    """Put away a repeat with endings, and begin anew at ``tick``.
+
+    Endings without anything before them, each played once, are heard as they stand.
+    """
     endings = [Ending(start, stop, passes) for start, stop, passes in current.endings if stop and stop > start]
+    passes = [ending.passes for ending in endings]
+    alone = bool(endings) and endings[0].start == current.start  # nothing before them that could be repeated
+    if alone and all(len(said) == 1 for said in passes) and passes == sorted(passes):
+        return _Open(tick)
     if endings and (current.ended or len(endings) > 1):
         _add(repeats, Repeat(current.start, endings[-1].end, current.times, tuple(endings)))
     return _Open(tick)

@@ -1,7 +1,10 @@
 """Writing ABC as a person would: four bars a line, beams by beat, few accidentals, repeats folded.
 
 The inverse of :mod:`composer.notation.abc_reader`. Notes of a part that overlap without beginning and ending together
-stand in overlays (&). Lost are velocities, a note that stands twice, and marks without a note to carry them.
+stand in overlays (&). Lost are velocities, a note that stands twice, marks without a note to carry them (a grace or a
+lyric on the last bar line), decorations of several words, and in words ``%``, ``~``, control characters and ``"`` or
+``|`` (which become ``'`` and ``/``). A lone second ending without a closing sign, and endings out of order, are not
+read back as repeats.
 """
 
 from __future__ import annotations
@@ -126,7 +129,9 @@ class _Voice:
     )  # written before the event at a tick
     after: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))  # after it: ends of slurs
     accidentals: dict[str, int] = field(default_factory=dict)
+    lyrics: dict[int, str] = field(default_factory=dict)
     overlaid: bool = False  # whether an overlay is being written
+    bar_end: int = 0  # of the bar that is being written
     opens: set[int] = field(default_factory=set)  # where repeats begin
     closed: set[int] = field(default_factory=set)  # where the last of their endings stops
     colons: dict[int, int] = field(default_factory=dict)  # of the bar line at a tick
@@ -159,8 +164,7 @@ class _Voice:
 
     def _words(self, onsets: list[int]) -> list[str]:
         """The w: line under notes at these onsets, if one of them is sung."""
-        lyrics = {mark.onset: mark.text for mark in self.part.annotations if mark.kind == "lyric"}
-        words = verse(lyrics, onsets) if lyrics else ""
+        words = verse(self.lyrics, onsets) if self.lyrics else ""
         return [f"w:{re.sub(ENTITY, '&amp;', words)}"] if words else []
 
     # --- bar lines ------------------------------------------------------------------------------------------------
@@ -207,9 +211,14 @@ class _Voice:
                 before[chord.onset].append(f'"{chord}"')
             for tick in score.fermatas:
                 before[tick].append("H")
+        onsets = set(self.part.onset.tolist())
         for mark in self.part.annotations:
             if mark.onset <= score.end:
                 self._place(mark)
+            if mark.kind == "lyric":
+                self.lyrics[mark.onset] = mark.text
+            if mark.kind == "lyric" and mark.onset not in onsets:
+                before.setdefault(mark.onset, [])  # the note is written tied, for the words to find it
 
     def _place(self, mark: Annotation) -> None:
         text = _one_line(mark.text).replace('"', "'").replace("%", "").replace("|", "/")
@@ -267,7 +276,7 @@ class _Voice:
 
     def _bar(self, start: int, end: int, layers: list[list[Event]]) -> str:
         """The notes of one bar, its overlays after it."""
-        self.accidentals, self.overlaid = {}, False
+        self.accidentals, self.overlaid, self.bar_end = {}, False, end
         texts = [self._layer(start, end, layers[0])]
         self.overlaid = True
         last = max((n for n, layer in enumerate(layers) if any(event.notes for event in layer)), default=0)
@@ -354,7 +363,8 @@ class _Voice:
     def _note(self, pitch: int, spelling: int, event: Event) -> str:
         if event.continued:
             return _letter(pitch, spelling)
-        return self._name(pitch, spelling, self.score.key_at(event.onset), keep=True)
+        at = self.bar_end - 1 if self.overlaid else event.onset  # an overlay stands after the changes of its bar
+        return self._name(pitch, spelling, self.score.key_at(at), keep=True)
 
     def _name(self, pitch: int, spelling: int, key: Key, *, keep: bool) -> str:
         """A note's letter, with its accidental unless key or bar already say so."""

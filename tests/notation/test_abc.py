@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from composer.errors import ReadError
-from composer.io.abc import loads
+from composer.io.abc import loads, tunes
 from composer.score import Annotation, Ending, Repeat, Score
 from composer.theory import TICKS_PER_QUARTER as Q
 from composer.theory import Meter, Tempo, note_name
@@ -111,10 +112,21 @@ def test_unusual_meters_are_read(text: str) -> None:
         ("1/4=120", Tempo(120, Q)),
         ('1/2=80 "Slow"', Tempo(80, 2 * Q)),
         ('"Allegro" 1/4=101.3', Tempo(101.3, Q)),
+        ("1/4 3/8 1/4 3/8=40", Tempo(40, 5 * Q)),
+        ("C=60", Tempo(60, EIGHTH)),
+        ("C3=60", Tempo(60, 3 * EIGHTH)),
+        ("1/4 = 120", Tempo(120, Q)),
     ],
 )
 def test_tempos(text: str, tempo: Tempo) -> None:
     assert tune("C", extra=f"Q:{text}\n").tempo == tempo
+
+
+def test_header_fields_stand_in_any_order() -> None:
+    score = loads(b"X:1\nQ:120\nM:2/4\nK:C\nCD\n", "t.abc")
+    assert score.parts[0].duration.tolist() == [Q // 4] * 2
+    assert score.tempo == Tempo(120, Q // 4)
+    assert loads(b"X:1\nQ:120\nL:1/4\nK:C\nCD\n", "t.abc").tempo == Tempo(120, Q)
 
 
 def test_a_plain_rate_is_a_tempo() -> None:
@@ -137,6 +149,70 @@ def test_directives_carry_metadata_and_other_directives_are_left_aside() -> None
     score = tune("C", extra="%%composer seed 7\n%%composer model markov, order 5\n%%scale 0.7\nI:abc-charset utf-8\n")
     assert score.metadata["seed"] == "7"
     assert score.metadata["model"] == "markov, order 5"
+
+
+def test_the_file_header_holds_for_every_tune() -> None:
+    book = b"%abc-2.1\nM:3/4\nL:1/4\nZ:A hand\nU:T=!turn!\n\nfree text\n\nX:1\nK:C\nTCDE|\n\nX:2\nM:2/4\nK:C\nTCD|\n"
+    first, second = (found.score for found in tunes(book, "t.abc"))
+    assert first
+    assert second
+    assert (str(first.meter), str(second.meter)) == ("3/4", "2/4")
+    assert first.metadata["transcription"] == second.metadata["transcription"] == "A hand"
+    assert marks(first, "decoration") == marks(second, "decoration") == [(0, "turn")]
+    assert second.parts[0].duration.tolist() == [Q, Q]
+
+
+def test_long_fields_go_on() -> None:
+    assert tune("C", extra="N:one\n+:two\nN:three\n").metadata["notes"] == "one\ntwo\nthree"
+
+
+def test_blocks_of_text_are_no_music() -> None:
+    assert pitches("C\n%%begintext\nABC\nM:no\n%%endtext\nD\n%%beginps\nEFG\n%%endps\nE") == [60, 62, 64]
+
+
+def test_letters_of_ones_own() -> None:
+    score = tune("TC kD uE ~F", extra="U:T=!turn!\nU: k = !open!\nU:u=!nil!\n")
+    assert marks(score, "decoration") == [(0, "turn"), (EIGHTH, "open"), (3 * EIGHTH, "roll")]
+
+
+def test_the_program_of_a_voice() -> None:
+    score = tune("V:1\n%%MIDI program 40\nC\nV:2\n%%MIDI program 2 41\n%%MIDI channel 10\nC")
+    assert [(part.program, part.drums) for part in score.parts] == [(40, False), (41, True)]
+    assert tune("%%MIDI program 999\n%%MIDI program x\nC").parts[0].program == 0
+
+
+def test_every_line_is_utf8_or_latin1() -> None:
+    book = "X:1\nT:Été\nK:C\nC\n\n".encode() + "X:2\nT:Été\x85\nK:C\nC\n".encode("latin-1")
+    assert [found.score and found.score.title for found in tunes(book, "t.abc")] == ["Été", "Été"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_any_line_ends(end: str) -> None:
+    text = end.join(["X:1", "K:C", "CD", "EF", "", "X:2", "K:C", "G", ""])
+    assert [found.score and len(found.score.parts[0]) for found in tunes(text.encode(), "t.abc")] == [4, 1]
+
+
+@pytest.mark.parametrize(
+    ("clef", "pitch"),
+    [
+        ("clef=treble-8", 48),
+        ("treble+8", 72),
+        ("clef=G2-8", 48),
+        ("octave=-2", 36),
+        ("clef=bass", 60),
+        ("bass", 60),
+        ("clef=treble_8", 60),
+    ],
+)
+def test_clefs_that_move_the_notes(clef: str, pitch: int) -> None:
+    assert pitches("C", key=f"C {clef}") == [pitch]
+    assert pitches("V:1\nC", extra=f"V:1 {clef}\n") == [pitch]
+
+
+@pytest.mark.parametrize("change", ["[K:clef=bass]", "[K:bass]", "[K:treble middle=d]"])
+def test_a_change_of_clef_leaves_the_key(change: str) -> None:
+    score = tune(f"F4{change}F4", key="D")
+    assert (len(score.keys), score.parts[0].pitch.tolist()) == (1, [66, 66])
 
 
 # --- notes -----------------------------------------------------------------------------------------------------------
@@ -173,6 +249,16 @@ def test_broken_rhythm_goes_past_graces_chords_and_decorations() -> None:
     assert lengths('C>{d}D "Am"E>.F [CE]>[DF]') == [1.5, 0.5, 1.5, 0.5, 1.5, 1.5, 0.5, 0.5]
 
 
+def test_what_stands_before_the_second_note_of_a_broken_rhythm_moves_with_it() -> None:
+    score = tune('C>{d}D E>"Am""^x"F G<!trill!A B>(c HB>Hd) e')
+    assert marks(score, "grace") == [(3 * Q // 4, "D5")]
+    assert [chord.onset / Q for chord in score.chords] == [1.75]
+    assert [onset / Q for onset, _ in marks(score, "text")] == [1.75]
+    assert [onset / Q for onset, _ in marks(score, "decoration")] == [2.25]
+    assert [tick / Q for tick in score.fermatas] == [4, 4.75]
+    assert [(m.onset / Q, (m.end or 0) / Q) for m in score.parts[0].annotations if m.kind == "slur"] == [(3.75, 4.75)]
+
+
 @pytest.mark.parametrize(
     ("text", "meter", "expected"),
     [
@@ -202,6 +288,7 @@ def test_ties_in_chords() -> None:
     assert sorted(heard("[CE]2-[CE]2")) == [(60, 4), (64, 4)]
     assert sorted(heard("[C2-E2-][CE]")) == [(60, 3), (64, 3)]
     assert sorted(heard("[C2-E2][CF]")) == [(60, 3), (64, 2), (65, 1)]
+    assert heard("[CE]-C") == [(60, 2), (64, 1)]
 
 
 def test_chords() -> None:
@@ -213,6 +300,13 @@ def test_chords() -> None:
         (2, 62, 1),
     ]
     assert heard("[C2E2]3/2") == [(60, 3), (64, 3)]
+
+
+def test_what_stands_inside_the_brackets_of_a_chord() -> None:
+    score = tune('["Am"CE!trill!G]2 [.C.E] [(CE)]')
+    assert [note.pitch for note in score.parts[0]] == [60, 64, 67, 60, 64, 60, 64]
+    assert [str(chord) for chord in score.chords] == ["Am"]
+    assert marks(score, "decoration") == [(0, "trill")]
 
 
 @pytest.mark.parametrize("bar", ["|", "| ", "||", ":|", "|:", "|\n"])
@@ -229,6 +323,42 @@ def test_rests() -> None:
 def test_overlays_go_back_to_the_bar_line() -> None:
     score = tune("C4 D4 & E8|F8")
     assert [(n.onset // EIGHTH, n.pitch) for n in score.parts[0]] == [(0, 60), (0, 64), (4, 62), (8, 65)]
+
+
+def rows(body: str) -> list[tuple[float, int, float]]:
+    return [(n.onset / EIGHTH, n.pitch, n.duration / EIGHTH) for n in tune(body).parts[0]]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("C8&E8&G8|F8", [(0, 60, 8), (0, 64, 8), (0, 67, 8), (8, 65, 8)]),
+        ("C8|D4 & E8 | F8", [(0, 60, 8), (8, 62, 4), (8, 64, 8), (16, 65, 8)]),
+        ("C8&E8-|F8&E8|", [(0, 60, 8), (0, 64, 16), (8, 65, 8)]),
+        ("C8-&E8|C8&G8|", [(0, 60, 16), (0, 64, 8), (8, 67, 8)]),
+        ("(&C8|D8&E8|F8&)|G8|", [(0, 60, 8), (0, 64, 8), (8, 62, 8), (8, 65, 8), (16, 67, 8)]),
+        ("C8|(&D8|E8&F8-|F8&)|", [(0, 60, 8), (8, 62, 8), (8, 65, 16), (16, 64, 8)]),
+        ("C8&|D8|", [(0, 60, 8), (8, 62, 8)]),
+        ("&C8|D8|", [(0, 60, 8), (8, 62, 8)]),
+        ("C2&E2 D6|F8", [(0, 60, 2), (0, 64, 2), (2, 62, 6), (8, 65, 8)]),
+        ("C8&)D8|", [(0, 60, 8), (8, 62, 8)]),
+    ],
+)
+def test_overlays(body: str, expected: list[tuple[float, int, float]]) -> None:
+    assert rows(body) == expected
+
+
+def test_slurs() -> None:
+    def slurs(body: str) -> list[tuple[float, float]]:
+        found = tune(body).parts[0].annotations
+        return [(mark.onset / EIGHTH, (mark.end or 0) / EIGHTH) for mark in found if mark.kind == "slur"]
+
+    assert slurs("(CDE)") == [(0, 2)]
+    assert slurs("(C(DE)F)") == [(0, 3), (1, 2)]
+    assert slurs("(C(D)E)") == [(0, 1), (1, 2)]
+    assert slurs("(CD|\nEF)") == [(0, 3)]
+    assert slurs("(CD .(E)F) (C C) D)") == [(0, 2), (2, 3), (4, 5)]
+    assert slurs("(C) (D") == []
 
 
 def test_slurs_and_beams_change_no_note() -> None:
@@ -310,6 +440,8 @@ TWO_ENDINGS = [(0, 3, 2, [(1, 2, (1,)), (2, 3, (2,))])]
         ("|:C|1,3D:|2,4E|]", [(0, 3, 4, [(1, 2, (1, 3)), (2, 3, (2, 4))])]),
         ("|:C|1-3D:|4E|]", [(0, 3, 4, [(1, 2, (1, 2, 3)), (2, 3, (4,))])]),
         ("|:C|1D:|2E|:F:|", [*TWO_ENDINGS, (3, 4, 2, [])]),
+        ("|:C|D:|2E|F||", [(0, 2, 2, [])]),  # a second ending without a first
+        ("|1C:|2D||", []),
         ("|:C|1D|E:|2F|G||", [(0, 5, 2, [(1, 3, (1,)), (3, 5, (2,))])]),
     ],
 )
@@ -344,6 +476,55 @@ def test_a_repeat_in_the_middle_of_a_bar() -> None:
     assert [(r.start // EIGHTH, r.end // EIGHTH) for r in score.repeats] == [(0, 16), (16, 32)]
 
 
+def order(parts: str) -> list[int]:
+    """The pitches heard of parts A, B and C, each one note, in an order (P:)."""
+    body = "P:A\nC8|\nP:B\nD8|\nP:C\nE8|]"
+    return [note.pitch - 60 for note in tune(body, extra=f"P:{parts}\n").unfold().parts[0]]
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ("ABC", [0, 2, 4]),
+        ("A", [0]),
+        ("CBA", [4, 2, 0]),
+        ("A2B3", [0, 0, 2, 2, 2]),
+        ("A.B.A.C", [0, 2, 0, 4]),
+        ("A B2 A", [0, 2, 2, 0]),
+        ("(AB)2C", [0, 2, 0, 2, 4]),
+        ("((AB)2C)2A", [0, 2, 0, 2, 4, 0, 2, 0, 2, 4, 0]),
+        ("(AB)2(C", [0, 2, 0, 2, 4]),
+        ("AB)C", [0, 2, 4]),
+        ("2A", [0]),
+        ("AQB", [0, 2]),
+        ("Modern version", [0, 2, 4]),
+    ],
+)
+def test_the_order_of_parts(parts: str, expected: list[int]) -> None:
+    assert order(parts) == expected
+
+
+def test_a_repeat_inside_a_part_stays() -> None:
+    score = tune("C8|\nP:A\n|:D8:|\nP:B\nE8|", extra="P:ABA\n")
+    assert [note.pitch for note in score.parts[0]] == [60, 62, 64, 62]
+    assert [note.pitch for note in score.unfold().parts[0]] == [60, 62, 62, 64, 62, 62]
+
+
+@pytest.mark.parametrize("parts", ["A9999", "((A99)99)99", "A2" * 900, "(A9" * 400])
+def test_an_order_of_parts_is_bounded(parts: str) -> None:
+    with pytest.raises(ReadError, match="expected at most 1000 parts"):
+        order(parts)
+
+
+def test_an_order_may_be_nested_deeply() -> None:
+    assert order("(" * 1900 + "A" + ")" * 1900) == [0]
+
+
+def test_an_order_of_parts_is_bounded_by_their_size() -> None:
+    with pytest.raises(ReadError, match="expected an order of fewer parts"):
+        tune("P:A\nC8|\nP:B\n" + '"Am"C' * 8000, extra="P:(AB)400\n")
+
+
 # --- changes and voices ----------------------------------------------------------------------------------------------
 
 
@@ -367,6 +548,23 @@ def test_voices_inside_a_line_have_their_own_accidentals() -> None:
     assert [[note.pitch for note in part] for part in score.parts] == [[66, 66], [65, 65]]
 
 
+def test_music_before_the_first_voice_is_voice_1() -> None:
+    assert [part.pitch.tolist() for part in tune("C8|\nV:2\nE8|").parts] == [[60], [64]]
+    assert [part.pitch.tolist() for part in tune("C8|\nV:1\nE8|").parts] == [[60, 64]]
+    assert [part.pitch.tolist() for part in tune("%%MIDI program 5\nV:2\nE8|").parts] == [[64]]
+
+
+def test_bars_of_rest_last_as_long_as_the_meter_where_they_stand() -> None:
+    score = tune("V:1\nC8|[M:3/4]C6|C6|\nV:2\nZ|[M:3/4]C6|Z|\nV:3\nZ|Z|C6|")
+    assert [(part.onset // EIGHTH).tolist() for part in score.parts] == [[0, 8, 14], [8], [14]]
+    assert score.end == 20 * EIGHTH
+
+
+def test_chord_symbols_of_all_voices_are_in_order_and_once() -> None:
+    score = tune('V:1\n"C"C4"G"D4|\nV:2\n"C"C2"F"D2E4|')
+    assert [(str(chord), chord.onset // EIGHTH) for chord in score.chords] == [("C", 0), ("F", 2), ("G", 4)]
+
+
 def test_a_key_in_one_voice_leaves_the_others_alone() -> None:
     score = tune("V:1\nF8|[K:D]F8|\nV:2\nF8|[K:D]F8|")
     assert [part.pitch.tolist() for part in score.parts] == [[65, 66], [65, 66]]
@@ -387,6 +585,7 @@ def test_voices_named_in_the_header() -> None:
         ("C999999999", {}),
         ("Z99999", {}),
         ("Z1000|" * 200, {"meter": "64/1"}),
+        ("V:1\nC|\nV:2\n" + "Z1000" * 200, {"meter": "1/64"}),
         ("C/0", {}),
         ("C,,,,,,,,,,", {}),
         ("c''''''''''", {}),
@@ -405,3 +604,22 @@ def test_what_cannot_be_is_refused_with_its_place(body: str, header: dict[str, s
 
 def test_an_annotation_is_a_value() -> None:
     assert tune(".C").parts[0].annotations == (Annotation("decoration", 0, "staccato"),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X:1\nQ:1/" + "1111/" * 5000 + "\nK:C\nC\n",
+        "X:1\nK:C\nC\n\n" + "a " * 40_000,
+        "X:1\n" + "N:a long line of notes on this tune\n" * 40_000 + "K:C\nC\n",
+        "X:1\nK:C\n" + "[M:2/4]C|[M:3/4]D|" * 4000,
+        "X:1\nK:C\n" + "C|" * 10_000 + "\nw:" + "a|" * 10_000,
+        "X:1\nM:1/64\nK:C\n" + "".join(f"V:{n}\n{'Z1000' * 1000}\n" for n in range(60)),
+        "X:1\nK:C\n" + "(" * 20_000 + "C" + ")" * 20_000,
+        "X:1\nK:C\nC\nw:" + "-_*|" * 10_000,
+    ],
+)
+def test_no_text_takes_long(text: str) -> None:
+    started = time.process_time()
+    assert len(list(tunes(text.encode(), "t.abc"))) == 1
+    assert time.process_time() - started < 5

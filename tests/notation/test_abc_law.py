@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from composer.io.abc import dumps, loads
-from composer.score import DEFAULT_VELOCITY, Ending, Note, Part, Repeat, Score
+from composer.score import DEFAULT_VELOCITY, Annotation, Ending, Note, Part, Repeat, Score
 from composer.theory import TICKS_PER_QUARTER as Q
 from composer.theory import ChordSymbol, Key, Meter, Tempo
 from strategies import scores
@@ -48,10 +50,61 @@ def test_writing_twice_loses_nothing_more(score: Score) -> None:
     assert again(first) == first
 
 
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=12)
+GRACES = st.lists(st.sampled_from(["D5", "C#5", "Bb4", "F##3", "Cb2"]), min_size=1, max_size=3).map(" ".join)
+
+
+@st.composite
+def marked(draw: st.DrawFn) -> Score:
+    """A monophonic score with marks on its notes, one of a kind on each."""
+    score = draw(scores(voices=1, monophonic=True, folded=False))
+    part, marks = score.parts[0], list[Annotation]()
+    onsets = part.onset.tolist()
+    for number, onset in enumerate(onsets):
+        for kind, texts in (("grace", GRACES), ("decoration", WORDS), ("text", WORDS), ("lyric", WORDS)):
+            if draw(st.booleans()):
+                marks.append(Annotation(kind, onset, draw(texts)))
+        if number and draw(st.booleans()):
+            marks.append(Annotation("slur", onsets[number - 1], "", onset))
+    return replace(score, parts=(replace(part, annotations=tuple(marks)),))
+
+
+def sayable(mark: Annotation) -> Annotation | None:
+    """A mark as ABC says it: the signs of its own that words cannot hold are left out or replaced; None if lost."""
+    text = " ".join(mark.text.split())
+    if mark.kind in ("decoration", "text"):
+        text = text.replace('"', "'").replace("%", "").replace("|", "/")
+    if mark.kind == "decoration" and not re.fullmatch(r"[^!\s+]{1,30}", text):
+        return None
+    if mark.kind == "lyric":
+        text = text.replace("%", " ").replace("~", " ")
+    text = " ".join(text.split())
+    return replace(mark, text=text) if text or mark.kind == "slur" else None
+
+
+@given(marked())
+def test_marks_travel(score: Score) -> None:
+    found = [(m.kind, m.onset, m.text, m.end) for m in again(score).parts[0].annotations]
+    wanted = [mark for mark in map(sayable, score.parts[0].annotations) if mark is not None]
+    assert sorted(found, key=str) == sorted(((m.kind, m.onset, m.text, m.end) for m in wanted), key=str)
+
+
+@given(marked())
+def test_marked_scores_are_written_alike_twice(score: Score) -> None:
+    first = again(score)
+    assert again(first) == first
+
+
 def test_notes_that_begin_together_may_end_apart() -> None:
     score = Score.of([Part.of([0, 0, 0, Q, 3 * Q], [48, 60, 64, 65, 67], [4 * Q, Q, 2 * Q, Q, 3 * Q])])
     assert again(score) == score
     assert " & " in dumps(score).decode()
+
+
+def test_overlays_of_a_bar_in_which_the_key_changes_travel() -> None:
+    key = [Key(0), Key(2, onset=2 * Q)]
+    score = Score.of([Part.of([0, 0, 2 * Q, 3 * Q], [60, 65, 66, 61], [4 * Q, 2 * Q, Q, Q], key=Key(0))], key=key)
+    assert again(score) == score
 
 
 def jig() -> Score:
@@ -93,7 +146,13 @@ def test_a_jig_looks_as_a_person_writes_it() -> None:
 
 
 def test_metadata_travels() -> None:
-    odd = {"title": "50% & more \\ less &amp;", "two words": "a b", "model": "x % y", "sketch": '{"x": "\\n"}'}
+    odd = {
+        "book": "| one",
+        "title": ": 50% & more \\ less &amp;",
+        "two words": "a b",
+        "model": "x % y",
+        "sketch": '{"x": "\\n"}',
+    }
     assert dict(again(jig().with_metadata(**odd)).metadata) == {**jig().metadata, **odd}
 
 

@@ -45,6 +45,7 @@ def notices(body: str, *, head: str = HEAD) -> list[tuple[str, str]]:
         ("C4|D7/2|E4|]", "5:8", "bar 2 has 7/8, not 4/4"),
         ("C4|C15/4|E4|]", "5:9", "bar 2 has 15/16, not 4/4"),
         ("C4|\n\nD4|E4|F2G2|]", "7", "music after an empty line, which ends a tune, is not read"),
+        ("C4|\n%%begintext\nD4|", "6", "%%begintext without %%endtext; not read"),
         ("V:1 transpose=-2\nC4|", "5:1", "transpose= is not played; the notes are kept as they are written"),
         (
             "[V:1]C4|D4|[V:2]C4|[M:3/4]D3|",
@@ -93,7 +94,8 @@ def test_bars_that_add_up_are_not_noticed(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["C4|D3|E|F4|", "C|D4|E2:|", "C4|D2||E4|", "C5|D4|", "C4|D3:|E4|]", "C4|D4|1E2:|2F4||"]
+    "body",
+    ["C4|D3|E|F4|", "C|D4|E2:|", "C4|D2||E4|", "C5|D4|", "C4|D3:|E4|]", "C4|D4|1E2:|2F4||", "C4|D4|1E3:|2F|G4||"],
 )
 def test_bars_that_do_not_are(body: str) -> None:
     assert [text for _, text in notices(body) if text.startswith("bar ")]

@@ -79,6 +79,11 @@ def test_words_after_the_tune_are_metadata() -> None:
     assert read("CDEF|\nW:First line\nW:\nW:second").metadata["words"] == "First line\nsecond"
 
 
+def test_words_on_a_tied_note_travel() -> None:
+    score = read("C2-C2|D>E-E2|\nw:a b c d e")
+    assert loads(dumps(score), "t.abc") == score
+
+
 SYLLABLES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=6)
 
 
