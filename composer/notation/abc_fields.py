@@ -170,3 +170,22 @@ def plain_text(value: str) -> str:
         r"\\([`'^~\"cv])([A-Za-z])", lambda match: unicodedata.normalize("NFC", match[2] + ACCENTS[match[1]]), value
     )
     return " ".join(html.unescape(text).split())
+
+
+def read_length(text: str) -> tuple[int, int]:
+    """A length as a multiple of the unit: ``3/2``, ``/``, ``//``, ``2``, empty."""
+    top, slashes, bottom = re.match(r"(\d*)(/*)(\d*)", text).groups()  # type: ignore[union-attr]
+    divisor = int(bottom) if bottom else 2 ** len(slashes[:16])
+    if divisor == 0:
+        raise ReadError(f"expected a length, not {text!r}")
+    return int(top or 1), divisor
+
+
+def read_passes(text: str) -> tuple[int, ...]:
+    """``1``, ``1,3``, ``1-3`` as numbers of passes."""
+    passes: set[int] = set()
+    for part in re.split(r"[,.]", text):
+        low, _, high = part.partition("-")
+        if low.isdigit() and (high.isdigit() or not high):
+            passes |= set(range(min(int(low), 99), min(int(high or low), 99) + 1))
+    return tuple(sorted(passes - {0}))

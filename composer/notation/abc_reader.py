@@ -10,47 +10,20 @@ from __future__ import annotations
 
 import html
 import re
-from bisect import bisect_right
-from collections import defaultdict
 from dataclasses import replace
-from urllib.parse import unquote
 
 from composer.analysis import uneven_bars
-from composer.errors import ComposerError, Notice, ReadError
-from composer.notation.abc_fields import (
-    WHOLE,
-    names_clef,
-    plain_text,
-    read_key,
-    read_meter,
-    read_octave,
-    read_order,
-    read_tempo,
-    read_unit,
-)
-from composer.notation.abc_structure import Form, Mark, in_order, structure
-from composer.notation.abc_table import (
-    ACCIDENTALS,
-    DECORATIONS,
-    DIRECTIVE,
-    FIELDS,
-    MIDI,
-    NOTE,
-    PLACES,
-    TITLES,
-    TOKENS,
-    TUPLET_TIMES,
-    UNREAD,
-)
+from composer.errors import ComposerError, ReadError
+from composer.notation.abc_fields import plain_text, read_length, read_passes
+from composer.notation.abc_header import FieldReader
+from composer.notation.abc_structure import Form, in_order, structure
+from composer.notation.abc_table import ACCIDENTALS, DECORATIONS, NOTE, PLACES, TOKENS, TUPLET_TIMES
 from composer.notation.abc_voice import Sounding, Voice
-from composer.notation.abc_words import aligned
 from composer.score import MAX_TICKS, Annotation, Score
 from composer.styles import STYLES
 from composer.theory import NATURAL, STEPS, ChordSymbol, Key, Meter, Tempo, pitch_name
 
 MAX_NOTES = 100_000
-MAX_NOTICES = 50  # of a tune
-NAMES_KEY = re.compile(r"([A-G]|H[Pp]|none|exp|[_=^]|[a-z]+=|treble|alto|tenor|bass|perc|$)", re.IGNORECASE)
 INSIDE = re.compile(r'"(?P<words>[^"]*)"|!(?P<bang>[^!\s]{1,30})!')  # what a chord's brackets hold beside notes
 ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6});")
 
@@ -58,48 +31,8 @@ Length = tuple[int, int]  # a multiple of the unit length, as a fraction
 Name = tuple[int | None, str, int]  # a note's alteration, if it is said, its letter and octave
 
 
-class TuneReader:
-    """Reads the lines of one tune; ``score()`` is what they say, ``notices`` what was not taken as it stands.
-
-    ``line_number`` and ``column``, counted from 1, are where it reads: the place of an error.
-    """
-
-    def __init__(self) -> None:
-        self.notices: list[Notice] = []
-        self.line_number = self.column = 0
-        self.texts: dict[str, list[str]] = defaultdict(list)  # metadata, by its lines
-        self.voices: dict[str, Voice] = {}
-        self.voice = Voice()
-        self.meters: list[Meter] = []
-        self.keys: list[Key] = []
-        self.tempos: list[Tempo] = []
-        self.opening_tempo = ""  # the Q: of the header
-        self.signature: dict[str, int] = {}
-        self.octave = 0
-        self.unit = 0  # ticks of L: in the header
-        self.measured = True  # False after M:none
-        self.decorations = dict(DECORATIONS)  # and those that U: defines
-        self.marks: list[Mark] = []
-        self.places: dict[int, str] = {}  # of the bar lines
-        self.order = ""
-        self.labels: list[tuple[str, int]] = []  # parts (P:) and where they begin
-        self.chords: list[ChordSymbol] = []
-        self.fermatas: list[int] = []
-        self.unplaced = (0, 0, 0)  # annotations, chords and fermatas that stood before the broken rhythm
-        self.in_body = False
-        self.continues = ""  # the field that +: goes on with
-        self.joined = False  # the next line of music goes on with the last one
-        self.count = self.bars = 0
-
-    @property
-    def place(self) -> str:
-        return f"line {self.line_number}, column {self.column}"
-
-    def notice(self, text: str, kind: str = "ignored", place: str = "") -> None:
-        if len(self.notices) < MAX_NOTICES:
-            self.notices.append(Notice(kind, place or self.place, text))
-
-    # --- fields ---------------------------------------------------------------------------------------------------
+class TuneReader(FieldReader):
+    """Reads the lines of one tune; ``score()`` is what they say, ``notices`` what was not taken as it stands."""
 
     def line(self, text: str, number: int) -> None:
         """Read one line; raises :class:`ReadError` or another :class:`ComposerError` that says what was expected."""
@@ -118,171 +51,6 @@ class TuneReader:
             self.field(text[0], text[2:].strip())
         elif self.in_body:
             self.music(text)
-
-    def directive(self, text: str) -> None:
-        """Metadata that has no field, and the sound of a voice; all else is about paper."""
-        word, _, rest = text.partition(" ")
-        if word == DIRECTIVE:
-            name, _, value = rest.partition(" ")
-            self.texts[unquote(name)] = [value]
-        elif word == MIDI:
-            match = re.fullmatch(r"\s*(program|channel)\s+(?:\d{1,2}\s+)?(\d{1,3})\s*", rest)
-            if match and match[1] == "program" and int(match[2]) < 128:
-                self.voice.program = int(match[2])
-            elif match and match[1] == "channel":
-                self.voice.drums = match[2] == "10"
-
-    def field(self, letter: str, value: str) -> None:
-        if letter in FIELDS:
-            self.describe(letter, value)
-        elif letter in UNREAD:
-            self.notice(UNREAD[letter])
-        elif letter in "MLQKVPUw":
-            readers = {"M": self.meter, "L": self.length, "Q": self.tempo, "K": self.key, "V": self.switch}
-            readers |= {"P": self.parts, "U": self.define, "w": self.words}
-            readers[letter](value)
-
-    def describe(self, letter: str, value: str) -> None:
-        """Keep a field as metadata; lines of the same field are joined."""
-        text, name = plain_text(value), FIELDS[letter]
-        if letter == "T" and "title" in self.texts:
-            name = TITLES
-        if text and not (letter == "R" and name in self.texts):
-            self.texts[name].append(text.lower() if letter == "R" else text)
-
-    def meter(self, value: str) -> None:
-        meter = read_meter(value)
-        if self._leads():
-            self.measured = meter is not None
-        self._change(self.meters, meter or Meter(4, 4))
-        if self.in_body and self._meter() != replace(meter or Meter(4, 4), onset=self._meter().onset):
-            self.notice("a change of meter that the first voice does not have is not followed")
-
-    def length(self, value: str) -> None:
-        if self.in_body:
-            self.voice.unit = read_unit(value)
-        else:
-            self.unit = read_unit(value)
-
-    def tempo(self, value: str) -> None:
-        if not self.in_body:
-            read_tempo(value, WHOLE)
-            self.opening_tempo = value  # counted at K:, when the unit length is known
-            return
-        tempo = read_tempo(value, self._unit())
-        if tempo is not None:
-            self._change(self.tempos, tempo)
-
-    def key(self, value: str) -> None:
-        self._untransposed(value)
-        if self.in_body and names_clef(value):
-            self.voice.octave = read_octave(value)
-            return
-        key, signature, octave = read_key(value)
-        if not NAMES_KEY.match(value):
-            self.notice(f"expected a key, not K:{value}; taken for {key}")
-        if not self.in_body:
-            self.signature, self.octave = signature, octave
-            self.in_body = True
-            self.voice = self._leader()
-            if self.opening_tempo:
-                self.tempo(self.opening_tempo)
-        else:
-            self.voice.signature = signature
-        self._change(self.keys, key)
-
-    def switch(self, value: str) -> None:
-        """Go on in another voice."""
-        words = value.split()
-        label = words[0] if words else "1"
-        if label not in self.voices:
-            if len(self.voices) >= 64:
-                raise ReadError(f"V:{value}: expected at most 64 voices in a tune")
-            if self.in_body and not self.voices:  # music before the first V: is voice 1
-                self.voices["1" if self.voice.tick else label] = self.voice
-            self.voices.setdefault(label, Voice())
-        self.voice = self.voices[label]
-        name = re.search(r'\b(?:name|nm)="([^"]*)"', value)
-        self._untransposed(value)
-        if name:
-            self.voice.name = plain_text(name[1])
-        self.voice.octave = read_octave(value) or self.voice.octave
-
-    def parts(self, value: str) -> None:
-        """In the header the order in which parts are played, in the body the name of the part that begins."""
-        if not self.in_body:
-            self.order = read_order(value)
-        elif re.match(r"\s*[A-Za-z]", value):
-            here, self.voice = self.voice, self._leader()
-            self.labels.append((value.strip()[0], self.voice.tick))
-            self.mark("double")
-            self.voice = here
-
-    def define(self, value: str) -> None:
-        """``U: T = !trill!``: a letter of the user's own."""
-        match = re.fullmatch(r"\s*([H-Wh-w~])\s*=\s*[!+]([^!+|\s]{1,30})[!+]\s*", value)
-        if match is None:
-            self.notice(f"U:{value.strip()} is not a definition; write one such as U: T = !trill!")
-        else:
-            self.decorations[match[1]] = "" if match[2] in ("nil", "none", "nonprinting") else match[2]
-
-    def words(self, value: str) -> None:
-        """Lay a verse under the notes of the last line of music."""
-        voice = self.voice
-        voice.lines_sung += 1
-        if voice.lines_sung > 1:
-            self.notice("a further verse is not kept")
-        else:
-            self.sing(value)
-
-    def sing(self, value: str) -> None:
-        """Words for the notes of the line that have none yet."""
-        voice = self.voice
-        if voice.lines_sung > 1:
-            return
-        lyrics, taken, over = aligned(plain_text(value), voice.sung, voice.barlines)
-        voice.annotations += lyrics
-        voice.sung = voice.sung[taken:]
-        if over:
-            self.notice(f"the line above has {over} notes fewer than this verse has syllables")
-
-    def _untransposed(self, value: str) -> None:
-        if re.search(r"\btranspose=-?[1-9]", value):
-            self.notice("transpose= is not played; the notes are kept as they are written")
-
-    def _leader(self) -> Voice:
-        """The voice that says the bars, keys and meters: the first."""
-        return next(iter(self.voices.values()), self.voice)
-
-    def _leads(self) -> bool:
-        return self.voice is self._leader()
-
-    def _change(self, changes: list[Meter] | list[Key] | list[Tempo], change: Meter | Key | Tempo) -> None:
-        tick = self.voice.tick
-        here = not isinstance(change, Key) and tick == self._leader().tick  # for all voices, whichever says it
-        if self._leads() or not self.in_body or here:
-            while changes and changes[-1].onset >= tick:
-                changes.pop()
-            changes.append(_moved(change, tick))  # type: ignore[arg-type]
-
-    def _meter(self) -> Meter:
-        """The meter in force where the voice stands."""
-        number = bisect_right(self.meters, self.voice.tick, key=lambda meter: meter.onset)
-        return self.meters[max(number - 1, 0)] if self.meters else Meter(4, 4)
-
-    def _altered(self, letter: str) -> int:
-        """The alteration of a letter here, by the bar or by the key."""
-        voice = self.voice
-        signature = self.signature if voice.signature is None else voice.signature
-        return voice.accidentals.get(letter, signature.get(letter, 0))
-
-    def _unit(self) -> int:
-        if not self.unit:
-            meter = self.meters[0] if self.meters else Meter(4, 4)
-            self.unit = WHOLE // (16 if meter.bar < WHOLE * 3 // 4 else 8)
-        return self.voice.unit or self.unit
-
-    # --- music ----------------------------------------------------------------------------------------------------
 
     def music(self, text: str) -> None:
         """Read a line of music; characters that mean nothing are noticed and skipped."""
@@ -322,16 +90,16 @@ class TuneReader:
         self.bar(match["sign"], match["passes"] or match["passes_apart"])
 
     def _on_ending(self, match: re.Match[str]) -> None:
-        self.mark("ending", passes=_passes(match["only"]))
+        self.mark("ending", passes=read_passes(match["only"]))
 
     def _on_note(self, match: re.Match[str]) -> None:
-        self.sound([self._name(*match.group("accidental", "step", "octave"))], _ratio(match["length"]))
+        self.sound([self._name(*match.group("accidental", "step", "octave"))], read_length(match["length"]))
 
     def _on_rest(self, match: re.Match[str]) -> None:
-        self.rest(match["kind"], _ratio(match["rest_length"]))
+        self.rest(match["kind"], read_length(match["rest_length"]))
 
     def _on_chord(self, match: re.Match[str]) -> None:
-        self.chord(match["inside"], _ratio(match["chord_length"]))
+        self.chord(match["inside"], read_length(match["chord_length"]))
 
     def _on_old_chord(self, match: re.Match[str]) -> None:
         if match["old_inside"] in DECORATIONS.values():
@@ -340,7 +108,7 @@ class TuneReader:
             self.chord(match["old_inside"], (1, 1))
 
     def _on_tie(self, _: re.Match[str]) -> None:
-        self.voice.ties = {note.name: note for note in self.voice.last}
+        self.voice.tie(self.voice.last)
 
     def _on_broken(self, match: re.Match[str]) -> None:
         if self.voice.last_length and self.voice.tick > self.voice.bar:
@@ -424,12 +192,12 @@ class TuneReader:
             self.notice(f"expected notes in the chord, not [{inside[:20]}]")
             return
         names = [self._name(note[1], note[2], note[3]) for note in found]
-        inner = [_ratio(note[4]) for note in found]
+        inner = [read_length(note[4]) for note in found]
         if len(set(inner)) > 1:
             self.notice("the notes of a chord are not equally long; they last as long as the first")
         self.sound(names, (outer[0] * inner[0][0], outer[1] * inner[0][1]))
         tied = {name[1:] for name, note in zip(names, found, strict=True) if note[5]}
-        self.voice.ties = {note.name: note for note in self.voice.last if note.name in tied}
+        self.voice.tie(note for note in self.voice.last if note.name in tied)
 
     def sound(self, names: list[Name], length: Length) -> None:
         """Notes that begin and end together."""
@@ -439,11 +207,10 @@ class TuneReader:
         for sign, letter, octave in dict.fromkeys(names):
             if sign is not None:
                 voice.accidentals[letter] = sign
-            tied = ties.pop((letter, octave), None)
             spelling = STEPS.index(letter) - 1 + 7 * self._altered(letter)
-            if tied and sign is None:
-                spelling = tied.spelling
-            if tied and tied.spelling == spelling and tied.onset + tied.duration == voice.tick:
+            waiting = [note for note in ties.get((letter, octave), ()) if note.onset + note.duration == voice.tick]
+            tied = next((note for note in waiting if sign is None or note.spelling == spelling), None)
+            if tied:
                 tied.duration += duration
                 voice.last.append(tied)
                 continue
@@ -508,12 +275,7 @@ class TuneReader:
         if colons or symbol.endswith(":"):
             self.mark("start")
         if passes:
-            self.mark("ending", passes=_passes(passes))
-
-    def mark(self, kind: str, *, times: int = 2, passes: tuple[int, ...] = ()) -> None:
-        if self._leads():
-            self.marks.append(Mark(self.voice.tick, kind, times, passes))
-            self.places.setdefault(self.voice.tick, self.place)
+            self.mark("ending", passes=read_passes(passes))
 
     def _duration(self, length: Length) -> int:
         """Ticks of a length, in the broken rhythm and tuplet it stands in."""
@@ -623,12 +385,6 @@ def _from_the_start(changes: list, default: object) -> list:  # type: ignore[typ
     return changes if changes and changes[0].onset == 0 else [default, *changes]
 
 
-def _moved(change: Meter | Key | Tempo, tick: int) -> Meter | Key | Tempo:
-    if isinstance(change, Meter):
-        return Meter(change.numerator, change.denominator, tick)
-    return Key(change.tonic, change.mode, tick) if isinstance(change, Key) else Tempo(change.bpm, change.beat, tick)
-
-
 def _uncommented(text: str) -> str:
     at = text.find("%")
     while at > 0 and text[at - 1] == "\\":
@@ -638,22 +394,3 @@ def _uncommented(text: str) -> str:
 
 def _rounded(top: int, bottom: int) -> int:
     return (2 * top + bottom) // (2 * bottom)
-
-
-def _ratio(text: str) -> Length:
-    """A length as a multiple of the unit: ``3/2``, ``/``, ``//``, ``2``, empty."""
-    top, slashes, bottom = re.match(r"(\d*)(/*)(\d*)", text).groups()  # type: ignore[union-attr]
-    divisor = int(bottom) if bottom else 2 ** len(slashes[:16])
-    if divisor == 0:
-        raise ReadError(f"expected a length, not {text!r}")
-    return int(top or 1), divisor
-
-
-def _passes(text: str) -> tuple[int, ...]:
-    """``1``, ``1,3``, ``1-3`` as numbers of passes."""
-    passes: set[int] = set()
-    for part in re.split(r"[,.]", text):
-        low, _, high = part.partition("-")
-        if low.isdigit() and (high.isdigit() or not high):
-            passes |= set(range(min(int(low), 99), min(int(high or low), 99) + 1))
-    return tuple(sorted(passes - {0}))

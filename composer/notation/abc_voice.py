@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from composer.score import Annotation, Part
 
-Ties = dict[tuple[str, int], "Sounding"]
+Ties = dict[tuple[str, int], list["Sounding"]]  # by name: a chord may hold C and C sharp
 
 
 @dataclass(slots=True)
@@ -48,6 +49,12 @@ class Voice:
     waiting: dict[int, Ties] = field(default_factory=dict)  # ties of the other layers
     sung: list[int] = field(default_factory=list)  # onsets of the notes that words (w:) may be aligned to
     lines_sung: int = 0  # w: lines since those notes
+
+    def tie(self, notes: Iterable[Sounding]) -> None:
+        """Let notes go on in the next ones of their name."""
+        self.ties = {}
+        for note in notes:
+            self.ties.setdefault(note.name, []).append(note)
 
     def turn(self, layer: int) -> None:
         """Go on in another layer; ties wait in theirs."""

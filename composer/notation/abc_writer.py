@@ -348,6 +348,8 @@ class _Voice:
         signs = [] if self.overlaid else sorted(self.before.get(event.onset, []), key=_order)
         marks = "".join(self._grace(sign, key) if sign.startswith("{") else sign for sign in signs)
         names = [self._note(pitch, spelling, event) for pitch, spelling in event.notes]
+        if len(set(names)) < len(names):  # a tie from C and C sharp together
+            names = [self._signed(pitch, spelling, keep=True) for pitch, spelling in event.notes]
         body = names[0] if len(names) == 1 else f"[{''.join(names)}]" if names else self._rest
         closing = "" if self.overlaid else "".join(self.after.get(event.onset, []))
         return marks + body + _length(length) + ("-" if event.tied else "") + closing
@@ -374,8 +376,12 @@ class _Voice:
         current = self.accidentals.get(letter, usual)
         if octaves == current and not (self.overlaid and letter in self.accidentals):
             return _letter(pitch, spelling)
+        return self._signed(pitch, spelling, keep=keep)
+
+    def _signed(self, pitch: int, spelling: int, *, keep: bool) -> str:
+        octaves, step = divmod(spelling + 1, 7)
         if keep:
-            self.accidentals[letter] = octaves
+            self.accidentals[STEPS[step]] = octaves
         return ACCIDENTAL_SIGNS[octaves] + _letter(pitch, spelling)
 
 

@@ -198,3 +198,10 @@ def test_changing_anything_is_noticed() -> None:
         score.with_metadata(seed="8"),
     ]
     assert len({dumps(other) for other in [score, *others]}) == len(others) + 1
+
+
+def test_a_tie_from_two_notes_of_one_letter() -> None:
+    score = Score.of(
+        [Part.of([0, 0], [60, 61], [8 * Q, 8 * Q], spelling=[0, 7])], key=[Key(0), Key(1, onset=Q)], meter="4/4"
+    )
+    assert again(score) == score
