@@ -79,7 +79,12 @@ class PianoRoll(Encoding):
 
     def normalize(self, score: Score) -> Normalized:
         kept = self.decode(self.encode(score), score.frame())
-        return Normalized(kept, lost(score, kept))
+        parts = [part for part in score.parts if not part.drums]
+        columns = [_together(list(column)) for column in zip(*(part.columns for part in parts), strict=True)]
+        marks = [mark for part in parts for mark in part.annotations]
+        together = replace(score, parts=(Part.of(*columns, annotations=marks),) if parts else ())
+        losses = lost(together, kept) + ("who plays what",) * (len(parts) > 1)
+        return Normalized(kept, losses + ("drums",) * (len(parts) < len(score.parts)))
 
     def compile(self, sketch: Sketch) -> ColumnMasks:
         """Constraints allow or forbid sound; silence is forbidden only where a single pitch may stand (pins)."""

@@ -139,3 +139,13 @@ def test_a_last_tonic_can_be_held_through_the_last_beat() -> None:
 def test_refusals_say_why(encoding: Encoding) -> None:
     assert encoding.refusal(Sketch(a_score(voices_of(encoding)), ())) is None
     assert "voices" in (encoding.refusal(Sketch(a_score(voices_of(encoding) + 1), ())) or "")
+
+
+def test_a_piano_roll_counts_the_notes_it_leaves_out() -> None:
+    low, high = Part.of([0, Q], [10, 60], [Q, Q]), Part.of([0, Q], [64, 65], [Q, Q])
+    losses = resolve(ENCODINGS["pianoroll"])().normalize(Score.of([low, high])).losses
+    assert losses == (
+        "1 notes (chords, or too short for the grid)",
+        "overlaps and times off the grid",
+        "who plays what",
+    )
