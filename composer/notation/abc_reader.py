@@ -152,7 +152,9 @@ class TuneReader(FieldReader):
     def _on_decoration(self, match: re.Match[str]) -> None:
         name = self.decorations.get(match["decoration"])
         if name is None:
-            self.notice(f"no U: field says what {match['decoration']} means")
+            self.notice(
+                f"expected a note, a rest or a bar line, not {match['decoration']!r}, which no U: field defines"
+            )
         elif name:
             self.decorate(name)
 

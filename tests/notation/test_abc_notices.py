@@ -29,7 +29,7 @@ def notices(body: str, *, head: str = HEAD) -> list[tuple[str, str]]:
         ("CD 1E F|", "5:4", "expected a note, a rest or a bar line, not '1'"),
         ("CDEF|\n[] CDEF|", "6:1", "expected notes in the chord, not []"),
         ("[CE2]DEF|", "5:1", "the notes of a chord are not equally long; they last as long as the first"),
-        ("kCDEF|", "5:1", "no U: field says what k means"),
+        ("kCDEF|", "5:1", "expected a note, a rest or a bar line, not 'k', which no U: field defines"),
         ("C2D>|E|", "5:5", "a broken rhythm (>) reaches over a bar line and is not played"),
         ("C2>D z|", "5:4", "a broken rhythm (>) stands between unequal notes and is not played"),
         ("CDEF|\ns:a", "6:1", "symbol lines (s:) are not read; write symbols before their notes"),
