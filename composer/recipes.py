@@ -14,7 +14,7 @@ from composer.corpora.base import Corpus
 from composer.errors import UsageError
 from composer.evaluation.likelihood import likelihood
 from composer.evaluation.survey import nothing_to_train_on, survey
-from composer.evaluation.view import view
+from composer.evaluation.view import sounding, view
 from composer.generators.base import Exact, Progress
 from composer.io import write_bytes
 from composer.pipeline import Composer
@@ -56,24 +56,27 @@ def train(
             f"pieces (it leaves out {why}); choose another with --encoding"
         )
     started = time.perf_counter()
-    composer.fit(corpus.train, validation=corpus.validation, progress=progress)
+    heard = (score for number, score in enumerate(corpus.train) if number not in seen.silent)
+    validation, test = (sounding(composer.encoding, split) for split in (corpus.validation, corpus.test))
+    held_out = {"validation": list(validation), "test": list(test)}
+    composer.fit(heard, validation=held_out["validation"], progress=progress)
     seconds = time.perf_counter() - started
     info: dict[str, Any] = {
         "corpus": corpus.name,
         "licence": corpus.card.licence,
-        "pieces": len(corpus.train),
+        "pieces": len(corpus.train) - len(seen.silent),
         "encoding": name,
         "generator": generator,
         "settings": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
         "software": f"composer {__version__}",
     }
     if isinstance(composer.generator, Exact):
-        for split in ("validation", "test"):
-            measured = likelihood(composer.generator, map(composer.encoding.encode, getattr(corpus, split)))
+        for split, scores in held_out.items():
+            measured = likelihood(composer.generator, map(composer.encoding.encode, scores))
             info[split] = measured._asdict() | {"nats_per_event": _rounded(measured.nats_per_event)}
     data = composer.dumps(info)
     write_bytes(data, output)
-    info["seen"] = seen._asdict()
+    info["seen"] = seen._asdict() | {"silent": len(seen.silent)}
     return info | {"training_seconds": round(seconds, 2), "megabytes": round(len(data) / 2**20, 2), "file": str(output)}
 
 

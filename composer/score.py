@@ -587,6 +587,12 @@ class Score:
         score: Score = resolve("composer.io.musicxml:from_music21")(stream)
         return score
 
+    def __str__(self) -> str:
+        """In a line: title, bars, meter, key, parts and notes."""
+        title = f"{self.title}: " if self.title else ""
+        parts, notes = len(self.parts), sum(map(len, self.parts))
+        return f"{title}{self.bars} bars of {self.meter} in {self.key}, parts: {parts}, notes: {notes}"
+
     def _value(self) -> tuple[Any, ...]:
         form = (self.meters, self.keys, self.tempos, self.repeats, self.sections, self.chords, self.fermatas)
         return (self.parts, self.barlines.tobytes(), form, tuple(sorted(self.metadata.items())))

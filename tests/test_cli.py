@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import composer
-from composer import cli
+from composer import cli, read
+from composer.score import Part, Score
+from composer.theory import TICKS_PER_QUARTER as Q
 
 FIXTURES = Path(__file__).parent.parent / "corpora" / "fixtures"
 
@@ -131,7 +133,7 @@ def test_corpora_are_listed_and_shown(run) -> None:
         (["tune", "-o", "/dev/null/tune.abc"], 1, "cannot be made"),
         (["render", "missing.mid", "-o", "x.abc"], 1, "missing.mid"),
         (["render", "."], 2, "say where"),
-        (["render", ".", "-o", "x.abc"], 2, "suffix"),
+        (["render", ".", "-o", "x.abc"], 1, "is a folder"),
         (["render", "a-folder.mid", "-o", "x.abc"], 1, "is a folder"),
         (["render", "empty.mid", "-o", "x.abc"], 1, "empty.mid"),
         (["render", "empty.abc", "-o", "x.mid"], 1, "empty.abc"),
@@ -289,3 +291,25 @@ def test_train_says_what_its_encoding_cannot_hear(run, tmp_path: Path) -> None:
     assert "the encoding melody keeps none of the" in result.err
     assert "drums in" in result.err
     assert not Path("m.safetensors").exists()
+
+
+def test_a_file_is_never_written_over_by_what_is_made_of_it(run, tmp_path: Path) -> None:
+    tune, page = tmp_path / "tune.abc", tmp_path / "tune.mid"
+    tune.write_text("X:1\nL:1/4\nK:C\nCDEF|\n")
+    before = tune.read_bytes()
+    assert run("render", tune, "-o", tune).code == 2
+    assert run("render", tune, "-o", page).code == 0
+    assert run("corpora", "inspect", page, "--html", page).code == 2
+    assert tune.read_bytes() == before
+    assert page.read_bytes().startswith(b"MThd")
+
+
+def test_a_performance_is_quantised_where_it_becomes_a_page(run, tmp_path: Path) -> None:
+    late = Score.of([Part.of([130, Q + 200, 2 * Q - 150], [60, 62, 64], [Q, Q - 300, Q])])
+    late.write(tmp_path / "late.mid")
+    result = run("render", tmp_path / "late.mid", "-o", tmp_path / "page.abc", "-o", tmp_path / "again.mid")
+    assert "1/16+1/8t: onsets moved by" in result.err
+    assert read(tmp_path / "page.abc").parts[0].onset.tolist() == [0, Q, 2 * Q]
+    assert (read(tmp_path / "again.mid").parts[0].onset % (Q // 4)).any()
+    run("render", tmp_path / "late.mid", "--grid", "none", "-o", tmp_path / "page.abc")
+    assert (read(tmp_path / "page.abc").parts[0].onset % (Q // 4)).any()

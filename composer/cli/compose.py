@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from composer.sketch import Sketch
 
 MAX_NOTICES = 12  # shown
+MIDI_SUFFIXES = (".mid", ".midi")
+PAGES = (".abc", ".musicxml", ".xml", ".mxl", ".svg", ".png")
+READABLE = "1/16+1/8t"  # the grid of a performance that becomes a page
+WRITABLE, EXACT, SELDOM = "1/64+1/32t", 1.0, 0.05  # played exactly: within a millisecond of this grid but for one in 20
 
 Chosen = Annotated[str | None, typer.Option("--tune", metavar="X", help="Of an ABC file: a tune's number or title.")]
 
@@ -73,7 +77,7 @@ def tune(
     if style:
         sketch = Sketch.styled(style, **options)
     else:
-        defaults = {"bars": 32, "meter": "4/4", "form": "AABB", "tempo": 100.0}
+        defaults = {"bars": 32, "meter": "4/4", "form": "AABB", "tempo": _tempo(100.0, meter, None)}
         sketch = Sketch.blank(**{**options, **{k: v for k, v in defaults.items() if options[k] is None}})
     _compose(
         sketch,
@@ -120,7 +124,13 @@ def render(
     file: Annotated[Path, typer.Argument(help="A MIDI, ABC, MusicXML or Humdrum file.")],
     output: Outputs = None,
     tune: Chosen = None,
-    grid: Annotated[str | None, typer.Option(help="Quantise MIDI to this grid, such as 1/16 or 1/16+1/8t.")] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            help="Quantise MIDI to this grid, such as 1/16 or 1/16+1/8t; none keeps its times. Without it, "
+            "a performance goes to 1/16+1/8t where it becomes notes on a page, and keeps its times where it is heard."
+        ),
+    ] = None,
     sustain: Annotated[bool, typer.Option("--sustain", help="Let MIDI's sustain pedal lengthen notes.")] = False,
     soundfont: Soundfont = None,
     as_json: Json = False,
@@ -131,14 +141,19 @@ def render(
     if not output:
         raise UsageError("say where to write: -o score.png, or -o FOLDER for every format")
     notices: list[Notice] = []
+    targets = paths_for(output, file.stem, "")
+    if any(path.exists() and file.exists() and path.samefile(file) for path in targets):
+        raise UsageError(f"{file}: would be written over; give -o another name")
     score = read(file, notices=notices, **_midi_options(file, grid, sustain), **_choice(file, tune))
-    written = write_all([score], [paths_for(output, file.stem, "")], soundfont)[0]
+    page = _for_a_page(file, score) if grid is None else score
+    scores = [page if _is_page(path) else score for path in targets]
+    written = [name for names in write_all(scores, [[path] for path in targets], soundfont) for name in names]
     if as_json:
         found = {"bars": score.bars, "key": str(score.key), "meter": str(score.meter), "files": written}
         typer.echo(json.dumps(found | {"notices": [notice._asdict() for notice in notices]}))
         return
     _say(file, notices)
-    report(written, score.metadata.get("quantization", ""))
+    report(written, (page if page in scores else score).metadata.get("quantization", ""))
 
 
 def play(
@@ -188,9 +203,26 @@ def _tempo(bpm: float | None, meter: str | None, style: str | None) -> Any:
 
 def _midi_options(file: Path, grid: str | None, sustain: bool) -> dict[str, Any]:
     options = {name: value for name, value in (("grid", grid), ("sustain", sustain)) if value}
-    if options and file.suffix.lower() not in (".mid", ".midi"):
+    if options and file.suffix.lower() not in MIDI_SUFFIXES:
         raise UsageError(f"{file}: --grid and --sustain are for MIDI files")
-    return options
+    return {name: value for name, value in options.items() if value != "none"}
+
+
+def _is_page(path: Path) -> bool:
+    return path.name.lower().endswith(PAGES) and not path.name.lower().endswith(".roll.png")
+
+
+def _for_a_page(file: Path, score: Score) -> Score:
+    """A performance quantised, so that it can be read; what is exact already stays."""
+    if file.suffix.lower() not in MIDI_SUFFIXES:
+        return score
+    from composer.io.quantize import distances, quantize
+
+    off = distances(score, WRITABLE)
+    if not len(off) or (off > EXACT).mean() < SELDOM:
+        return score
+    snapped, moved = quantize(score, READABLE)
+    return snapped.with_metadata(quantization=f"{READABLE}: {moved} (--grid none keeps the times)")
 
 
 def _choice(file: Path, tune: str | None) -> dict[str, Any]:

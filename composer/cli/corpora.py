@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from composer.cli.terminal import Json, progressing, report
+from composer.cli.terminal import KEPT, Json, progressing, report
 from composer.errors import ReadError, UsageError
 
 app = typer.Typer(help="What there is to learn from: the corpora, their licences, counts and splits.")
@@ -39,7 +39,7 @@ def show(
     """Load a corpus and say what is in it: pieces, split, and every file that was left out, with the reason."""
     from composer.corpora import load
 
-    with progressing(f"reading {name}") as progress:
+    with progressing(f"reading {name}", KEPT) as progress:
         music = load(name, progress=progress)
     summary = music.summary()
     if as_json:
@@ -64,12 +64,14 @@ def inspect(
 
     Shows copies and near copies, bars that do not add up, and histograms. Exits with 1 if nothing can be used.
     """
+    if html is not None and html.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--html {html}: the page's name ends in .html")
     from composer.corpora import load
     from composer.evaluation.survey import as_json as written
     from composer.evaluation.survey import survey
     from composer.evaluation.survey_text import show as show_survey
 
-    with progressing(f"reading {paths[0]}") as progress:
+    with progressing(f"reading {paths[0]}", KEPT) as progress:
         try:
             music = load(paths[0] if len(paths) == 1 else paths, progress=progress)
         except UsageError as error:

@@ -25,6 +25,7 @@ Outputs = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 Soundfont = Annotated[str | None, typer.Option(metavar="SF2", help="A General MIDI soundfont for .wav and sound.")]
+KEPT = "stopped; what has been read is kept, and the next run goes on from there"
 FOLDER_FORMATS = (".abc", ".mid", ".musicxml", ".svg", ".png", ".roll.png", ".wav")
 
 
@@ -69,8 +70,19 @@ def report(files: list[str], note: str) -> None:
 
 
 @contextmanager
-def progressing(text: str) -> Iterator[Callable[[float], None]]:
-    """A bar on the terminal for work that reports its share done; nothing where nobody watches."""
+def progressing(text: str, stopped: str = "stopped") -> Iterator[Callable[[float], None]]:
+    """A bar on the terminal for work that reports its share done, and a word where the user stops it."""
+    try:
+        with _bar(text) as progress:
+            yield progress
+    except KeyboardInterrupt:
+        typer.echo(f"composer: {stopped}", err=True)
+        raise
+
+
+@contextmanager
+def _bar(text: str) -> Iterator[Callable[[float], None]]:
+    """A bar that goes away when the work is done; nothing where nobody watches."""
     if not sys.stderr.isatty():
         yield lambda share: None
         return

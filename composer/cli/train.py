@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from composer.cli.terminal import Json, progressing
+from composer.cli.terminal import KEPT, Json, progressing
 from composer.errors import UsageError
 
 
@@ -33,7 +33,7 @@ def train(
 
     if output.suffix != ".safetensors":
         raise UsageError(f"{output}: a model file ends in .safetensors")
-    with progressing(f"reading {corpus}") as progress:
+    with progressing(f"reading {corpus}", KEPT) as progress:
         music = load(corpus, progress=progress)
     with progressing("training") as progress:
         report = fit(music, output, generator=generator, encoding=encoding, settings=settings or [], progress=progress)
@@ -42,5 +42,14 @@ def train(
         typer.echo(json.dumps(report | {"corpus_summary": found.summary()}))
         return
     for name, value in report.items():
-        typer.echo(f"{name:>24}  {value}")
+        typer.echo(f"{name:>24}  {_plain(value)}")
     show_survey(found, err=True, short=True)
+
+
+def _plain(value: object) -> str:
+    """A value as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_plain(inner)}" for name, inner in value.items()) or "nothing"
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

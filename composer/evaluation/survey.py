@@ -84,6 +84,8 @@ class File:
         copies = [piece.duplicate_of for piece in self.pieces if piece.duplicate_of]
         kin = [piece.kin for piece in self.pieces if piece.kin not in ("", piece.id) and not piece.duplicate_of]
         told = [f"{len(self.rejected)} left out"] if self.rejected else []
+        if self.pieces and not self.row.pitches:
+            told.append("drums only")
         for one, many, others in (("copy of", "copies of", copies), ("like", "like", kin)):
             if others:
                 what = one if len(self.pieces) == 1 else f"{len(others)} {many if len(others) > 1 else one}"
@@ -256,8 +258,8 @@ def plain_reason(reason: str, file: str) -> str:
     """
     place = r"^(tune [^,:]{1,20}, )?((lines?|column|bar|part|measure) \d+[^:]{0,60}: )*"
     text = re.sub(place, "", own_reason(reason, file))
-    text, colon, _ = open_quotes(re.sub(r"\([^()]*\)", "(...)", text)).partition(": ")
-    return re.sub(r"\d[\d.,]*(?<=\d)", "N", text)[:160] + colon.replace(" ", " ...")
+    text, *details = re.split(r"(?<![A-Z]): ", open_quotes(re.sub(r"\([^()]*\)", "(...)", text)), maxsplit=1)
+    return re.sub(r"\d[\d.,]*(?<=\d)", "N", text)[:160] + ": ..." * bool(details)
 
 
 def open_quotes(text: str) -> str:

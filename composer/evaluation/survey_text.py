@@ -20,7 +20,11 @@ PARTIAL = " ▏▎▍▌▋▊▉█"
 WIDEST = (30, 5, 5, 7, 11, 12, 6, 8, 7, 5, 11)  # letters, in the order of the headings
 NARROWEST = 12  # letters of a file's name, where there is no room
 RIGHT = (1, 2, 3, 6, 8, 9)  # columns of numbers
-LEGEND = "at once: the most notes sounding together; off grid: from 1/16 and 1/8 triplets, on average/at most"
+LEGEND = (
+    "+2: two more; at once: the most notes sounding together; pedal: how often it is pressed",
+    "off grid: onsets from 1/16 and 1/8 triplets, on average/at most; bars off: that do not add up",
+    "copy: the same notes, in this or another key; like: a melody that shares much with it",
+)
 PLAIN = str.maketrans(dict.fromkeys((BLOCKS + PARTIAL).replace(" ", ""), "#") | {"…": "."})
 LONGEST = 200  # letters of a line below the table
 BAR = 30  # the longest bar of a histogram
@@ -92,8 +96,7 @@ def table(found: Survey, width: int) -> Iterator[Line]:
         else:
             yield "", text
             yield "yellow", f"    {one_line(remarks, width - 4)}"
-    if any(row[8] not in ("", "1") or row[10] for row in rows):
-        yield "dim", LEGEND
+    yield from (("dim", text) for text in LEGEND)
     if found.files > len(found.rows):
         yield "", _more(found)
 
@@ -186,15 +189,13 @@ def problems(found: Survey) -> Iterator[Line]:
 def _left_out(found: Survey) -> Iterator[Line]:
     if found.reasons:
         yield from _heading(f"Left out: {found.rejected:,}")
-    ordered = sorted(found.reasons.items(), key=lambda item: -item[1].count)
-    for text, kind in ordered[:KEPT]:
+    ordered = sorted(found.reasons.values(), key=lambda kind: -kind.count)
+    for kind in ordered[:KEPT]:
         if kind.count == 1:
             yield "", _line(f"{kind.examples[0]}: {kind.text}")
             continue
         pieces = "" if kind.count == kind.files else f"{kind.count:,} tunes in "
-        yield "", _line(f"{pieces}{counted(kind.files, 'file')}: {text}")
-        such = "" if kind.text == text else f"; the first: {kind.text}"
-        yield "dim", f"  {_line(_examples(kind) + such)}"
+        yield "", _line(f"{pieces}{counted(kind.files, 'file')} such as {kind.examples[0]}: {kind.text}")
     yield from _rest(len(ordered) - KEPT)
 
 

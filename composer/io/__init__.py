@@ -30,15 +30,19 @@ def suffix_of(path: str | Path) -> str:
 
 
 def read(path: str | Path, **options: Any) -> Score:
-    """Read a score from a file: MIDI, ABC (its first tune), MusicXML, plain or compressed, or Humdrum.
+    """Read a score from a file: MIDI, ABC, MusicXML, plain or compressed, or Humdrum.
 
-    Options belong to the format (MIDI: ``grid``, ``sustain``). Raises :class:`ReadError` with file, place and remedy,
-    or :class:`UsageError` if the suffix cannot be read.
+    Options belong to the format. MIDI: ``grid``, ``sustain``; ABC: ``tune``, the number or title of one of a book (the
+    first if left out); all of them: ``notices``, a list that gets a :class:`composer.errors.Notice` for everything that
+    was not taken as it stands. Raises :class:`ReadError` with file, place and remedy, or :class:`UsageError` if the
+    suffix cannot be read.
     """
-    suffix = suffix_of(path)
-    module = resolve(FORMATS[suffix])
+    if Path(path).is_dir():
+        raise ReadError(f"{path}: is a folder; give a file, or look at it with `composer corpora inspect`")
+    suffix = max((s for s in FORMATS if Path(path).name.lower().endswith(s)), key=len, default="")
+    module: Any = resolve(FORMATS[suffix]) if suffix else None
     if not hasattr(module, "loads"):
-        raise UsageError(f"{path}: {suffix} can be written but not read; give a .mid, .abc or .musicxml file")
+        raise UsageError(f"{path}: cannot be read as music; give a .mid, .abc, .musicxml, .mxl or .krn file")
     score: Score = module.loads(read_bytes(path), str(path), **options)
     return score
 

@@ -196,7 +196,7 @@ class FieldReader:
         voice.annotations += lyrics
         voice.sung = voice.sung[taken:]
         if over:
-            self.notice(f"the line above has {over} notes fewer than this verse has syllables")
+            self.notice(f"this verse has more syllables than the line above has notes, by {over}")
 
     def _untransposed(self, value: str) -> None:
         if re.search(r"\btranspose=-?[1-9]", value):

@@ -77,7 +77,8 @@ class TuneReader(FieldReader):
         end = at + 1
         while end < len(text) and TOKENS.match(text, end) is None:
             end += 1
-        self.notice(f"expected a note, a rest or a bar line, not {text[at : min(end, at + 20)]!r}")
+        hint = "; a sharp stands before its note, as in ^A" if text[at] == "#" else ""
+        self.notice(f"expected a note, a rest or a bar line, not {text[at : min(end, at + 20)]!r}{hint}")
         return end
 
     def _on_field(self, match: re.Match[str]) -> None:

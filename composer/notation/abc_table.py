@@ -98,7 +98,7 @@ TOKENS = re.compile(
     | (?P<slur>\.?\(|\))
     | (?P<decoration>[.~H-Wh-w])
     | (?P<overlay>&)
-    | (?P<space>[\s`\\$*;?@\#]+|!|y\d{{0,6}})""",
+    | (?P<space>[\s`\\$*]+|!|y\d{{0,6}})""",
     re.VERBOSE,
 )
 NOTE = re.compile(rf"({ACCIDENTAL})?([A-Ga-g])([,']*)({LENGTH})(-?)")

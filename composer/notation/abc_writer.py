@@ -34,6 +34,7 @@ from composer.theory import STEPS, TICKS_PER_QUARTER, Key, Meter, Tempo, note_na
 
 WHOLE = 4 * TICKS_PER_QUARTER
 BARS_A_LINE = 4
+MIDDLE_C = 60
 TUPLETS = {3: 2, 5: 4, 7: 4, 9: 8}  # p in the time of q
 ENTITY = re.compile(r"&(?=#?\w+;)")
 ACCENTED = re.compile(r"\\(?=[`'^~\"cv][A-Za-z])")  # what would be read as a TeX accent
@@ -78,11 +79,13 @@ def _header(score: Score, unit: int) -> list[str]:
     metadata.pop(FIELDS["W"], None)
     lines += [f"{DIRECTIVE} {quote(name)} {_one_line(value)}" for name, value in metadata.items()]
     lines += [f"M:{score.meter}", f"L:1/{WHOLE // unit}", f"Q:{_tempo(score.tempo)}"]
-    names = [part.name for part in score.parts]
+    names = [_one_line(part.name).replace('"', "'").replace("%", "") for part in score.parts]
+    clefs = [" clef=bass" if len(part) and np.median(part.pitch) < MIDDLE_C else "" for part in score.parts]
     if len(names) > 1 or any(names):
-        quoted = [_one_line(name).replace('"', "'").replace("%", "") for name in names]
-        lines += [f'V:{number} name="{name}"' if name else f"V:{number}" for number, name in enumerate(quoted, 1)]
-    return [*lines, f"K:{_key(score.key)}"]
+        named = [f' name="{name}"' if name else "" for name in names]
+        lines += [f"V:{n}{name}{clef}" for n, (name, clef) in enumerate(zip(named, clefs, strict=True), 1)]
+        return [*lines, f"K:{_key(score.key)}"]
+    return [*lines, f"K:{_key(score.key)}{''.join(clefs)}"]
 
 
 def _fields(letter: str, value: str) -> list[str]:

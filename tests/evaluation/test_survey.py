@@ -120,7 +120,7 @@ def test_text_says_what_is_wrong(mixed: Pieces) -> None:
     assert rows[2].endswith("copy of a.mid")
     assert "2 left out; 1 like a.mid; 5 bars off" in text
     assert "\nbroken.mid  left out: is not a MIDI file\n" in text
-    assert "  2 tunes in 1 file: N/N is not a meter\n    book.abc:3; book.abc:4; the first: tune 3, line 7: 2/5" in text
+    assert "  2 tunes in 1 file such as book.abc:3: tune 3, line 7: 2/5" in text
     assert "book.abc:1, bar 3: has 5/8, not 6/8\n  and 2 more" in text
     assert "!wiggle!: 1 time in 1 file (book.abc:1 line 3)" in text
     assert "a.mid, b.mid, book.abc:2" in text

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from composer.errors import InvalidScore, ReadError
+from composer.errors import InvalidScore, Notice, ReadError, UsageError
 from composer.io.abc import loads, tunes
 from composer.score import Score
 from system import require_program
@@ -180,3 +180,33 @@ def test_abc2midi_hears_the_same_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(unexplained) <= 2, unexplained
     listed = (BENCHMARKS / "abc_differences.md").read_text(encoding="utf-8")
     assert all(name in listed for name in told_apart), told_apart
+
+
+def test_a_tune_without_a_number_is_read_and_noticed() -> None:
+    book = b"X:1\nT:A\nK:C\nCDEF|\n\nT:B\nK:G\nGABc|\n\nJust words, K: and all\n\nX:3\nK:C\nc4|\n"
+    found = list(tunes(book, "book.abc"))
+    assert [(tune.number, tune.line) for tune in found] == [("1", 2 - 1), ("", 6), ("3", 12)]
+    assert [str(notice) for notice in found[1].notices][:1] == ["line 6: a tune should begin with X: and a number"]
+
+
+def test_a_tune_of_a_book_by_number_or_title() -> None:
+    book = b"X:1\nT:First Reel\nK:C\nC4|\n\nX:2\nT:Second Reel\nK:C\nD4|\n\nX:2\nT:Third\nK:C\nE4|\n"
+    notices: list[Notice] = []
+    assert loads(book, "b", tune=2, notices=notices).title == loads(book, "b", tune="second").title == "Second Reel"
+    assert [notice.text for notice in notices if "answer" in notice.text] == [
+        "1 more tunes answer to 2; choose one by its number or title"
+    ]
+    assert loads(book, "b", tune="reel").title == "First Reel"
+    with pytest.raises(UsageError, match="none of its 3 tunes has the number or title 'x'"):
+        loads(book, "b", tune="x")
+
+
+def test_notices_come_in_the_order_of_the_lines() -> None:
+    found = next(tunes(b"X:1\nM:4/4\nL:1/4\nK:C\nCDE|C%D|q4|#C4|\n", "t"))
+    places = [tuple(int(n) for n in re.findall(r"\d+", notice.place)) for notice in found.notices]
+    assert places == sorted(places)
+
+
+def test_a_sharp_behind_its_note_is_explained() -> None:
+    found = next(tunes(b"X:1\nL:1/4\nK:C\nA#BcA|\n", "t"))
+    assert any("a sharp stands before its note, as in ^A" in notice.text for notice in found.notices)

@@ -205,3 +205,10 @@ def test_a_tie_from_two_notes_of_one_letter() -> None:
         [Part.of([0, 0], [60, 61], [8 * Q, 8 * Q], spelling=[0, 7])], key=[Key(0), Key(1, onset=Q)], meter="4/4"
     )
     assert again(score) == score
+
+
+def test_low_voices_get_a_bass_clef() -> None:
+    low, high = Part.of([0], [48], [4 * Q]), Part.of([0], [72], [4 * Q])
+    assert "V:1\nV:2 clef=bass\nK:C" in dumps(Score.of([high, low])).decode()
+    assert "K:C clef=bass" in dumps(Score.of([low])).decode()
+    assert again(Score.of([low])) == Score.of([low])

@@ -36,7 +36,7 @@ def notices(body: str, *, head: str = HEAD) -> list[tuple[str, str]]:
         ("CDEF|\nm:~g2={a}g{f}g", "6:1", "macros (m:) are not played"),
         ("CDEF|\nU:T", "6:1", "U:T is not a definition; write one such as U: T = !trill!"),
         ("CDEF|\nw:a b c d\nw:e f g h", "7:1", "a further verse is not kept"),
-        ("CD z2|\nw:a b c d", "6:1", "the line above has 2 notes fewer than this verse has syllables"),
+        ("CD z2|\nw:a b c d", "6:1", "this verse has more syllables than the line above has notes, by 2"),
         ("CDEF|[K:quux]CDEF|", "5:6", "expected a key, not K:quux; taken for C major"),
         ("C4|:D4|E4|]", "5:3", "a repeat begins here that does not end; it is played once"),
         ("|:C4|D4|:E4:|", "5:8", "a repeat is taken to end here, where the next one begins"),
