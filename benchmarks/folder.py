@@ -1,11 +1,14 @@
 """A folder of MIDI files: first reading, reading broken off half-way by kill -9, and cached load, as a markdown table.
 
-``python benchmarks/folder.py FOLDER [FILES]`` makes FILES files (10,000) of the MIDI files under FOLDER, transposed, in
-a temporary folder; every hundredth is damaged. Every figure is of a fresh process with a cache of its own.
+It makes copies of the MIDI files under FOLDER, transposed, in a temporary folder; every hundredth is damaged. Every
+figure is of a fresh process with a cache of its own.
+
+python benchmarks/folder.py FOLDER --files 10000
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -80,7 +83,11 @@ def row(what: str, seconds: float, measured: dict[str, float] | None = None) -> 
 
 
 def main() -> None:
-    music, count = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="with MIDI files to copy")
+    parser.add_argument("--files", type=int, default=10_000)
+    options = parser.parse_args()
+    music, count = options.folder, options.files
     with tempfile.TemporaryDirectory(prefix="composer-") as room:
         folder, cache, second = (Path(room) / name for name in ("music", "cache", "second"))
         make(music, folder, count)
