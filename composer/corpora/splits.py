@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from composer.corpora.base import plain
-from composer.corpora.kin import RUN, WIDEST, Ids, Moves, connected, near_links
+from composer.corpora.kin import RUN, WIDEST, Ids, Moves, near_links
 from composer.score import Score
 
 RULE = (
@@ -36,12 +36,6 @@ def split_of(id: str) -> str:
             return name
         place -= share
     return SHARES[-1][0]
-
-
-def variants(lines: Sequence[Moves], titles: Sequence[str]) -> list[int]:
-    """For each piece, of its moves and title, the index of the first one of its group: itself, if first or alone."""
-    groups: list[int] = connected(len(lines), np.concatenate([melody_links(lines), title_links(titles)])).tolist()
-    return groups
 
 
 def melody_links(lines: Sequence[Moves]) -> Ids:

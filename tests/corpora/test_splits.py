@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.corpora import kin, splits
-from composer.corpora.kin import COMMON
-from composer.corpora.splits import melody, melody_links, moves, split_of
+from composer.corpora import kin
+from composer.corpora.kin import COMMON, connected
+from composer.corpora.splits import melody, melody_links, moves, split_of, title_links
 from composer.score import Part, Score
 
 
 def variants(scores: list[Score]) -> list[int]:
-    return splits.variants([moves(melody(score)) for score in scores], [score.title for score in scores])
+    """For each score the first of its group, as :mod:`composer.corpora.build` has it."""
+    links = [melody_links([moves(melody(score)) for score in scores]), title_links([score.title for score in scores])]
+    groups: list[int] = connected(len(scores), np.concatenate(links)).tolist()
+    return groups
 
 
 def tune(pitches: list[int], title: str = "") -> Score:
