@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from composer.analysis import plain_key
 from composer.errors import InvalidScore, ReadError, UsageError
 from composer.io.assembly import assemble, meter_lasting, plain_bpm, with_pickup
-from composer.io.midi import conductor, marked
+from composer.io.midi import MODE, conductor, marked
 from composer.score import DEFAULT_VELOCITY, Part, Score
 from composer.styles import perform
 from composer.theory import TICKS_PER_QUARTER as Q
@@ -77,7 +77,7 @@ def from_pretty_midi(midi: Any) -> Score:
                 for k in midi.key_signature_changes
             ],
             tempos=clock.tempos,
-            metadata=dict(entry for event in midi.text_events if (entry := marked(event.text))),
+            metadata=dict(entry for event in midi.text_events if (entry := marked(event.text)) and entry[0] != MODE),
         )
     except InvalidScore as error:
         raise ReadError(f"{name}: {error}") from None

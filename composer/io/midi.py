@@ -4,16 +4,16 @@ Reading. One part for each track, channel and program. A note that is released t
 paired first in, first out; one that is never released is left out; one without length gets a tick of the file. Meter
 changes begin a bar, wherever they fall, and the last bar is filled up. A single first bar of a shorter meter is a
 pickup; a file that says nothing of its pickup has none. Signatures of more than seven accidentals are ignored, and
-without any the key is estimated. Every tempo counts quarters.
+without any the key is estimated. Tempos count quarters, or the dotted beats of a compound meter.
 
 Writing puts down what is heard: repeats unfolded, graces, a dance's accents and its swing played. What a file cannot
-hold, and so does not come back from ``loads(dumps(score))``: spelling (guessed from the key), modes other than major
-and minor (of the same signature), sections, chord symbols, fermatas, annotations, the unit in which a tempo counts,
-tempos to more than a microsecond a quarter, parts without notes, control characters in names, which of two overlapping
-notes of one pitch ends first, and bar lines that the meters do not explain: an irregular bar is written in a meter of
-its own, two that together fill a bar are joined, a short last bar is filled up.
+hold, and so does not come back from ``loads(dumps(score))``: spelling (guessed from the key), sections, chord symbols,
+fermatas, annotations, the unit in which a tempo counts, tempos to more than a microsecond a quarter, parts without
+notes, control characters in names, which of two overlapping notes of one pitch ends first, and bar lines that the
+meters do not explain: an irregular bar is written in a meter of its own, two that together fill a bar are joined, a
+short last bar is filled up. Other programs see modes but major and minor as one of these.
 
-Metadata travels as text events ``composer:key=value``; ``rhythm``, once played, as ``performed``.
+Metadata, and modes, travel as text events ``composer:key=value``; ``rhythm``, once played, as ``performed``.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from composer.theory import TICKS_PER_QUARTER as Q
 
 SIGNATURE = b"Made with composer"  # a file that bears it ends where its first track does
 MARK = "composer:"
+MODE = "mode of the key"  # which a key signature cannot say
 DRUM_CHANNEL = 9
 CHANNELS = [channel for channel in range(16) if channel != DRUM_CHANNEL]
 SLOWEST = 0xFFFFFF  # microseconds a quarter, in three bytes
@@ -98,15 +99,15 @@ def _parsed(data: bytes, name: str) -> Any:
 
 
 def _score(parsed: Any, data: bytes, division: int, name: str, sustain: bool) -> Score:
-    tempos = [Tempo(plain_bpm(tempo.mspq), Q, _tick(tempo.time, division)) for tempo in parsed.tempos]
     meters = [Meter(m.numerator, m.denominator, _tick(m.time, division)) for m in parsed.time_signatures]
-    keys = [
-        Key(k.key + 3 * k.tonality, "minor" if k.tonality else "major", _tick(k.time, division))
-        for k in parsed.key_signatures
-        if -7 <= k.key <= 7 and k.tonality in (0, 1)
-    ]
+    tempos = [_tempo(plain_bpm(tempo.mspq), _tick(tempo.time, division), meters) for tempo in parsed.tempos]
     parts = [_part(track, division, name, sustain) for track in parsed.tracks]
-    metadata, end = _first_track(data, {part.name for part in parts})
+    metadata, modes, end = _first_track(data, {part.name for part in parts})
+    keys = []
+    for k in parsed.key_signatures:
+        if -7 <= k.key <= 7 and k.tonality in (0, 1):
+            mode = modes.get(k.time, "minor" if k.tonality else "major")
+            keys.append(Key(k.key + MODES[mode], mode, _tick(k.time, division)))
     return assemble(
         [part for part in parts if len(part)],
         name,
@@ -116,6 +117,13 @@ def _score(parsed: Any, data: bytes, division: int, name: str, sustain: bool) ->
         end=_tick(end, division),
         metadata=metadata,
     )
+
+
+def _tempo(bpm: float, tick: int, meters: list[Meter]) -> Tempo:
+    """A tempo in quarters a minute, counted in the dotted beats of a compound meter."""
+    meter = next((meter for meter in reversed(meters) if meter.onset <= tick), Meter(4, 4))
+    beat = meter.beat if meter.beat * meter.denominator > 4 * Q else Q
+    return Tempo(round(bpm * Q / beat, 6), beat, tick)
 
 
 def _notices(parsed: Any, data: bytes, sustain: bool) -> Iterator[Notice]:
@@ -175,9 +183,10 @@ def _sustained(
     return np.where(held, np.maximum(end, np.minimum(until, again)), end)
 
 
-def _first_track(data: bytes, names: set[str]) -> tuple[dict[str, str], int]:
-    """What the first track says of the piece, and the tick of its end if the file is ours."""
+def _first_track(data: bytes, names: set[str]) -> tuple[dict[str, str], dict[int, str], int]:
+    """What the first track says of the piece, and, in a file of ours, the modes of its keys and the tick of its end."""
     metadata: dict[str, str] = {}
+    modes: dict[int, str] = {}
     ours = False
     for tick, kind, payload in islice(smf.first_metas(data), 4 * MAX_CHANGES):
         if tick and not ours:
@@ -188,10 +197,13 @@ def _first_track(data: bytes, names: set[str]) -> tuple[dict[str, str], int]:
         elif kind == smf.TEXT and payload == SIGNATURE:
             ours = True
         elif kind == smf.TEXT and (entry := marked(text)):
-            metadata.update([entry])
+            if entry[0] == MODE and entry[1] in MODES:
+                modes[tick] = entry[1]
+            else:
+                metadata.update([entry])
         elif kind == smf.END and ours:
-            return metadata, tick
-    return metadata, 0
+            return metadata, modes, tick
+    return metadata, {}, 0
 
 
 def _decoded(payload: bytes) -> str:
@@ -264,6 +276,8 @@ def _conductor(score: Score, meters: list[Meter], metadata: dict[str, str], step
     for key in score.keys:
         minor = MODES[key.mode] >= MODES["dorian"]
         events.append(smf.meta(key.onset // step, smf.KEY, bytes([key.signature % 256, minor])))
+        if key.mode not in ("major", "minor"):
+            events.append(smf.meta(key.onset // step, smf.TEXT, f"{MARK}{MODE}={key.mode}".encode()))
     for meter in meters:
         clocks = meter.beat * 24 // Q  # of the metronome: 24 a quarter
         data = bytes([meter.numerator, meter.denominator.bit_length() - 1, clocks, 8])

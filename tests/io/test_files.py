@@ -14,8 +14,9 @@ from composer.io import read_bytes, suffix_of, write, write_bytes
 from composer.registry import FORMATS
 from composer.score import Part
 from composer.theory import TICKS_PER_QUARTER as Q
+from composer.theory import Tempo
 
-TUNE = Score.of([Part.of([0, Q], [62, 65], [Q, Q])], meter="6/8", key="D minor")
+TUNE = Score.of([Part.of([0, Q], [62, 65], [Q, Q])], meter="6/8", tempo=Tempo(80, 3 * Q // 2), key="D minor")
 
 
 def left_in(folder: Path) -> list[str]:

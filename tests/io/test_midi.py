@@ -17,8 +17,8 @@ from composer.errors import ReadError, UsageError, WriteError
 from composer.io import smf
 from composer.io.midi import dumps, loads
 from composer.score import Part, Score, regular_barlines
-from composer.theory import MODES, Key, Meter, Tempo
 from composer.theory import TICKS_PER_QUARTER as Q
+from composer.theory import Key, Meter, Tempo
 from strategies import scores
 
 FILES = sorted((Path(__file__).parents[1] / "data" / "midi").glob("*.mid"))
@@ -39,10 +39,8 @@ def first_in_first_out(part: Part) -> list[tuple[int, ...]]:
 
 
 def in_midi(keys: tuple[Key, ...]) -> list[Key]:
-    """Keys as signatures know them: major or minor, and no key that only restates the one before."""
-    names = [(key.signature, MODES[key.mode] >= 2, key.onset) for key in keys]
-    firsts = [next(group) for _, group in groupby(names, key=lambda name: name[:2])]
-    return [Key(s + 3 * minor, "minor" if minor else "major", onset) for s, minor, onset in firsts]
+    """Keys without those that only restate the one before."""
+    return [next(group) for _, group in groupby(keys, key=lambda key: (key.tonic, key.mode))]
 
 
 def microseconds(tempos: tuple[Tempo, ...]) -> list[tuple[int, int]]:
@@ -402,3 +400,17 @@ def test_damaged_files_are_read_or_refused(capfd: pytest.CaptureFixture[str]) ->
     assert 1_000 < len(refused) < 3_400
     assert not any("\n" in message for message in refused)
     assert capfd.readouterr() == ("", "")
+
+
+def test_modes_travel_and_a_signature_that_was_changed_wins() -> None:
+    data = dumps(Score.of([Part.of([0], [62], [4 * Q])], key="D dorian"))
+    assert str(loads(data, "x.mid").key) == "D dorian"
+    assert b"\xff\x59\x02\x00\x01" in data  # no sharps, minor: what other programs see
+    other = data.replace(b"\xff\x59\x02\x00\x01", b"\xff\x59\x02\x02\x00")
+    assert str(loads(other, "x.mid").key) == "E dorian"
+
+
+@pytest.mark.parametrize(("meter", "beat"), [("6/8", 3 * Q // 2), ("2/2", Q), ("3/4", Q), ("12/16", 3 * Q // 4)])
+def test_tempos_count_the_beats_of_compound_meters(meter: str, beat: int) -> None:
+    score = Score.of([Part.of([0], [62], [Q])], meter=meter, tempo=Tempo(116, beat))
+    assert loads(dumps(score), "x.mid").tempo == Tempo(116, beat)
