@@ -98,7 +98,7 @@ class Source(ABC):
 
     def read_member(self, path: Path, number: int) -> Reading:
         """The scores of one member of an archive, as :meth:`read`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} counts members, and does not say how one is read")
 
     def label(self, path: Path, number: int | None = None) -> str:
         """What a file or member that could not be read at all is called among the rejected."""

@@ -8,9 +8,8 @@ from typing import Any
 
 from composer.corpora.base import Reading, Rejected, Shipped
 from composer.corpora.bundled import music21_corpus
-from composer.corpora.reading import parse
-from composer.errors import ComposerError
-from composer.io import read_bytes
+from composer.errors import ComposerError, Notice
+from composer.io import read
 from composer.score import Score
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
@@ -37,8 +36,9 @@ class Chorales(Shipped):
         ids = [f"{number:03}-{path.stem}" for number, _ in entries]
         if not entries:
             return Reading([], [])
+        notices: list[Notice] = []
         try:
-            score, notices = parse(read_bytes(path), str(path))
+            score = read(path, notices=notices)
         except ComposerError as error:
             return Reading([], [Rejected(id, str(error)) for id in ids])
         if len(score.parts) != len(VOICES):

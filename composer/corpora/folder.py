@@ -13,8 +13,8 @@ from pathlib import Path
 from composer.corpora.archive import count, opened
 from composer.corpora.base import Card, Listing, Reading, Rejected, Source
 from composer.corpora.splits import RULE
-from composer.errors import ComposerError, ReadError, UsageError
-from composer.io import read_bytes
+from composer.errors import ComposerError, Notice, ReadError, UsageError
+from composer.io import read_bytes, reader_of
 
 MUSIC = (".mid", ".midi", ".abc", ".musicxml", ".xml", ".mxl", ".krn")
 ARCHIVE = ".zip"
@@ -114,9 +114,8 @@ def _read(data: bytes, id: str, path: Path) -> Reading:
         from composer.corpora.tunes import read_tunes
 
         return read_tunes(data, id, id)
-    from composer.corpora.reading import parse
-
-    score, notices = parse(data, str(path))
+    notices: list[Notice] = []
+    score = reader_of(path)(data, str(path), notices=notices)
     return Reading([(id, score)], [], {id: notices})
 
 

@@ -1,14 +1,15 @@
 """Files: ``read(path)`` and ``write(score, path)``, by suffix.
 
-A format is one module with ``loads(data, name) -> Score`` and/or ``dumps(score) -> bytes`` and one line in
-:data:`composer.registry.FORMATS`. Formats work on bytes in memory; this module alone touches the disk, refuses files
-that are too large, and writes to a temporary name first, so that no reader ever sees half a file.
+A format is one module with ``loads(data, name, *, notices=None) -> Score`` and/or ``dumps(score) -> bytes``, and one
+line in :data:`composer.registry.FORMATS`. Formats work on bytes in memory; this module alone touches the disk, refuses
+files that are too large, and writes to a temporary name first, so that no reader ever sees half a file.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,15 @@ MAX_FILE = 64 * 2**20  # bytes
 
 def suffix_of(path: str | Path) -> str:
     """The longest registered suffix of a path, lower case: ``.roll.png`` before ``.png``; raises UsageError."""
-    name = Path(path).name.lower()
-    found = max((suffix for suffix in FORMATS if name.endswith(suffix)), key=len, default=None)
-    if found is None:
+    found = _suffix(path)
+    if not found:
         raise UsageError(f"{path}: no format has this suffix; use one of {', '.join(FORMATS)}")
     return found
+
+
+def _suffix(path: str | Path) -> str:
+    name = Path(path).name.lower()
+    return max((suffix for suffix in FORMATS if name.endswith(suffix)), key=len, default="")
 
 
 def read(path: str | Path, **options: Any) -> Score:
@@ -39,12 +44,18 @@ def read(path: str | Path, **options: Any) -> Score:
     """
     if Path(path).is_dir():
         raise ReadError(f"{path}: is a folder; give a file, or look at it with `composer corpora inspect`")
-    suffix = max((s for s in FORMATS if Path(path).name.lower().endswith(s)), key=len, default="")
+    loads = reader_of(path)
+    return loads(read_bytes(path), str(path), **options)
+
+
+def reader_of(path: str | Path) -> Callable[..., Score]:
+    """``loads`` of the format that the path's suffix names; raises :class:`UsageError` if none can be read."""
+    suffix = _suffix(path)
     module: Any = resolve(FORMATS[suffix]) if suffix else None
     if not hasattr(module, "loads"):
         raise UsageError(f"{path}: cannot be read as music; give a .mid, .abc, .musicxml, .mxl or .krn file")
-    score: Score = module.loads(read_bytes(path), str(path), **options)
-    return score
+    loads: Callable[..., Score] = module.loads
+    return loads
 
 
 def read_bytes(path: str | Path) -> bytes:
