@@ -178,6 +178,14 @@ class Key:
         """The seven pitch classes of the key signature."""
         return frozenset(7 * fifth % 12 for fifth in range(self.signature - 1, self.signature + 6))
 
+    def alteration(self, letter: str) -> int:
+        """What the key signature does to a letter: 1 sharp, -1 flat, 0 neither.
+
+        >>> [Key.parse("D").alteration(letter) for letter in "FCG"], Key.parse("F").alteration("B")
+        ([1, 1, 0], -1)
+        """
+        return (self.signature - STEPS.index(letter) + 6) // 7
+
     def spell(self, pitch: ArrayLike) -> Ints:
         """Each pitch's place on the line of fifths, -3 to 8 fifths from the tonic of the signature's major key.
 

@@ -102,6 +102,5 @@ def names(key: Key) -> list[Name]:
         octave = (pitch - alteration) // 12 - 1 - LOWEST
         inside = min(max(octave, 0), 3)
         marks = (LOWER,) * (inside - octave) + (HIGHER,) * (octave - inside)
-        usual = (key.signature - (spelling + 1) % 7 + 6) // 7
-        found.append(Name(step, alteration, usual, (LETTERS[7 * inside + STEPS.index(step)], *marks)))
+        found.append(Name(step, alteration, key.alteration(step), (LETTERS[7 * inside + STEPS.index(step)], *marks)))
     return found

@@ -293,7 +293,7 @@ class _PartExport:
 
         found = _named(midi, spelling)
         name, octave, alteration = found.name, found.octave, round(found.alter)
-        usual = (key.signature - "FCGDAEB".index(name[0]) + 6) // 7
+        usual = key.alteration(name[0])
         shown = alteration != self.accidentals.get((name[0], octave), usual) and not continued
         if shown:
             self.accidentals[name[0], octave] = alteration

@@ -19,6 +19,8 @@ WHOLE = 4 * TICKS_PER_QUARTER
 MAX_ORDER = 1000  # parts played
 ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", '"': "\u0308", "c": "\u0327", "v": "\u030c"}
 KEY = re.compile(r"([A-G])([#b]?)[ \t]*([A-Za-z]*)")
+CLEFS = "treble|alto|tenor|bass"
+NAMES_KEY = re.compile(rf"[A-G]|H[Pp]|none|exp|[_=^]|[a-z]+=|{CLEFS}|perc|$", re.IGNORECASE)
 PROPERTY = re.compile(r"(?:^|(?<=\s))[a-z]+=\S+")
 ALTERATION = re.compile(r"(?<![A-Za-z=])(\^\^?|__?|=)([a-gA-G])(?![A-Za-z=])")
 
@@ -45,7 +47,7 @@ def read_key(value: str) -> KeyField:
     else:
         key = _checked(value, spelled(match[1] + match[2]) if match else 0, mode)
     explicit = re.search(r"\b(none|exp)\b", words, re.IGNORECASE)
-    signature = {} if explicit else _signature(key)
+    signature = {} if explicit else {step: key.alteration(step) for step in STEPS}
     altered = {step.upper(): ACCIDENTALS[sign] for sign, step in ALTERATION.findall(words)}
     if altered:
         signature |= altered
@@ -56,13 +58,13 @@ def read_key(value: str) -> KeyField:
 def read_octave(value: str) -> int:
     """By how many octaves the clef of a K: or V: field moves the notes: ``clef=treble-8``, ``octave=-1``."""
     said = re.search(r"\boctave=(-?\d)", value)
-    clef = re.search(r"(?<![a-zA-Z])(?:treble|alto|tenor|bass|[GCF])[1-5]?([+-])8(?!\d)", value)
+    clef = re.search(rf"(?<![a-zA-Z])(?:{CLEFS}|[GCF])[1-5]?([+-])8(?!\d)", value)
     return int(said[1] if said else 0) + (int(f"{clef[1]}1") if clef else 0)
 
 
 def names_clef(value: str) -> bool:
     """Whether a K: field says only how the notes are written (``K:clef=bass``), and no key."""
-    return bool(value) and all(re.match(r"[a-z]+=|treble|alto|tenor|bass|perc", word) for word in value.split())
+    return bool(value) and all(re.match(rf"[a-z]+=|{CLEFS}|perc", word) for word in value.split())
 
 
 def _checked(value: str, tonic: int, mode: str) -> Key:
@@ -77,18 +79,11 @@ def _mode(word: str) -> str:
     return MODES.get(word[:3].lower(), "major")
 
 
-def _signature(key: Key) -> dict[str, int]:
-    """The letters that a key alters, sharps from F on, flats from B on."""
-    count = key.signature
-    return {STEPS[k % 7]: (1 if count > 0 else -1) for k in range(min(count, 0), max(count, 0))}
-
-
 def _nearest(tonic: int | None, signature: dict[str, int]) -> Key:
     """The key on a tonic (or the major key, without one) whose signature differs least; ties to the plainer mode."""
 
     def distance(key: Key) -> int:
-        usual = _signature(key)
-        return sum(abs(usual.get(letter, 0) - signature.get(letter, 0)) for letter in STEPS)
+        return sum(abs(key.alteration(letter) - signature.get(letter, 0)) for letter in STEPS)
 
     if tonic is None:
         return min((Key(sharps) for sharps in sorted(range(-7, 8), key=abs)), key=distance)

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from composer.errors import Notice, ReadError
 from composer.notation.abc_fields import (
+    NAMES_KEY,
     WHOLE,
     names_clef,
     plain_text,
@@ -27,7 +28,6 @@ from composer.notation.abc_words import aligned
 from composer.theory import ChordSymbol, Key, Meter, Tempo
 
 MAX_NOTICES = 50  # of a tune
-NAMES_KEY = re.compile(r"([A-G]|H[Pp]|none|exp|[_=^]|[a-z]+=|treble|alto|tenor|bass|perc|$)", re.IGNORECASE)
 
 
 class FieldReader:
@@ -103,11 +103,12 @@ class FieldReader:
             self.texts[name].append(text.lower() if letter == "R" else text)
 
     def meter(self, value: str) -> None:
-        meter = read_meter(value)
+        said = read_meter(value)
+        meter = said or Meter(4, 4)
         if self._leads():
-            self.measured = meter is not None
-        self._change(self.meters, meter or Meter(4, 4))
-        if self.in_body and self._meter() != replace(meter or Meter(4, 4), onset=self._meter().onset):
+            self.measured = said is not None
+        self._change(self.meters, meter)
+        if self.in_body and replace(self._meter(), onset=0) != meter:
             self.notice("a change of meter that the first voice does not have is not followed")
 
     def length(self, value: str) -> None:
@@ -215,7 +216,7 @@ class FieldReader:
         if self._leads() or not self.in_body or here:
             while changes and changes[-1].onset >= tick:
                 changes.pop()
-            changes.append(_moved(change, tick))  # type: ignore[arg-type]
+            changes.append(replace(change, onset=tick))  # type: ignore[arg-type]
 
     def _meter(self) -> Meter:
         """The meter in force where the voice stands."""
@@ -238,9 +239,3 @@ class FieldReader:
         if self._leads():
             self.marks.append(Mark(self.voice.tick, kind, times, passes))
             self.places.setdefault(self.voice.tick, self.place)
-
-
-def _moved(change: Meter | Key | Tempo, tick: int) -> Meter | Key | Tempo:
-    if isinstance(change, Meter):
-        return Meter(change.numerator, change.denominator, tick)
-    return Key(change.tonic, change.mode, tick) if isinstance(change, Key) else Tempo(change.bpm, change.beat, tick)

@@ -39,8 +39,8 @@ class _Open:
 
 
 class Form(NamedTuple):
-    """Ticks of the bar lines, the repeats, and the sections after double bars; and where a
-    repeat was taken to end because the next one begins, and where one begins that does not end."""
+    """Ticks of the bar lines, the repeats, and the sections after double bars; and where a repeat was taken to end
+    because the next one begins, and where one begins that does not end."""
 
     barlines: list[int]
     repeats: list[Repeat]

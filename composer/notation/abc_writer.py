@@ -375,8 +375,7 @@ class _Voice:
         """A note's letter, with its accidental unless key or bar already say so."""
         octaves, step = divmod(spelling + 1, 7)
         letter = STEPS[step]
-        usual = (key.signature - step + 6) // 7  # the letter's alteration in the key
-        current = self.accidentals.get(letter, usual)
+        current = self.accidentals.get(letter, key.alteration(letter))
         if octaves == current and not (self.overlaid and letter in self.accidentals):
             return _letter(pitch, spelling)
         return self._signed(pitch, spelling, keep=keep)
