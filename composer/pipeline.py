@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from composer import __version__
 from composer.encodings.base import Encoding
@@ -104,7 +105,7 @@ class Composer:
     def _finished(self, sketch: Sketch, composed: Score, seed: int, number: int, temperature: float) -> Score:
         """The composed notes in the holes, everything else as given, and a note of how it was made."""
         parts = tuple(
-            _merged(given, made, [(h.start, h.end) for h in sketch.holes if h.voice == voice])
+            _merged(given, made, sketch.free(voice, made.onset))
             for voice, (given, made) in enumerate(zip(sketch.score.parts, composed.parts, strict=True))
         )
         made = {
@@ -199,11 +200,8 @@ def _supporting(sketch: Sketch) -> list[str]:
     return [name for name in model_names() if Composer.load(name).supports(sketch)]
 
 
-def _merged(given: Part, made: Part, holes: list[tuple[int, int]]) -> Part:
-    """The given part, note for note, and of the made one the notes that begin in holes and are not given."""
-    inside = np.zeros(len(made), dtype=bool)
-    for start, end in holes:
-        inside |= (made.onset >= start) & (made.onset < end)
-    inside &= ~np.isin(made.onset, given.onset)
+def _merged(given: Part, made: Part, free: NDArray[np.bool_]) -> Part:
+    """The given part, note for note, and of the made one the ``free`` notes that are not given."""
+    inside = free & ~np.isin(made.onset, given.onset)
     columns = [np.concatenate([a, b[inside]]) for a, b in zip(given.columns, made.columns, strict=True)]
     return Part.of(*columns, name=given.name, program=given.program, drums=given.drums, annotations=given.annotations)

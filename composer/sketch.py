@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -264,12 +264,17 @@ class Sketch:
         chosen = {"bars": dance.bars, "meter": dance.meter, "form": dance.form, "tempo": dance.tempo, **given}
         return cls.blank(metadata=metadata, **chosen)  # type: ignore[arg-type]
 
-    def cells(self, voice: int, ticks: Ints) -> Cells:
-        """Everything that is said about a voice, in cells that begin at ``ticks`` (S,) and last until the next."""
+    def free(self, voice: int, ticks: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """(N,) whether each tick lies in a hole of the voice."""
         free = np.zeros(len(ticks), dtype=bool)
         for hole in self.holes:
             if hole.voice == voice:
                 free |= (ticks >= hole.start) & (ticks < hole.end)
+        return free
+
+    def cells(self, voice: int, ticks: Ints) -> Cells:
+        """Everything that is said about a voice, in cells that begin at ``ticks`` (S,) and last until the next."""
+        free = self.free(voice, ticks)
         start = np.repeat(free[:, None], SYMBOLS, axis=1)
         hold = start.copy()
         for constraint in self.constraints:

@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from composer.encodings.abc_page import TIED, read, written
 from composer.encodings.abc_vocabulary import vocabulary
-from composer.encodings.base import Encoding, Normalized
 from composer.encodings.compile import (
     PITCH_OFFSET,
     REST_SYMBOL,
@@ -28,18 +27,18 @@ from composer.encodings.compile import (
     step_ticks,
     tonics,
 )
-from composer.encodings.melody import BEAT, LONGEST, writable
-from composer.encodings.voices import lost, monophonic
+from composer.encodings.melody import BEAT, LONGEST, Melody, writable
+from composer.encodings.voices import monophonic
 from composer.errors import Unsupported, UsageError
 from composer.inference.masks import RunMasks
 from composer.inference.sequence import Sequence
 from composer.score import Part, Score
 from composer.sketch import REST, Sketch
-from composer.theory import TICKS_PER_QUARTER, Ints
+from composer.theory import Ints
 
 
 @dataclass(frozen=True)
-class AbcTokens(Encoding):
+class AbcTokens(Melody):
     """Events ``(symbol, duration)`` without gaps: symbol 0 is a rest, else 12 + the pitch counted from the tonic's
     pitch class (from C if not ``relative``), 140 more if the note goes on from the event before; durations in steps of
     a 24th of a quarter (32nds and triplet 16ths). Events break at bar lines, and a note goes on only after itself: a
@@ -52,12 +51,6 @@ class AbcTokens(Encoding):
     """
 
     name: ClassVar[str] = "abc_tokens"
-    grid: ClassVar[int] = TICKS_PER_QUARTER // BEAT
-    relative: bool = True
-
-    @property
-    def width(self) -> int:
-        return 2
 
     def encode(self, score: Score) -> Sequence:
         onset, pitch, offset = monophonic(score, 0, self.grid)
@@ -89,10 +82,6 @@ class AbcTokens(Encoding):
         part = Part.of(ticks[first], pitch[first], lengths * self.grid, name=voice.name, program=voice.program)
         return replace(frame, parts=(frame.spell(part),))
 
-    def normalize(self, score: Score) -> Normalized:
-        kept = self.decode(self.encode(score), score.frame())
-        return Normalized(kept, lost(score, kept))
-
     def compile(self, sketch: Sketch) -> RunMasks:
         """A note may go on over a bar line if it may also begin there, or if nothing else can sound before it:
         sufficient, since an event does not know the one before it. Outside the holes, where notes stay as they are
@@ -106,7 +95,7 @@ class AbcTokens(Encoding):
         tied = np.zeros_like(start)
         tied[breaks] = hold[breaks] & (start[breaks] | only)
         tied[:, REST] = False
-        given = breaks[~_inside(sketch, breaks * self.grid)]
+        given = breaks[~sketch.free(0, breaks * self.grid)]
         start[given] |= hold[given]
         hold[breaks] = False
         tonic = tonics(sketch.score, ticks, self.relative)
@@ -115,13 +104,6 @@ class AbcTokens(Encoding):
         phase = (context["position"] % BEAT).astype(np.int32)
         both = np.concatenate([starts, ties], axis=1), np.concatenate([holds, holds], axis=1)
         return RunMasks(*both, writable(), phase, context, place_of(sketch.score, self.grid))
-
-    def refusal(self, sketch: Sketch) -> str | None:
-        if len(sketch.score.parts) != 1:
-            return f"the sketch has {len(sketch.score.parts)} voices, and a melody has one"
-        if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
-            return "the sketch's bars do not fall on 24ths of a quarter"
-        return None
 
     def _breaks(self, score: Score) -> NDArray[np.int64]:
         """Steps inside the score at which events break: bar lines, and every eight quarters of longer bars."""
@@ -177,11 +159,3 @@ class AbcTokens(Encoding):
         if numbers.ndim != 1 or ((numbers < 0) | (numbers >= len(self.vocabulary))).any():
             raise UsageError(f"tokens are a row of numbers from 0 to {len(self.vocabulary) - 1}")
         return [self.vocabulary[number] for number in numbers.tolist()]
-
-
-def _inside(sketch: Sketch, ticks: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(N,) whether each tick lies in a hole."""
-    inside = np.zeros(len(ticks), dtype=bool)
-    for hole in sketch.holes:
-        inside |= (ticks >= hole.start) & (ticks < hole.end)
-    return inside
