@@ -6,7 +6,6 @@ The notes of no more than a chunk are in memory at a time. A chunk that has been
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -59,9 +58,8 @@ def _read_all(source: Source, chunks: Sequence[Chunk], shelf: Shelf, report: Pro
     found: dict[str, tuple[Summary, Segment]] = {}
     for _ in range(ROUNDS):
         for chunk in chunks:
-            if chunk.key not in found and (data := shelf.get(chunk.key)) is not None:
-                digest = hashlib.sha256(data).hexdigest()
-                found[chunk.key] = summary(data), Segment(chunk.key, len(data), digest)
+            if chunk.key not in found and (kept := shelf.get(chunk.key)) is not None:
+                found[chunk.key] = summary(kept[0]), kept[1]
         missing = [chunk for chunk in chunks if chunk.key not in found]
         if not missing:
             return [found[chunk.key] for chunk in chunks]

@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 
 from composer.corpora import cache
+from composer.corpora.cache import DIGEST
 from composer.corpora.store import Segment
 from composer.errors import ReadError, WriteError
 from composer.io import write_bytes
 
-DIGEST = hashlib.sha256().digest_size
 TRIES = 3  # another process that finishes the same corpus takes the room away
 
 
@@ -27,28 +27,30 @@ class Shelf:
         self._store = opened[1] if opened else None
         self._numbers = {segment.key: n for n, segment in enumerate(opened[0].segments)} if opened else {}
 
-    def get(self, key: str) -> bytes | None:
-        """A chunk's bytes, or None if it has not been read yet."""
+    def get(self, key: str) -> tuple[bytes, Segment] | None:
+        """A chunk's bytes, and what describes them; None if it has not been read yet."""
         try:
-            data = (self.room / f"{key}.chunk").read_bytes()
+            kept = (self.room / f"{key}.chunk").read_bytes()
         except OSError:
-            data = b""
-        if len(data) >= DIGEST and hashlib.sha256(data[DIGEST:]).digest() == data[:DIGEST]:
-            return data[DIGEST:]
+            kept = b""
+        data, digest = kept[DIGEST:], kept[:DIGEST]
+        if digest and hashlib.sha256(data).digest() == digest:
+            return data, Segment(key, len(data), digest.hex())
         number = self._numbers.get(key)
-        if self._store is None or number is None or not self._store.sound(number):
+        if self._store is None or number is None:
             return None
-        return self._store.chunk(number)
+        checked = self._store.checked(number)
+        return None if checked is None else (checked, self._store.segments[number])
 
     def segment(self, segment: Segment) -> bytes:
         """The chunk that a segment describes; raises :class:`ReadError` if it has gone."""
-        data = self.get(segment.key)
-        if data is None:
+        found = self.get(segment.key)
+        if found is None:
             self.look()
-            data = self.get(segment.key)
-        if data is None or hashlib.sha256(data).hexdigest() != segment.digest:
+            found = self.get(segment.key)
+        if found is None or found[1] != segment:
             raise ReadError(f"{self.path}: was changed while it was written; load the corpus again")
-        return data
+        return found[0]
 
 
 def save_chunk(data: bytes, key: str, room: Path) -> None:

@@ -65,13 +65,14 @@ class Store:
         """Bytes of the whole file."""
         return self._starts[-1]
 
-    def chunk(self, number: int) -> bytes:
-        """A chunk's bytes."""
-        return self._file.read(self._starts[number], self.segments[number].size)
+    def checked(self, number: int) -> bytes | None:
+        """A chunk's bytes, or None if they are not as they were written."""
+        data = self._file.read(self._starts[number], self.segments[number].size)
+        return data if hashlib.sha256(data).hexdigest() == self.segments[number].digest else None
 
     def sound(self, number: int) -> bool:
         """Whether a chunk is as it was written."""
-        return hashlib.sha256(self.chunk(number)).hexdigest() == self.segments[number].digest
+        return self.checked(number) is not None
 
     def score(self, chunk: int, row: int) -> Score:
         """A piece's score; raises :class:`ReadError` if the file has been damaged."""
@@ -87,8 +88,8 @@ class Store:
     def _read(self, number: int) -> Columns:
         from safetensors.numpy import load
 
-        data = self.chunk(number)
-        if hashlib.sha256(data).hexdigest() != self.segments[number].digest:
+        data = self.checked(number)
+        if data is None:
             self.path.unlink(missing_ok=True)
             raise ReadError(f"{self.path}: was damaged, and is removed; load the corpus again")
         columns: Columns = load(data)
