@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -58,19 +58,12 @@ class Row:
 
 @dataclass
 class File:
-    """One file: what it gave, and what of it was left out."""
+    """One file: what it gave, what of it was left out, and the facts of its pieces taken together."""
 
     name: str
     pieces: tuple[Piece, ...]
     rejected: tuple[Rejected, ...]
-
-    @cached_property
-    def row(self) -> Row:
-        row = Row()
-        for piece in self.pieces:
-            if facts := piece.facts:
-                row.add(facts)
-        return row
+    row: Row
 
     @property
     def gravity(self) -> int:
@@ -78,7 +71,7 @@ class File:
         faults = (not self.pieces, self.rejected, self.row.bad_bars, self.remarks)
         return next((4 - k for k, fault in enumerate(faults) if fault), 0)
 
-    @property
+    @cached_property
     def remarks(self) -> list[str]:
         """What is out of the ordinary, in a few words each."""
         copies = [piece.duplicate_of for piece in self.pieces if piece.duplicate_of]
@@ -140,7 +133,7 @@ class Survey:
     pitches: Counter[int] = field(default_factory=Counter)
     intervals: Counter[int] = field(default_factory=Counter)
 
-    def add(self, file: File) -> None:
+    def add(self, file: File, facts: Sequence[dict[str, Any]]) -> None:
         self.files += 1
         self.accepted += bool(file.pieces)
         self.remarkable += bool(file.remarks)
@@ -150,12 +143,12 @@ class Survey:
             kind = _kind(self.reasons, plain_reason(reason, file.name))
             kind.text = kind.text or own_reason(reason, file.name)
             kind.add(1, file.name, id)
-        for piece in file.pieces:
+        for piece, told in zip(file.pieces, facts, strict=True):
             self.duplicates += bool(piece.duplicate_of)
             if piece.kin:
                 self.kin.setdefault(piece.kin, []).append(piece.id)
-            if facts := piece.facts:
-                self._facts(file.name, piece, facts)
+            if told:
+                self._facts(file.name, piece, told)
 
     def _facts(self, file: str, piece: Piece, facts: dict[str, Any]) -> None:
         self.totals.update({name: facts[name] for name in ("notes", "bars", "seconds")})
@@ -202,8 +195,8 @@ def survey(corpus: Corpus) -> Survey:
     """Look over every file of a corpus."""
     found = Survey(corpus.name, skipped=dict(corpus.skipped))
     grave: dict[int, list[File]] = {gravity: [] for gravity in (4, 3, 2, 1)}
-    for file in files(corpus):
-        found.add(file)
+    for file, facts in files(corpus):
+        found.add(file, facts)
         if found.files <= SMALL:
             found.rows.append(file)
         if file.gravity and len(grave[file.gravity]) < LISTED:
@@ -214,8 +207,8 @@ def survey(corpus: Corpus) -> Survey:
     return found
 
 
-def files(corpus: Corpus) -> Iterator[File]:
-    """The files of a corpus in order, each with its pieces and what was left out of it."""
+def files(corpus: Corpus) -> Iterator[tuple[File, list[dict[str, Any]]]]:
+    """The files of a corpus in order, each with its pieces and what was left out of it, and the facts of each piece."""
     pieces: dict[str, list[Piece]] = {}
     rejected: dict[str, list[Rejected]] = {}
     for piece in corpus:
@@ -223,19 +216,23 @@ def files(corpus: Corpus) -> Iterator[File]:
     for entry in corpus.rejected:
         rejected.setdefault(file_of(entry.id), []).append(entry)
     for name in sorted({*pieces, *rejected}, key=natural):
-        yield File(name, tuple(pieces.get(name, ())), tuple(rejected.get(name, ())))
+        facts = [piece.facts for piece in pieces.get(name, ())]
+        row = Row()
+        for told in filter(None, facts):
+            row.add(told)
+        yield File(name, tuple(pieces.get(name, ())), tuple(rejected.get(name, ())), row), facts
 
 
 def as_json(corpus: Corpus, found: Survey) -> Iterator[str]:
     """One JSON object, ``files`` and ``summary``, in small texts: a piece has its names and all its facts."""
     yield '{"files": ['
-    for number, file in enumerate(files(corpus)):
+    for number, (file, facts) in enumerate(files(corpus)):
         rejected = [{"id": id, "reason": reason} for id, reason in file.rejected]
         head = {"file": file.name, "accepted": bool(file.pieces), "rejected": rejected}
         yield f'{"," if number else ""}\n{json.dumps(head)[:-1]}, "pieces": ['
-        for count, piece in enumerate(file.pieces):
+        for count, (piece, told) in enumerate(zip(file.pieces, facts, strict=True)):
             names = {name: getattr(piece, name) for name in ("id", "title", "split", "group", "duplicate_of", "kin")}
-            yield f"{',' if count else ''}\n  {json.dumps(names | piece.facts)}"
+            yield f"{',' if count else ''}\n  {json.dumps(names | told)}"
         yield "]}"
     yield f'\n],\n"summary": {json.dumps(found.summary())}}}\n'
 

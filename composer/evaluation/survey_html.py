@@ -41,7 +41,7 @@ def _page(corpus: Corpus, found: Survey) -> Iterator[str]:
     yield '<h2>Files</h2>\n<div class="scroll"><table>\n'
     yield "<caption>Off grid: how far onsets lie from sixteenths and eighth triplets, mean/most.</caption>\n"
     yield _row("th", [*HEADINGS, "remarks"])
-    for file in files(corpus):
+    for file, _ in files(corpus):
         if file.pieces:
             remarks = text("; ".join(file.remarks))
             yield _row("td", cells(file)).replace("</tr>", f'<td class="told">{remarks}</td></tr>')
@@ -98,12 +98,7 @@ def _kinds(title: str, kinds: Mapping[str, Kind]) -> str:
 def _bad_bars(corpus: Corpus, found: Survey) -> Iterator[str]:
     if not found.bad_bars_count:
         return
-    rows = (
-        (piece.id, bar["place"], bar["text"])
-        for piece in corpus
-        if piece.facts.get("bad_bars_count")
-        for bar in piece.facts["bad_bars"]
-    )
+    rows = ((piece.id, bar["place"], bar["text"]) for piece in corpus for bar in piece.facts.get("bad_bars", ()))
     yield _table(f"Bars that do not add up: {found.bad_bars_count:,}", ("piece", "place", "what"), rows)
 
 
