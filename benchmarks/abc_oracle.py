@@ -17,12 +17,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import mido
 import numpy as np
 
+from composer.corpora.bundled import music21_corpus
 from composer.io.abc import tunes
 from composer.notation.abc_table import TOKENS
 from composer.score import Score
@@ -38,9 +38,8 @@ Change = Callable[[re.Match[str], str], str]  # a token and the meter in force -
 
 def texts(folders: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """The tunes of music21's folders, each with its name, as ABC."""
-    package = Path(str(find_spec("music21").origin)).parent / "corpus"  # type: ignore[union-attr]
     for folder in folders:
-        for path in sorted((package / folder).glob("*.abc")):
+        for path in music21_corpus(folder, "*.abc"):
             for text in re.split(r"(?m)^(?=X:)", path.read_bytes().decode("latin-1"))[1:]:
                 yield f"{folder}/{path.stem}:{text[2:].split()[0]}", text
 

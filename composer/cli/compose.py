@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 MAX_NOTICES = 12  # shown
 MIDI_SUFFIXES = (".mid", ".midi")
 PAGES = (".abc", ".musicxml", ".xml", ".mxl", ".svg", ".png")
-READABLE = "1/16+1/8t"  # the grid of a performance that becomes a page
 WRITABLE, EXACT, SELDOM = "1/64+1/32t", 1.0, 0.05  # played exactly: within a millisecond of this grid but for one in 20
 
 Chosen = Annotated[str | None, typer.Option("--tune", metavar="X", help="Of an ABC file: a tune's number or title.")]
@@ -216,13 +215,13 @@ def _for_a_page(file: Path, score: Score) -> Score:
     """A performance quantised, so that it can be read; what is exact already stays."""
     if file.suffix.lower() not in MIDI_SUFFIXES:
         return score
-    from composer.io.quantize import distances, quantize
+    from composer.io.quantize import USUAL, distances, quantize
 
     off = distances(score, WRITABLE)
     if not len(off) or (off > EXACT).mean() < SELDOM:
         return score
-    snapped, moved = quantize(score, READABLE)
-    return snapped.with_metadata(quantization=f"{READABLE}: {moved} (--grid none keeps the times)")
+    snapped, moved = quantize(score, USUAL)
+    return snapped.with_metadata(quantization=f"{USUAL}: {moved} (--grid none keeps the times)")
 
 
 def _choice(file: Path, tune: str | None) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.corpora.splits import top_line
 from composer.errors import Notice
-from composer.io.quantize import distances
+from composer.io.quantize import USUAL, distances
 from composer.io.smf_census import PEDAL
 from composer.score import Part, Score
 
-GRID = "1/16+1/8t"  # what onsets are compared with
 WIDEST = 24  # semitones; wider steps count as this one
 MOST_CHANGES = 8  # distinct meters, keys and tempos listed
 MOST_NOTICES = 20  # of a kind
@@ -36,7 +36,7 @@ def facts(score: Score, notices: Sequence[Notice] = ()) -> dict[str, Any]:
     """
     pitched = [part for part in score.parts if not part.drums]
     pitch = _joined(part.pitch for part in pitched)
-    off = distances(score, GRID)
+    off = distances(score, USUAL)
     spans = score.seconds(np.array(score.heard_segments))
     return {
         "parts": len(score.parts),
@@ -74,9 +74,8 @@ def _distinct(values: Iterable[Any]) -> list[Any]:
 
 
 def _steps(part: Part) -> NDArray[Any]:
-    """The intervals of the top line: of the highest note at each onset."""
-    top = np.append(part.onset[1:] != part.onset[:-1], True)  # sorted by onset, then pitch
-    return np.diff(part.pitch[top]) if len(part) else part.pitch
+    """The intervals of the top line."""
+    return np.diff(top_line(part)) if len(part) else part.pitch
 
 
 def _polyphony(parts: Sequence[Part]) -> list[float]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from composer.corpora.base import plain
 from composer.corpora.kin import RUN, WIDEST, Ids, Moves, near_links
-from composer.score import Score
+from composer.score import Part, Score
 
 RULE = (
     "80 / 10 / 10 % by the SHA-256 of the smallest id of a group of variants; variants share a fifth of the shorter "
@@ -53,6 +53,11 @@ def melody(score: Score) -> Ids:
     part = next((part for part in score.parts if len(part) and not part.drums), None)
     if part is None:
         return np.zeros(0, dtype=np.int64)
+    return top_line(part)
+
+
+def top_line(part: Part) -> Ids:
+    """(N,) the highest pitch at each onset of a part that has notes."""
     top = np.append(part.onset[1:] != part.onset[:-1], True)  # sorted by onset, then pitch
     return np.asarray(part.pitch[top], dtype=np.int64)
 

@@ -15,6 +15,8 @@ from composer.theory import TICKS_PER_QUARTER
 
 Ticks = NDArray[np.int64]
 
+USUAL = "1/16+1/8t"  # the grid on which most music can be read
+
 
 class Quantization(NamedTuple):
     """How far note onsets moved, in milliseconds, and how many notes changed in onset or length."""

@@ -7,11 +7,11 @@ import re
 import sys
 import time
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from composer.corpora.bundled import music21_corpus
 from composer.errors import InvalidScore, Notice, ReadError, UsageError
 from composer.io.abc import loads, tunes
 from composer.score import Score
@@ -36,10 +36,6 @@ T:Third
 K:G
 GBd|
 """
-
-
-def corpus() -> Path:
-    return Path(str(find_spec("music21").origin)).parent / "corpus"  # type: ignore[union-attr]
 
 
 def test_a_tunebook_gives_every_tune_or_what_is_wrong_with_it() -> None:
@@ -99,7 +95,7 @@ def test_damaged_files_give_a_score_or_a_read_error_in_one_line() -> None:
         b'X:1\nM:6/8\nL:1/8\nR:jig\nK:Ador\nV:1\n|:"Am"{d}e>f(3gab|1[CE]2-[CE]!trill!z4:|2H.A4z2|]\nV:2\nZ2|z6|]\n'
     )
     seeds.append((Path(__file__).parents[1] / "data" / "abc" / "wild.abc").read_bytes())
-    texts = sorted((corpus() / "oneills1850").glob("*.abc"))[:5]
+    texts = music21_corpus("oneills1850", "*.abc")[:5]
     seeds += [path.read_bytes()[:1500] for path in texts]
     outcomes = {"score": 0, "error": 0}
     for number in range(5_000):
@@ -158,7 +154,7 @@ def test_the_folk_and_essen_collections_are_read() -> None:
     """A sample of the files; every tune of them."""
     folders = {"oneills1850": 8, "airdsAirs": 1, "ryansMammoth": 60, "essenFolksong": 3}
     for folder, count in folders.items():
-        paths = sorted((corpus() / folder).glob("*.abc"))
+        paths = music21_corpus(folder, "*.abc")
         for path in paths[:: max(len(paths) // count, 1)]:
             wrong = [str(tune.error) for tune in tunes(path.read_bytes(), path.name) if tune.error is not None]
             assert wrong == []
