@@ -2,7 +2,8 @@
 
 A corpus of a hundred thousand files is read chunk by chunk. What a chunk gives is one file, named after what it was
 made from, so that an interrupted build goes on where it was, and files that did not change are not read again. Chunks
-end after files whose names' checksums say so: a file that comes or goes changes its own chunk alone.
+end after files whose labels' checksums say so, wherever the folder lies: a file that comes or goes changes its own
+chunk alone.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def _runs(source: Source, stamps: Sequence[Stamp]) -> Iterator[list[tuple[Stamp,
         if not members:
             run.append((stamp, range(0)))
             size += stamp[1]
-            if zlib.crc32(stamp[0].encode("utf-8", "surrogateescape")) % EVERY == 0:
+            if zlib.crc32(source.label(Path(stamp[0])).encode("utf-8", "surrogateescape")) % EVERY == 0:
                 yield run
                 run, size = [], 0
     if run:
