@@ -184,7 +184,7 @@ class _Worker(threading.Thread):
         if process is not None:
             process.kill()
             process.wait()
-            for pipe in (process.stdin, process.stdout):
+            for pipe in (process.stdout, process.stdin):  # closing what a dead process was told may fail
                 if pipe is not None:
                     pipe.close()
 
