@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -184,9 +185,11 @@ class _Worker(threading.Thread):
         if process is not None:
             process.kill()
             process.wait()
-            for pipe in (process.stdout, process.stdin):  # closing what a dead process was told may fail
-                if pipe is not None:
-                    pipe.close()
+            if process.stdout is not None:
+                process.stdout.close()
+            if process.stdin is not None:
+                with suppress(BrokenPipeError):  # words that a dead process never read cannot be flushed
+                    process.stdin.close()
 
 
 def _cores() -> int:
