@@ -1,171 +1,26 @@
-"""A sketch: a score with holes, and what is wanted in them. Composing is completing a sketch.
-
->>> sketch = Sketch.blank(bars=32, meter="6/8", key="D dorian", form="AABB")
->>> sketch.score.bars, len(sketch.score.repeats)
-(16, 2)
-
-A constraint is written once, over *cells*: at every step of a voice, which pitch (or rest) may START there and which
-may HOLD through it. Encodings translate cells into their own integers, so that no constraint knows an encoding.
-"""
+"""A score with holes, and what is wanted in them."""
 
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import UsageError
-from composer.score import Ending, Part, Repeat, Score, frozen
+from composer.score import Part, Score, frozen
+from composer.sketch.cadence import EndsOnTonic, StartsOnTonic
+from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
+from composer.sketch.form import page_of, parts_of
+from composer.sketch.pitch import Diatonic, Pin, Range
 from composer.styles import style_named
-from composer.theory import Ints, Key, Meter, Tempo, parse_pitch, pitch_name
+from composer.theory import Ints, Key, Meter, Tempo, parse_pitch
 
-REST = 128
-SYMBOLS = 129  # 128 pitches and the rest
-MAX_BARS = 1_000
 VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
 CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
-
-Table = NDArray[np.bool_]
-
-
-class Cells(NamedTuple):
-    """What may stand in the cells of one voice, each table (steps, 129) by pitch, 128 the rest; they broadcast."""
-
-    start: Table
-    hold: Table
-
-
-class Constraint(ABC):
-    """One musical wish, as a mask over cells. It always holds in what is returned."""
-
-    voice: int | None = None  # None: every voice
-
-    @abstractmethod
-    def mask(self, ticks: Ints, score: Score) -> Cells:
-        """What it allows in cells that begin at ``ticks`` (S,), in the frame ``score``."""
-
-    @abstractmethod
-    def __str__(self) -> str:
-        """In a musician's words."""
-
-
-def _pitches(allowed: Iterable[int], *, rest: bool) -> Table:
-    table = np.zeros((1, SYMBOLS), dtype=bool)
-    table[0, list(allowed)] = True
-    table[0, REST] = rest
-    return table
-
-
-def _from_step(ticks: Ints, tick: int, inside: Table) -> Table:
-    """``inside`` at the cell that contains ``tick``, anything elsewhere."""
-    step = max(int(np.searchsorted(ticks, tick, "right")) - 1, 0)
-    table = np.ones((len(ticks), SYMBOLS), dtype=bool)
-    table[step] = inside[0]
-    return table
-
-
-@dataclass(frozen=True)
-class Range(Constraint):
-    """Every note lies from ``low`` to ``high`` (MIDI pitches, both included)."""
-
-    low: int
-    high: int
-    voice: int | None = None
-
-    @classmethod
-    def parse(cls, text: str, voice: int | None = None) -> Self:
-        """Read ``D4:B5``; raises :class:`UsageError`."""
-        low, colon, high = text.partition(":")
-        if not colon:
-            raise UsageError(f"{text!r} is not a range; write the lowest and the highest note, such as D4:B5")
-        span = cls(parse_pitch(low), parse_pitch(high), voice)
-        if span.low > span.high:
-            raise UsageError(f"{text!r} is an empty range; write the lower note first")
-        return span
-
-    def mask(self, ticks: Ints, score: Score) -> Cells:
-        table = _pitches(range(self.low, self.high + 1), rest=True)
-        return Cells(table, table)
-
-    def __str__(self) -> str:
-        names = [pitch_name(pitch, int(Key(0).spell(pitch))) for pitch in (self.low, self.high)]
-        return f"range {names[0]}:{names[1]}"
-
-
-@dataclass(frozen=True)
-class Diatonic(Constraint):
-    """Every note belongs to the key in force; in minor the raised sixth and seventh do too."""
-
-    voice: int | None = None
-
-    def mask(self, ticks: Ints, score: Score) -> Cells:
-        rows = []
-        for key in score.keys:
-            raised = {(key.tonic_class + step) % 12 for step in (9, 11)} if key.mode == "minor" else set()
-            rows.append(_pitches((p for p in range(128) if p % 12 in key.scale | raised), rest=True)[0])
-        onsets = [key.onset for key in score.keys]
-        table = np.stack(rows)[np.searchsorted(onsets, ticks, "right") - 1]
-        return Cells(table, table)
-
-    def __str__(self) -> str:
-        return "notes of the key"
-
-
-@dataclass(frozen=True)
-class StartsOnTonic(Constraint):
-    """The first note is the tonic, at the first tick."""
-
-    voice: int | None = None
-
-    def mask(self, ticks: Ints, score: Score) -> Cells:
-        tonic = _pitches(range(score.key.tonic_class, 128, 12), rest=False)
-        return Cells(_from_step(ticks, 0, tonic), np.ones((1, SYMBOLS), dtype=bool))
-
-    def __str__(self) -> str:
-        return "starts on the tonic"
-
-
-@dataclass(frozen=True)
-class EndsOnTonic(Constraint):
-    """The last note is the tonic, and lasts through the last beat of the score."""
-
-    voice: int | None = None
-
-    def mask(self, ticks: Ints, score: Score) -> Cells:
-        tonic = _pitches(range(score.key_at(score.end).tonic_class, 128, 12), rest=False)
-        beat = max(score.end - score.meter_at(score.end).beat, int(score.barlines[-2]))
-        start = np.where((ticks >= beat)[:, None], tonic & (ticks == beat)[:, None], True)
-        return Cells(start, np.where((ticks >= beat)[:, None], tonic, True))
-
-    def __str__(self) -> str:
-        return "ends on the tonic"
-
-
-@dataclass(frozen=True)
-class Pin(Constraint):
-    """A note of this pitch begins at this written tick; its length is free."""
-
-    tick: int
-    pitch: int
-    place: str = ""
-    voice: int | None = 0
-
-    def mask(self, ticks: Ints, score: Score) -> Cells:
-        step = int(np.searchsorted(ticks, self.tick))
-        if step == len(ticks) or ticks[step] != self.tick:
-            raise UsageError(f"{self}: this model cannot place a note there; pin it to a coarser part of the beat")
-        nothing = _pitches((), rest=False)
-        pitch = _pitches((self.pitch,), rest=False)
-        return Cells(_from_step(ticks, self.tick, pitch), _from_step(ticks, self.tick, nothing))
-
-    def __str__(self) -> str:
-        return f"pin {self.place or self.tick}={pitch_name(self.pitch, int(Key(0).spell(self.pitch)))}"
 
 
 @dataclass(frozen=True)
@@ -229,7 +84,7 @@ class Sketch:
         the lowest voice; four voices without a ``range`` keep to those of a choir. Raises :class:`UsageError`.
         """
         metre = Meter.parse(meter) if isinstance(meter, str) else meter
-        frame = _framed(metre, _sections(form, bars), endings)
+        frame = page_of(metre, parts_of(form, bars), endings)
         score = replace(
             Score.of(
                 [Part.of(name=name) for name in _voice_names(voices)],
@@ -272,14 +127,18 @@ class Sketch:
                 free |= (ticks >= hole.start) & (ticks < hole.end)
         return free
 
+    def wishes(self, voice: int) -> Iterator[Constraint]:
+        """What is wanted of a voice."""
+        return (wish for wish in self.constraints if wish.voice in (None, voice))
+
     def cells(self, voice: int, ticks: Ints) -> Cells:
-        """Everything that is said about a voice, in cells that begin at ``ticks`` (S,) and last until the next."""
+        """Everything that is certain about a voice, in cells that begin at ``ticks`` (S,) and last until the next."""
         free = self.free(voice, ticks)
         start = np.repeat(free[:, None], SYMBOLS, axis=1)
         hold = start.copy()
-        for constraint in self.constraints:
-            if constraint.voice in (None, voice):
-                mask = constraint.mask(ticks, self.score)
+        for wish in self.wishes(voice):
+            mask = None if isinstance(wish, Preference) else wish.mask(ticks, self.score)
+            if mask is not None:
                 start &= mask.start
                 hold &= mask.hold
         hold[np.searchsorted(ticks, self.score.section_starts)[1:]] = False  # no note reaches over a repeat
@@ -331,45 +190,6 @@ def written_bars(score: Score, text: str) -> tuple[int, int]:
     if not 0 <= first <= last < len(score.barlines) - 1:
         raise UsageError(f"{text!r} lies outside the {score.bars} written bars")
     return int(score.barlines[first]), int(score.barlines[last + 1])
-
-
-def _sections(form: str, bars: int) -> list[tuple[int, int]]:
-    """``AABB`` of 32 bars as sections (written bars, times played)."""
-    if not re.fullmatch(r"[A-Z]{1,16}", form):
-        raise UsageError(f"{form!r} is not a form; write its parts as letters, such as AABB")
-    runs = [(letter, len(list(run))) for letter, run in groupby(form)]
-    returning = next((a for i, (a, _) in enumerate(runs) if a in [b for b, _ in runs[:i]]), None)
-    if returning:
-        raise UsageError(
-            f"form {form}: part {returning} returns after another; only repeats side by side can be written"
-        )
-    if not 1 <= bars <= MAX_BARS:
-        raise UsageError(f"{bars} bars: a sketch has 1 to {MAX_BARS} bars")
-    if bars % len(form):
-        raise UsageError(f"{bars} bars do not divide into the {len(form)} parts of {form}; try {len(form) * 8}")
-    return [(bars // len(form), times) for _, times in runs]
-
-
-def _framed(
-    meter: Meter, sections: list[tuple[int, int]], endings: bool
-) -> tuple[Ints, tuple[Repeat, ...], tuple[int, ...]]:
-    """Bar lines, repeats and section starts of the written page."""
-    bar, at = meter.bar, 0
-    repeats: list[Repeat] = []
-    starts: list[int] = []
-    for bars, times in sections:
-        starts.append(at)
-        end = at + bars * bar
-        if times > 1 and endings:
-            if bars < 2:
-                raise UsageError("endings need parts of at least two bars")
-            first = Ending(end - bar, end, tuple(range(1, times)))
-            repeats.append(Repeat(at, end + bar, times, (first, Ending(end, end + bar, (times,)))))
-            end += bar
-        elif times > 1:
-            repeats.append(Repeat(at, end, times))
-        at = end
-    return frozen(np.arange(0, at + 1, bar)), tuple(repeats), tuple(starts[1:])
 
 
 def _pin(score: Score, place: str, note: str) -> Pin:
