@@ -101,9 +101,9 @@ class AbcTokens(Melody):
         tonic = tonics(sketch.score, ticks, self.relative)
         starts, ties, holds = (in_symbols(table, tonic) for table in (start, tied, hold))
         context = metric_context(sketch.score, ticks, self.grid)
-        phase = (context["position"] % BEAT).astype(np.int32)
+        lengths = writable()[context["position"] % BEAT]
         both = np.concatenate([starts, ties], axis=1), np.concatenate([holds, holds], axis=1)
-        return RunMasks(*both, writable(), phase, context, place_of(sketch.score, self.grid))
+        return RunMasks(*both, lengths, lengths, context, place_of(sketch.score, self.grid))
 
     def _breaks(self, score: Score) -> NDArray[np.int64]:
         """Steps inside the score at which events break: bar lines, and every eight quarters of longer bars."""
