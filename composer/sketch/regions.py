@@ -9,6 +9,8 @@ import numpy as np
 
 from composer.errors import UsageError
 from composer.score import Part, Score, frozen
+from composer.sketch.cells import Constraint
+from composer.sketch.pitch import Diatonic, Range
 
 MAX_BARS = 10_000  # of a score that is continued
 
@@ -85,6 +87,20 @@ def lengthened(score: Score, bars: int) -> Score:
     lacking = max(bar - int(score.barlines[-1] - score.barlines[-2]), 0)
     lengths = [lacking, *[bar] * (bars - 1), bar - lacking] if lacking else [bar] * bars
     return replace(score, barlines=frozen([*score.barlines, *(score.end + np.cumsum(lengths))]))
+
+
+def own_bounds(score: Score) -> tuple[Constraint, ...]:
+    """What a score keeps to, as wishes: the compass of each voice, and the key if no note leaves it."""
+    bounds: list[Constraint] = [
+        Range(int(part.pitch.min()), int(part.pitch.max()), voice)
+        for voice, part in enumerate(score.parts)
+        if len(part)
+    ]
+    scale = Diatonic()
+    inside = all(
+        scale.mask(part.onset, score).start[np.arange(len(part)), part.pitch].all() for part in score.parts if len(part)
+    )
+    return (*bounds, scale) if inside else tuple(bounds)
 
 
 def _without(part: Part, start: int, end: int) -> Part:

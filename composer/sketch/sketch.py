@@ -63,6 +63,19 @@ class Sketch:
         return cls(longer, holes, tuple(constraints))
 
     @classmethod
+    def harmonizing(cls, score: Score, voices: int = 4, constraints: Iterable[Constraint] = ()) -> Self:
+        """A score, all of it given, with empty voices below, ``voices`` in all; four keep to the ranges of a choir."""
+        names = _voice_names(voices)
+        given = len(score.parts)
+        if not given < voices:
+            raise UsageError(f"{voices} voices: the score has {given} already; ask for more")
+        parts = (*score.parts, *(Part.of(name=name) for name in names[given:]))
+        holes = tuple(Hole(voice, 0, score.end) for voice in range(given, voices))
+        ranges = CHOIR_RANGES if voices == len(CHOIR_RANGES) else ()
+        wishes = [Range.parse(text, voice) for voice, text in enumerate(ranges) if voice >= given]
+        return cls(replace(score, parts=parts), holes, (*wishes, *constraints))
+
+    @classmethod
     def blank(
         cls,
         *,
