@@ -7,15 +7,19 @@
 
 from composer.sketch.cadence import EndsOnTonic, StartsOnTonic
 from composer.sketch.cells import REST, SYMBOLS, Automaton, Cells, Constraint, Moves, Preference
+from composer.sketch.copies import Breaths, Copy
 from composer.sketch.pitch import Diatonic, Pin, Range
-from composer.sketch.sketch import Hole, Sketch
+from composer.sketch.regions import Hole
+from composer.sketch.sketch import Sketch
 
 __all__ = [
     "REST",
     "SYMBOLS",
     "Automaton",
+    "Breaths",
     "Cells",
     "Constraint",
+    "Copy",
     "Diatonic",
     "EndsOnTonic",
     "Hole",

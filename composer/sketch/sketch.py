@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import UsageError
-from composer.score import Part, Score, frozen
+from composer.score import Part, Score
 from composer.sketch.cadence import EndsOnTonic, StartsOnTonic
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
-from composer.sketch.form import page_of, parts_of
+from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks
+from composer.sketch.form import page_of, phrases_of, pickup_ticks
 from composer.sketch.pitch import Diatonic, Pin, Range
+from composer.sketch.regions import Hole, emptied, holes_of, lengthened, written_bars
 from composer.styles import style_named
 from composer.theory import Ints, Key, Meter, Tempo, parse_pitch
 
@@ -24,24 +26,17 @@ CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
 
 
 @dataclass(frozen=True)
-class Hole:
-    """The written ticks ``[start, end)`` of one voice are to be composed."""
-
-    voice: int
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
 class Sketch:
     """A score with holes: voice v is Part v. Its notes are given; the rest of the holes is to be composed.
 
-    Outside the holes the score is complete: where it has no note, it has a rest.
+    Outside the holes the score is complete: where it has no note, it has a rest. ``copies`` are written bars that
+    repeat earlier ones, note for note.
     """
 
     score: Score
     holes: tuple[Hole, ...]
     constraints: tuple[Constraint, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
     def __post_init__(self) -> None:
         for hole in self.holes:
@@ -52,13 +47,33 @@ class Sketch:
 
     @classmethod
     def of(cls, score: Score, free: str, constraints: Iterable[Constraint] = ()) -> Self:
-        """A score of which the written bars ``free`` ("bars 5-8") are to be composed anew, in every voice.
+        """A score of which the written region ``free`` is to be composed anew: ``bars 5-8``, in every voice, or
+        ``bars 5-8 of alto, tenor``, or ``voices 2-4`` from start to end; several regions are split by ``;``.
 
-        Notes that begin there are left out, notes that reach into them are cut short.
+        Notes that begin there are left out, notes that reach into it are cut short. Raises :class:`UsageError`.
         """
-        start, end = written_bars(score, free)
-        kept = replace(score, parts=tuple(_without(part, start, end) for part in score.parts))
-        return cls(kept, tuple(Hole(voice, start, end) for voice in range(len(score.parts))), tuple(constraints))
+        holes = holes_of(score, free)
+        return cls(emptied(score, holes), holes, tuple(constraints))
+
+    @classmethod
+    def continuing(cls, score: Score, bars: int = 8, constraints: Iterable[Constraint] = ()) -> Self:
+        """A score, all of it given, that goes on for so many bars in its last meter and key."""
+        longer = lengthened(score, bars)
+        holes = tuple(Hole(voice, score.end, longer.end) for voice in range(len(score.parts)))
+        return cls(longer, holes, tuple(constraints))
+
+    @classmethod
+    def harmonizing(cls, score: Score, voices: int = 4, constraints: Iterable[Constraint] = ()) -> Self:
+        """A score, all of it given, with empty voices below, ``voices`` in all; four keep to the ranges of a choir."""
+        names = _voice_names(voices)
+        given = len(score.parts)
+        if not given < voices:
+            raise UsageError(f"{voices} voices: the score has {given} already; ask for more")
+        parts = (*score.parts, *(Part.of(name=name) for name in names[given:]))
+        holes = tuple(Hole(voice, 0, score.end) for voice in range(given, voices))
+        ranges = CHOIR_RANGES if voices == len(CHOIR_RANGES) else ()
+        wishes = [Range.parse(text, voice) for voice, text in enumerate(ranges) if voice >= given]
+        return cls(replace(score, parts=parts), holes, (*wishes, *constraints))
 
     @classmethod
     def blank(
@@ -69,6 +84,8 @@ class Sketch:
         key: str | Key = "C major",
         form: str = "A",
         endings: bool = False,
+        pickup: str | None = None,
+        phrases: int | None = None,
         tempo: float | Tempo = 120.0,
         voices: int = 1,
         range: str | None = None,
@@ -79,22 +96,24 @@ class Sketch:
     ) -> Self:
         """An empty sketch. ``bars`` are heard: 32 bars of AABB are 16 written ones, each part repeated.
 
-        With ``endings`` every repeated part closes with a first and a second ending of one bar. ``pins`` maps a written
-        place "bar.beat" to a note: ``{"1.1": "D4"}``. Notes belong to the key; the tonics at start and end are in
-        the lowest voice; four voices without a ``range`` keep to those of a choir. Raises :class:`UsageError`.
+        A part that returns after another copies it, and A' opens as A does: ``form="A A' B A'"``. With ``endings``
+        every repeated part closes with a first and a second ending of one bar. A ``pickup`` ("1/8" of a whole note) is
+        bar 0, and opens every part. No note is held from one phrase of ``phrases`` bars into the next. ``pins`` maps a
+        written place "bar.beat" to a note: ``{"1.1": "D4"}``. Notes belong to the key; the tonics at start and end are
+        in the lowest voice; four voices without a ``range`` keep to those of a choir. Raises :class:`UsageError`.
         """
         metre = Meter.parse(meter) if isinstance(meter, str) else meter
-        frame = page_of(metre, parts_of(form, bars), endings)
+        page = page_of(form, bars, metre, endings, pickup_ticks(pickup) if pickup else 0)
         score = replace(
             Score.of(
                 [Part.of(name=name) for name in _voice_names(voices)],
                 meter=metre,
                 key=key,
                 tempo=tempo,
-                barlines=frame[0],
+                barlines=page.barlines,
             ),
-            repeats=frame[1],
-            sections=frame[2],
+            repeats=page.repeats,
+            sections=page.sections,
             metadata=dict(metadata or {}),
         )
         wishes: list[Constraint] = [Diatonic()]
@@ -105,7 +124,10 @@ class Sketch:
         lowest = voices - 1
         wishes += [StartsOnTonic(lowest)] * starts_on_tonic + [EndsOnTonic(lowest)] * ends_on_tonic
         wishes += [_pin(score, place, note) for place, note in (pins or {}).items()]
-        return cls(score, tuple(Hole(voice, 0, score.end) for voice, _ in enumerate(score.parts)), tuple(wishes))
+        wishes += [phrases_of(score, phrases)] if phrases is not None else []
+        wishes += [Breaths(tuple(Fold(score, page.copies).edges()), f"form {form}")] if page.copies else []
+        holes = tuple(Hole(voice, 0, score.end) for voice, _ in enumerate(score.parts))
+        return cls(score, holes, tuple(wishes), page.copies)
 
     @classmethod
     def styled(cls, style: str, **options: object) -> Self:
@@ -139,15 +161,50 @@ class Sketch:
         for wish in self.wishes(voice):
             mask = None if isinstance(wish, Preference) else wish.mask(ticks, self.score)
             if mask is not None:
-                start &= mask.start
-                hold &= mask.hold
+                start &= mask.start | ~free[:, None]  # what is given outside the holes is not judged
+                hold &= mask.hold | ~free[:, None]
         hold[np.searchsorted(ticks, self.score.section_starts)[1:]] = False  # no note reaches over a repeat
         _give(start, hold, self.score.parts[voice], ticks, free)
         return Cells(start, hold)
 
+    def folded(self) -> Sketch:
+        """The same sketch on a score without its copies: what is to be composed, once, in written order.
+
+        Masks and rules for lengths hold wherever a bar is copied to; automata read the folded bars alone.
+        """
+        if not self.copies:
+            return self
+        fold = Fold(self.score, self.copies)
+        constraints = tuple(Folded.of(wish, fold) for wish in self.constraints)
+        return Sketch(fold.folded, tuple(self._holes_within(fold)), constraints)
+
+    def _holes_within(self, fold: Fold) -> Iterator[Hole]:
+        """The holes in what is no copy, where they stand in the folded score."""
+        at = 0
+        for first, last in fold.kept:
+            for hole in self.holes:
+                start, end = max(hole.start, first), min(hole.end, last)
+                if start < end:
+                    yield Hole(hole.voice, start - first + at, end - first + at)
+            at += last - first
+
+    def unfolded(self, score: Score) -> Score:
+        """A completed score of :meth:`folded`, with its copies in their places again."""
+        return Fold(self.score, self.copies).unfolded(score) if self.copies else score
+
+    def broken(self, score: Score, grid: int) -> Constraint | None:
+        """A wish whose automaton a finished score breaks, where bars are copies; ``grid`` ticks in a cell."""
+        ticks = np.arange(0, score.end, grid, dtype=np.int32)
+        for voice, part in enumerate(score.parts if self.copies else ()):
+            for wish in self.wishes(voice):
+                automaton = None if isinstance(wish, Preference) else wish.automaton(ticks, self.score)
+                if automaton is not None and breaks(automaton, part, ticks):
+                    return wish
+        return None
+
     def __str__(self) -> str:
         score = self.score
-        heard = score.unfold().bars if score.repeats else score.bars
+        heard = -(-score.unfold().end // score.meter.bar) if len(score.meters) == 1 else score.unfold().bars
         return "; ".join([f"{heard} bars of {score.meter} in {score.key}", *(str(c) for c in self.constraints)])
 
 
@@ -168,28 +225,10 @@ def _give(start: Table, hold: Table, part: Part, ticks: Ints, free: NDArray[np.b
             hold[last] = False
 
 
-def _without(part: Part, start: int, end: int) -> Part:
-    kept = part.select((part.onset < start) | (part.onset >= end))
-    reach = np.where(kept.onset < start, start - kept.onset, kept.duration)
-    return replace(kept, duration=frozen(np.minimum(kept.duration, reach)))
-
-
 def _voice_names(voices: int) -> tuple[str, ...]:
     if not 1 <= voices <= 16:
         raise UsageError(f"{voices} voices: a sketch has 1 to 16 voices")
     return VOICE_NAMES.get(voices) or tuple(f"Voice {number}" for number in range(1, voices + 1))
-
-
-def written_bars(score: Score, text: str) -> tuple[int, int]:
-    """The written ticks of "bars 5-8"; raises :class:`UsageError`."""
-    match = re.fullmatch(r"\s*bars?\s+(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", text)
-    if match is None:
-        raise UsageError(f"{text!r} is not a region; write it as 'bars 5-8'")
-    shift = 0 if score.pickup else 1
-    first, last = int(match[1]) - shift, int(match[2] or match[1]) - shift
-    if not 0 <= first <= last < len(score.barlines) - 1:
-        raise UsageError(f"{text!r} lies outside the {score.bars} written bars")
-    return int(score.barlines[first]), int(score.barlines[last + 1])
 
 
 def _pin(score: Score, place: str, note: str) -> Pin:

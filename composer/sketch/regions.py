@@ -1,0 +1,110 @@
+"""Regions of a score, in words: ``bars 5-8``, ``bars 5-8 of soprano``, ``voices 2-4``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from composer.errors import UsageError
+from composer.score import Part, Score, frozen
+from composer.sketch.cells import Constraint
+from composer.sketch.pitch import Diatonic, Range
+
+MAX_BARS = 10_000  # of a score that is continued
+
+BARS = r"bars?\s+(?P<first>\d{1,6})(?:\s*-\s*(?P<last>\d{1,6}))?"
+
+
+@dataclass(frozen=True)
+class Hole:
+    """The written ticks ``[start, end)`` of one voice are to be composed."""
+
+    voice: int
+    start: int
+    end: int
+
+
+def written_bars(score: Score, text: str) -> tuple[int, int]:
+    """The written ticks of "bars 5-8"; raises :class:`UsageError`."""
+    match = re.fullmatch(rf"\s*{BARS}\s*", text)
+    if match is None:
+        raise UsageError(f"{text!r} is not a region; write it as 'bars 5-8'")
+    shift = 0 if score.pickup else 1
+    first, last = int(match["first"]) - shift, int(match["last"] or match["first"]) - shift
+    if not 0 <= first <= last < len(score.barlines) - 1:
+        raise UsageError(f"{text!r} lies outside the {score.bars} written bars")
+    return int(score.barlines[first]), int(score.barlines[last + 1])
+
+
+def voices_of(score: Score, text: str) -> list[int]:
+    """Voices by number from 1, or by name: ``soprano``, ``voices 2-4``, ``1, tenor``; raises :class:`UsageError`."""
+    names = [part.name.strip().lower() for part in score.parts]
+    found: list[int] = []
+    for word in re.sub(r"^\s*voices?\s+", "", text.lower()).split(","):
+        match = re.fullmatch(r"\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?\s*", word)
+        if match and 1 <= int(match[1]) <= int(match[2] or match[1]) <= len(names):
+            found += range(int(match[1]) - 1, int(match[2] or match[1]))
+        elif word.strip() and word.strip() in names:
+            found.append(names.index(word.strip()))
+        else:
+            known = ", ".join(part.name for part in score.parts if part.name)
+            numbers = f"voices have the numbers 1 to {len(names)}" if len(names) > 1 else "there is one voice, number 1"
+            raise UsageError(f"{word.strip()!r} is no voice; {numbers}{known and f' and the names {known}'}")
+    return sorted(set(found))
+
+
+def holes_of(score: Score, text: str) -> tuple[Hole, ...]:
+    """What a region covers: ``bars 5-8``, ``bars 5-8 of alto, tenor``, ``soprano``; several are split by ``;``."""
+    holes: list[Hole] = []
+    for region in text.split(";"):
+        bars, _, voices = region.partition(" of ")
+        if not re.match(r"\s*bars?\s+\d", region):
+            bars, voices = "", region
+        start, end = written_bars(score, bars) if bars else (0, score.end)
+        chosen = voices_of(score, voices) if voices else range(len(score.parts))
+        holes += [Hole(voice, start, end) for voice in chosen]
+    return tuple(sorted(holes, key=lambda hole: (hole.voice, hole.start)))
+
+
+def emptied(score: Score, holes: tuple[Hole, ...]) -> Score:
+    """The score without the notes and marks in the holes; notes that reach into one end where it begins."""
+    parts = list(score.parts)
+    for hole in holes:
+        parts[hole.voice] = _without(parts[hole.voice], hole.start, hole.end)
+    return replace(score, parts=tuple(parts))
+
+
+def lengthened(score: Score, bars: int) -> Score:
+    """The score with empty bars after its end, in the meter and key in force there.
+
+    Where its last bar is short, as before a pickup, the first new bar is what it lacks, and the last is as short.
+    """
+    if not 1 <= bars <= MAX_BARS:
+        raise UsageError(f"{bars} bars: a score can be continued by 1 to {MAX_BARS}")
+    bar = score.meter_at(score.end).bar
+    lacking = max(bar - int(score.barlines[-1] - score.barlines[-2]), 0)
+    lengths = [lacking, *[bar] * (bars - 1), bar - lacking] if lacking else [bar] * bars
+    return replace(score, barlines=frozen([*score.barlines, *(score.end + np.cumsum(lengths))]))
+
+
+def own_bounds(score: Score) -> tuple[Constraint, ...]:
+    """What a score keeps to, as wishes: the compass of each voice, and the key if no note leaves it."""
+    bounds: list[Constraint] = [
+        Range(int(part.pitch.min()), int(part.pitch.max()), voice)
+        for voice, part in enumerate(score.parts)
+        if len(part)
+    ]
+    scale = Diatonic()
+    inside = all(
+        scale.mask(part.onset, score).start[np.arange(len(part)), part.pitch].all() for part in score.parts if len(part)
+    )
+    return (*bounds, scale) if inside else tuple(bounds)
+
+
+def _without(part: Part, start: int, end: int) -> Part:
+    kept = part.select((part.onset < start) | (part.onset >= end))
+    reach = np.where(kept.onset < start, start - kept.onset, kept.duration)
+    marks = tuple(mark for mark in part.annotations if not start <= mark.onset < end)
+    return replace(kept, duration=frozen(np.minimum(kept.duration, reach)), annotations=marks)
