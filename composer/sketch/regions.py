@@ -59,11 +59,10 @@ def holes_of(score: Score, text: str) -> tuple[Hole, ...]:
     """What a region covers: ``bars 5-8``, ``bars 5-8 of alto, tenor``, ``soprano``; several are split by ``;``."""
     holes: list[Hole] = []
     for region in text.split(";"):
-        bars, _, voices = region.partition(" of ")
-        if not re.match(r"\s*bars?\s+\d", region):
-            bars, voices = "", region
-        start, end = written_bars(score, bars) if bars else (0, score.end)
-        chosen = voices_of(score, voices) if voices else range(len(score.parts))
+        bars, of, voices = region.partition(" of ")
+        timed = re.match(r"\s*bars?\s+\d", bars)
+        start, end = written_bars(score, bars) if timed else (0, score.end)
+        chosen = range(len(score.parts)) if timed and not of else voices_of(score, voices if timed else region)
         holes += [Hole(voice, start, end) for voice in chosen]
     return tuple(sorted(holes, key=lambda hole: (hole.voice, hole.start)))
 
