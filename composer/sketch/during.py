@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,8 +37,8 @@ class During(Constraint):
         return self.wish.voice
 
     def mask(self, ticks: Ints, score: Score) -> Cells | None:
-        inside, start, cut = self._cut(ticks, score)
-        cells = self.wish.mask(ticks[inside] - start, cut) if inside.any() else None
+        inside, start, region = self._cut(ticks, score)
+        cells = self.wish.mask(ticks[inside] - start, region) if inside.any() else None
         if cells is None:
             return None
         whole = Cells(np.ones((len(ticks), SYMBOLS), dtype=bool), np.ones((len(ticks), SYMBOLS), dtype=bool))
@@ -46,8 +46,8 @@ class During(Constraint):
         return whole
 
     def lasts(self, start: Ints, end: Ints, score: Score) -> Table | None:
-        inside, first, cut = self._cut(start, score)
-        table = self.wish.lasts(start[inside] - first, end[inside] - first, cut)
+        inside, first, region = self._cut(start, score)
+        table = self.wish.lasts(start[inside] - first, end[inside] - first, region)
         if table is None:
             return None
         whole = np.ones(len(start), dtype=bool)
@@ -55,13 +55,22 @@ class During(Constraint):
         return whole
 
     def automaton(self, ticks: Ints, score: Score) -> Automaton | None:
-        inside, start, cut = self._cut(ticks, score)
-        inner = self.wish.automaton(ticks[inside] - start, cut) if inside.any() else None
+        inside, start, region = self._cut(ticks, score)
+        inner = self.wish.automaton(ticks[inside] - start, region) if inside.any() else None
         return None if inner is None else _Inside(inner, inside)
+
+    def written(self, score: Score) -> Score:
+        start, end = bar_span(score, self.first, self.last)
+        inside = [
+            replace(chord, onset=chord.onset + start)
+            for chord in self.wish.written(cut(score, self.first, self.last)).chords
+        ]
+        before = [chord for chord in score.chords if chord.onset < start]
+        return replace(score, chords=(*before, *inside, *(chord for chord in score.chords if chord.onset >= end)))
 
     def _cut(self, ticks: Ints, score: Score) -> tuple[Table, int, Score]:
         start, end = bar_span(score, self.first, self.last)
-        return (ticks >= start) & (ticks < end), start, score.rearranged([(start, end)])
+        return (ticks >= start) & (ticks < end), start, cut(score, self.first, self.last)
 
     def __str__(self) -> str:
         return f"{bars_named(self.first, self.last)}: {self.wish}"
@@ -92,7 +101,17 @@ def during(wish: Constraint, bars: str) -> Constraint:
     """A wish limited to written bars: ``during(Contour("rising"), "bars 5-8")``; raises :class:`UsageError`."""
     if isinstance(wish, Preference):
         return Preference(during(wish.wish, bars), wish.weight)
-    match = re.fullmatch(r"\s*(?:bars?\s+)?(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", bars)
+    return During(wish, *bar_numbers(bars))
+
+
+def bar_numbers(text: str) -> tuple[int, int]:
+    """The first and last of "bars 5-8", "5-8" or "bar 5"; raises :class:`UsageError`."""
+    match = re.fullmatch(r"\s*(?:bars?\s+)?(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", text)
     if match is None or int(match[2] or match[1]) < int(match[1]):
-        raise UsageError(f"{bars!r} is not a region; write it as 'bars 5-8'")
-    return During(wish, int(match[1]), int(match[2] or match[1]))
+        raise UsageError(f"{text!r} is not a region; write it as 'bars 5-8'")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def cut(score: Score, first: int, last: int) -> Score:
+    """The score of these written bars alone."""
+    return score.rearranged([bar_span(score, first, last)])

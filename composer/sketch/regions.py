@@ -67,6 +67,16 @@ def holes_of(score: Score, text: str) -> tuple[Hole, ...]:
     return tuple(sorted(holes, key=lambda hole: (hole.voice, hole.start)))
 
 
+def spans_of(score: Score, holes: tuple[Hole, ...]) -> list[str]:
+    """The bars that holes lie in, in words; none if some voice is free from start to end."""
+    spans = sorted({(hole.start, hole.end) for hole in holes} - {(0, score.end)})
+    shift = 0 if score.pickup else 1
+    first = np.searchsorted(score.barlines, [start for start, _ in spans], "right") - 1 + shift
+    last = np.searchsorted(score.barlines, [end for _, end in spans]) - 1 + shift
+    whole = any((hole.start, hole.end) == (0, score.end) for hole in holes)
+    return [] if whole else [f"bars {a}-{b}" for a, b in zip(first.tolist(), last.tolist(), strict=True)]
+
+
 def emptied(score: Score, holes: tuple[Hole, ...]) -> Score:
     """The score without the notes and marks in the holes; notes that reach into one end where it begins."""
     parts = list(score.parts)

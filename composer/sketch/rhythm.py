@@ -87,7 +87,7 @@ class Rhythm(Constraint):
             total = sum(map(abs, bar))
             if len(bars) > 1 and total != length:
                 raise UsageError(
-                    f"rhythm: bar {number} of it lasts {value_name(total)}, where the score's lasts {value_name(length)}"
+                    f"rhythm: bar {number} of it lasts {value_name(total)}, the score's {value_name(length)}"
                 )
         return cls(tuple(value for bar in values for value in bar), " ".join(text.split()))
 
@@ -173,7 +173,7 @@ class _Count(Automaton):
         return self.held[self.whole[step - 1]] if self.opens[step] else None
 
     def breaks_at_end(self) -> Table:
-        return self.few & self.whole[-1]
+        return np.asarray(self.few & self.whole[-1])
 
 
 @dataclass(frozen=True)

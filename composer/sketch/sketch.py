@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -12,14 +11,14 @@ from numpy.typing import NDArray
 
 from composer.errors import UsageError
 from composer.score import Part, Score
-from composer.sketch.cadence import EndsOnTonic, StartsOnTonic
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
 from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks
 from composer.sketch.form import page_of, phrases_of, pickup_ticks
-from composer.sketch.pitch import Diatonic, Pin, Range
-from composer.sketch.regions import Hole, emptied, holes_of, lengthened, written_bars
+from composer.sketch.pitch import Range
+from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_of
+from composer.sketch.wishes import on_page, scales, wished
 from composer.styles import style_named
-from composer.theory import Ints, Key, Meter, Tempo, parse_pitch
+from composer.theory import Ints, Key, Meter, Tempo
 
 VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
 CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
@@ -46,24 +45,33 @@ class Sketch:
                 )
 
     @classmethod
-    def of(cls, score: Score, free: str, constraints: Iterable[Constraint] = ()) -> Self:
+    def of(cls, score: Score, free: str, constraints: Iterable[Constraint] = (), **wishes: Any) -> Self:
         """A score of which the written region ``free`` is to be composed anew: ``bars 5-8``, in every voice, or
         ``bars 5-8 of alto, tenor``, or ``voices 2-4`` from start to end; several regions are split by ``;``.
 
-        Notes that begin there are left out, notes that reach into it are cut short. Raises :class:`UsageError`.
+        Notes that begin there are left out, notes that reach into it are cut short. ``wishes``
+        (:mod:`composer.sketch.wishes`) that do not say their bars are about that region. Raises :class:`UsageError`.
         """
         holes = holes_of(score, free)
-        return cls(emptied(score, holes), holes, tuple(constraints))
+        return cls._wishing(emptied(score, holes), holes, constraints, wishes)
 
     @classmethod
-    def continuing(cls, score: Score, bars: int = 8, constraints: Iterable[Constraint] = ()) -> Self:
-        """A score, all of it given, that goes on for so many bars in its last meter and key."""
+    def _wishing(
+        cls, score: Score, holes: tuple[Hole, ...], constraints: Iterable[Constraint], wishes: Mapping[str, Any]
+    ) -> Self:
+        """A score with holes, and what is wished in them."""
+        found = wished(score, wishes, spans_of(score, holes))
+        return cls(on_page(score, found), holes, (*constraints, *found))
+
+    @classmethod
+    def continuing(cls, score: Score, bars: int = 8, constraints: Iterable[Constraint] = (), **wishes: Any) -> Self:
+        """A score, all of it given, that goes on for so many bars in its last meter and key, with ``wishes`` there."""
         longer = lengthened(score, bars)
         holes = tuple(Hole(voice, score.end, longer.end) for voice in range(len(score.parts)))
-        return cls(longer, holes, tuple(constraints))
+        return cls._wishing(longer, holes, constraints, wishes)
 
     @classmethod
-    def harmonizing(cls, score: Score, voices: int = 4, constraints: Iterable[Constraint] = ()) -> Self:
+    def harmonizing(cls, score: Score, voices: int = 4, constraints: Iterable[Constraint] = (), **wishes: Any) -> Self:
         """A score, all of it given, with empty voices below, ``voices`` in all; four keep to the ranges of a choir."""
         names = _voice_names(voices)
         given = len(score.parts)
@@ -71,9 +79,9 @@ class Sketch:
             raise UsageError(f"{voices} voices: the score has {given} already; ask for more")
         parts = (*score.parts, *(Part.of(name=name) for name in names[given:]))
         holes = tuple(Hole(voice, 0, score.end) for voice in range(given, voices))
-        ranges = CHOIR_RANGES if voices == len(CHOIR_RANGES) else ()
-        wishes = [Range.parse(text, voice) for voice, text in enumerate(ranges) if voice >= given]
-        return cls(replace(score, parts=parts), holes, (*wishes, *constraints))
+        score = replace(score, parts=parts)
+        sketch = cls._wishing(score, holes, constraints, wishes)
+        return replace(sketch, constraints=(*_choir(score, sketch.constraints, given), *sketch.constraints))
 
     @classmethod
     def blank(
@@ -88,19 +96,16 @@ class Sketch:
         phrases: int | None = None,
         tempo: float | Tempo = 120.0,
         voices: int = 1,
-        range: str | None = None,
-        starts_on_tonic: bool = False,
-        ends_on_tonic: bool = False,
-        pins: Mapping[str, str] | None = None,
         metadata: Mapping[str, str] | None = None,
+        **wishes: Any,
     ) -> Self:
         """An empty sketch. ``bars`` are heard: 32 bars of AABB are 16 written ones, each part repeated.
 
         A part that returns after another copies it, and A' opens as A does: ``form="A A' B A'"``. With ``endings``
         every repeated part closes with a first and a second ending of one bar. A ``pickup`` ("1/8" of a whole note) is
-        bar 0, and opens every part. No note is held from one phrase of ``phrases`` bars into the next. ``pins`` maps a
-        written place "bar.beat" to a note: ``{"1.1": "D4"}``. Notes belong to the key; the tonics at start and end are
-        in the lowest voice; four voices without a ``range`` keep to those of a choir. Raises :class:`UsageError`.
+        bar 0, and opens every part. No note is held from one phrase of ``phrases`` bars into the next. ``wishes`` are
+        those of :mod:`composer.sketch.wishes`: ``range="D4:B5"``, ``pins={"1.1": "D4"}``. Notes belong to the key where
+        no scale is wished; four voices without a ``range`` keep to those of a choir. Raises :class:`UsageError`.
         """
         metre = Meter.parse(meter) if isinstance(meter, str) else meter
         page = page_of(form, bars, metre, endings, pickup_ticks(pickup) if pickup else 0)
@@ -116,18 +121,12 @@ class Sketch:
             sections=page.sections,
             metadata=dict(metadata or {}),
         )
-        wishes: list[Constraint] = [Diatonic()]
-        if range is not None:
-            wishes.append(Range.parse(range))
-        elif voices == len(CHOIR_RANGES):
-            wishes += [Range.parse(text, voice) for voice, text in enumerate(CHOIR_RANGES)]
-        lowest = voices - 1
-        wishes += [StartsOnTonic(lowest)] * starts_on_tonic + [EndsOnTonic(lowest)] * ends_on_tonic
-        wishes += [_pin(score, place, note) for place, note in (pins or {}).items()]
-        wishes += [phrases_of(score, phrases)] if phrases is not None else []
-        wishes += [Breaths(tuple(Fold(score, page.copies).edges()), f"form {form}")] if page.copies else []
+        found = wished(score, wishes)
+        constraints = [*scales(score, found), *_choir(score, found), *found]
+        constraints += [phrases_of(score, phrases)] if phrases is not None else []
+        constraints += [Breaths(tuple(Fold(score, page.copies).edges()), f"form {form}")] if page.copies else []
         holes = tuple(Hole(voice, 0, score.end) for voice, _ in enumerate(score.parts))
-        return cls(score, holes, tuple(wishes), page.copies)
+        return cls(on_page(score, found), holes, tuple(constraints), page.copies)
 
     @classmethod
     def styled(cls, style: str, **options: object) -> Self:
@@ -150,8 +149,9 @@ class Sketch:
         return free
 
     def wishes(self, voice: int) -> Iterator[Constraint]:
-        """What is wanted of a voice."""
-        return (wish for wish in self.constraints if wish.voice in (None, voice))
+        """What is wanted of a voice of which something is free."""
+        free = any(hole.voice == voice for hole in self.holes)
+        return (wish for wish in self.constraints if free and wish.voice in (None, voice))
 
     def cells(self, voice: int, ticks: Ints) -> Cells:
         """Everything that is certain about a voice, in cells that begin at ``ticks`` (S,) and last until the next."""
@@ -231,13 +231,8 @@ def _voice_names(voices: int) -> tuple[str, ...]:
     return VOICE_NAMES.get(voices) or tuple(f"Voice {number}" for number in range(1, voices + 1))
 
 
-def _pin(score: Score, place: str, note: str) -> Pin:
-    """The pin of a note at "bar.beat"; beats may have fractions: ``2.1.5`` is half a beat after bar 2, beat 1."""
-    match = re.fullmatch(r"(\d{1,4})\.(\d{1,2}(?:\.\d{1,4})?)", place.strip())
-    if match is None:
-        raise UsageError(f"{place!r} is not a place; write bar.beat, such as 1.1")
-    first, end = written_bars(score, f"bars {match[1]}")
-    tick = first + round((float(match[2]) - 1) * score.meter.beat)
-    if not first <= tick < end:
-        raise UsageError(f"pin {place}={note}: {score.meter} has no beat {match[2]}")
-    return Pin(tick, parse_pitch(note), f"{match[1]}.{match[2]}")
+def _choir(score: Score, wishes: Iterable[Constraint], first: int = 0) -> list[Constraint]:
+    """Of four voices, from ``first`` on, the ranges of a choir where none is wished."""
+    said = {wish.voice for wish in wishes if isinstance(wish, Range)}
+    ranges = CHOIR_RANGES if len(score.parts) == len(CHOIR_RANGES) and None not in said else ()
+    return [Range.parse(text, voice) for voice, text in enumerate(ranges) if voice >= first and voice not in said]
