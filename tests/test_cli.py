@@ -99,7 +99,7 @@ def test_corpora_are_listed_and_shown(run) -> None:
         (["tune", "--bars", "33"], 2, "do not divide"),
         (["tune", "--bars", "0"], 2, "0 bars"),
         (["tune", "--range", "B5:D4"], 2, "empty range"),
-        (["tune", "--pin", "1.1"], 2, "BAR.BEAT=NOTE"),
+        (["tune", "--pin", "1.1"], 2, "bar.beat=note"),
         (["tune", "--tempo", "0"], 2, "tempo"),
         (["tune", "--model", "nonsense"], 2, "folk-markov"),
         (["tune", "--model", "chorales-markov"], 2, "folk-markov"),

@@ -6,7 +6,16 @@ A TOML sketch says in :data:`FRAME`'s words what the page is, and in those of th
     key = "D dorian"
     form = "AABB"
     bars = 32
-    range = "D4:B5"
+    chords = "Dm | C | Dm | C Dm"
+    pins = { "1.1" = "D4" }
+
+    [[wish]]
+    bars = "5-8"
+    contour = "rising"
+
+    [[prefer]]
+    leap = "5th"
+    weight = 2.0
 
 With ``score`` it begins from a file: ``free`` says what of it is composed anew, ``continue`` adds bars after it,
 ``voices`` adds empty ones below it. In a score, everything from the word ``free`` to the word ``/free`` is to be
@@ -30,6 +39,7 @@ from composer.io.midi import markers
 from composer.score import Score
 from composer.sketch import Hole, Sketch
 from composer.sketch.regions import emptied, own_bounds
+from composer.sketch.wishes import properties
 
 MAX_SKETCH = 2**20  # bytes
 FREE, END = "free", "/free"
@@ -115,11 +125,12 @@ def _from_score(frame: dict[str, Any], wishes: dict[str, Any], folder: Path) -> 
     ways = [name for name in ("free", "continue", "voices") if name in frame]
     if len(ways) != 1:
         raise UsageError("say one of free, continue and voices of a score: what to compose of it, after it or below it")
+    if "voices" in frame:
+        return Sketch.harmonizing(score, frame["voices"], **wishes)
+    bounds = own_bounds(score, wishes)
     if "free" in frame:
-        return Sketch.of(score, frame["free"], own_bounds(score))
-    if "continue" in frame:
-        return Sketch.continuing(score, frame["continue"], own_bounds(score))
-    return Sketch.harmonizing(score, frame["voices"])
+        return Sketch.of(score, frame["free"], bounds, **wishes)
+    return Sketch.continuing(score, frame["continue"], bounds, **wishes)
 
 
 def schema() -> dict[str, Any]:
@@ -128,7 +139,7 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A sketch: a score with holes, and what is wanted in them",
         "type": "object",
-        "properties": dict(FRAME),
+        "properties": {**FRAME, **properties()},
         "additionalProperties": False,
     }
 
