@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from composer.cli.terminal import paths_for, report, spare, working, write_all
-from composer.errors import Unsupported, UsageError
+from composer.errors import Unsupported
 
 if TYPE_CHECKING:
     from composer.pipeline import Composer
@@ -26,6 +26,38 @@ Seed = Annotated[int | None, typer.Option(min=0, help="The same seed gives the s
 Number = Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many.")]
 Temperature = Annotated[float, typer.Option(help="1 is as varied as the corpus; below plainer, above wilder.")]
 USUAL_TEMPERATURE = 0.7
+
+For = Annotated[
+    str | None,
+    typer.Option("--for", metavar="INSTRUMENT", help="Notes that it plays with ease: 'D whistle', fiddle, alto ..."),
+]
+Chords = Annotated[
+    str | None,
+    typer.Option(help="Chords that notes on beats belong to: 'Dm7 | G7/B C | I V7', - for none."),
+]
+Scale = Annotated[
+    str | None, typer.Option(help="In place of the key's: 'G pentatonic', 'A harmonic minor', chromatic ...")
+]
+MaxCopy = Annotated[
+    str | None, typer.Option(metavar="LENGTH", help="The longest copy of a tune in the corpus: 2bars, '12 notes'.")
+]
+Wishes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--wish",
+        metavar="[WHERE:] NAME=VALUE",
+        help="Anything that sketches know (`composer complete --schema`), for some bars or voices if you like: "
+        "leap=5th, 'bars 5-8: contour=rising'. Repeatable.",
+    ),
+]
+Preferences = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prefer",
+        metavar="[WHERE:] NAME=VALUE",
+        help="A wish that should be likely, not certain: 'shortest=1/8', 'bars 1-4: density=2-4 weight 2'. Repeatable.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -90,12 +122,3 @@ def _targets(outputs: list[Path], n: int, title: str, seed: int) -> list[list[Pa
     stem = f"{'-'.join(words) or 'tune'}-{seed}"[-80:]
     width = len(str(n))
     return [paths_for(outputs, stem, "" if n == 1 else f"-{number:0{width}}") for number in range(1, n + 1)]
-
-
-def pairs(option: str, texts: list[str], form: str) -> dict[str, str]:
-    """``NAME=VALUE`` texts as a dictionary; raises :class:`UsageError`."""
-    found = [text.partition("=") for text in texts]
-    wrong = next((text for text, (_, sign, _) in zip(texts, found, strict=True) if not sign), None)
-    if wrong is not None:
-        raise UsageError(f"{option} {wrong}: write {form}")
-    return {name: value for name, _, value in found}

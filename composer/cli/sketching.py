@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from composer.cli.completing import (
     USUAL_TEMPERATURE,
     Asked,
+    Chords,
+    For,
     Model,
     Number,
+    Preferences,
     Seed,
     Temperature,
+    Wishes,
     complete_and_write,
 )
 from composer.cli.files import MIDI_SUFFIXES, Chosen, choice, for_a_page
@@ -61,6 +65,10 @@ def vary(
     voice: Annotated[
         str | None, typer.Option(help="Only in these voices, by number or name: 2, 'alto, tenor' (all).")
     ] = None,
+    instrument: For = None,
+    chords: Chords = None,
+    wish: Wishes = None,
+    prefer: Preferences = None,
     tune: Chosen = None,
     model: Model = None,
     seed: Seed = None,
@@ -79,13 +87,18 @@ def vary(
     of = f" of {voice}" if voice else ""
     free = "; ".join(f"bars {span}{of}" for span in bars) if bars else f"voices {voice}"
     asked = Asked(model, seed, n, temperature, output or [], soundfont, as_json)
-    score = _score(file, tune)
-    complete_and_write(Sketch.of(score, free, own_bounds(score)), asked, score.title or file.stem, file)
+    score, wishes = _score(file, tune), _given(instrument=instrument, chords=chords, wish=wish, prefer=prefer)
+    sketch = Sketch.of(score, free, own_bounds(score, wishes), **wishes)
+    complete_and_write(sketch, asked, score.title or file.stem, file)
 
 
 def continue_(
     file: File,
     bars: Annotated[int, typer.Option(help="How many bars to add.")] = 8,
+    instrument: For = None,
+    chords: Chords = None,
+    wish: Wishes = None,
+    prefer: Preferences = None,
     tune: Chosen = None,
     model: Model = None,
     seed: Seed = None,
@@ -100,8 +113,14 @@ def continue_(
     from composer.sketch.regions import own_bounds
 
     asked = Asked(model, seed, n, temperature, output or [], soundfont, as_json)
-    score = _score(file, tune)
-    complete_and_write(Sketch.continuing(score, bars, own_bounds(score)), asked, score.title or file.stem, file)
+    score, wishes = _score(file, tune), _given(instrument=instrument, chords=chords, wish=wish, prefer=prefer)
+    sketch = Sketch.continuing(score, bars, own_bounds(score, wishes), **wishes)
+    complete_and_write(sketch, asked, score.title or file.stem, file)
+
+
+def _given(**wishes: Any) -> dict[str, Any]:
+    """The wishes that were made."""
+    return {name: value for name, value in wishes.items() if value}
 
 
 def _score(file: Path, tune: str | None) -> Score:

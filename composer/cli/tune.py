@@ -10,12 +10,17 @@ import typer
 from composer.cli.completing import (
     USUAL_TEMPERATURE,
     Asked,
+    Chords,
+    For,
+    MaxCopy,
     Model,
     Number,
+    Preferences,
+    Scale,
     Seed,
     Temperature,
+    Wishes,
     complete_and_write,
-    pairs,
 )
 from composer.cli.terminal import Json, Outputs, Soundfont
 
@@ -40,13 +45,21 @@ def tune(
         int | None, typer.Option(help="Bars in a phrase; no note is held from one into the next.")
     ] = None,
     tempo: Annotated[float | None, typer.Option(help="Beats a minute; in 6/8 a beat is three eighths.")] = None,
-    pitch_range: Annotated[str, typer.Option("--range", help="Lowest and highest note.")] = "D4:B5",
+    pitch_range: Annotated[
+        str | None, typer.Option("--range", help="Lowest and highest note (D4:B5, or the instrument's).")
+    ] = None,
+    instrument: For = None,
+    scale: Scale = None,
+    chords: Chords = None,
     pin: Annotated[
         list[str] | None,
         typer.Option(metavar="BAR.BEAT=NOTE", help="A note that must begin there: 1.1=D4. Repeatable."),
     ] = None,
     starts_on_tonic: Annotated[bool, typer.Option(help="Begin on the tonic.")] = False,
     ends_on_tonic: Annotated[bool, typer.Option(help="End on the tonic.")] = True,
+    max_copy: MaxCopy = None,
+    wish: Wishes = None,
+    prefer: Preferences = None,
     title: Annotated[str | None, typer.Option(help="The tune's title.")] = None,
     model: Model = None,
     seed: Seed = None,
@@ -67,10 +80,16 @@ def tune(
         "endings": endings,
         "pickup": pickup,
         "phrases": phrases,
-        "range": pitch_range,
+        "range": pitch_range or (None if instrument else "D4:B5"),
+        "instrument": instrument,
+        "scale": scale,
+        "chords": chords,
         "starts_on_tonic": starts_on_tonic,
         "ends_on_tonic": ends_on_tonic,
-        "pins": pairs("--pin", pin or [], "BAR.BEAT=NOTE, such as 1.1=D4"),
+        "pins": pin,
+        "max_copy": max_copy,
+        "wish": wish,
+        "prefer": prefer,
         "tempo": _tempo(tempo, meter, style),
     }
     if style:

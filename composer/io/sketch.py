@@ -6,7 +6,16 @@ A TOML sketch says in :data:`FRAME`'s words what the page is, and in those of th
     key = "D dorian"
     form = "AABB"
     bars = 32
-    range = "D4:B5"
+    chords = "Dm | C | Dm | C Dm"
+    pins = { "1.1" = "D4" }
+
+    [[wish]]
+    bars = "5-8"
+    contour = "rising"
+
+    [[prefer]]
+    leap = "5th"
+    weight = 2.0
 
 With ``score`` it begins from a file: ``free`` says what of it is composed anew, ``continue`` adds bars after it,
 ``voices`` adds empty ones below it. In a score, everything from the word ``free`` to the word ``/free`` is to be
@@ -30,6 +39,7 @@ from composer.io.midi import markers
 from composer.score import Score
 from composer.sketch import Hole, Sketch
 from composer.sketch.regions import emptied, own_bounds
+from composer.sketch.wishes import properties
 
 MAX_SKETCH = 2**20  # bytes
 FREE, END = "free", "/free"
@@ -55,7 +65,15 @@ FRAME: dict[str, dict[str, Any]] = {
     "continue": {"type": "integer", "minimum": 1, "description": "Bars to add at the score's end"},
 }
 OF_A_SCORE = ("title", "score", "free", "continue", "voices")
-TYPES: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "array": list, "object": dict}
+KINDS: dict[str, tuple[Any, str]] = {
+    "string": (str, "a text in quotes"),
+    "integer": (int, "a whole number"),
+    "number": ((int, float), "a number"),
+    "boolean": (bool, "true or false"),
+    "array": (list, "a list"),
+    "object": (dict, "a table"),
+}
+LARGEST = 10**9  # of a number
 
 
 def read_sketch(path: str | Path) -> Sketch:
@@ -67,7 +85,7 @@ def read_sketch(path: str | Path) -> Sketch:
         raise ReadError(f"{path}: is larger than {MAX_SKETCH // 2**10} KB, too large for a sketch")
     try:
         entries = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, UTF-8, and numbers too long
         raise ReadError(f"{path}: is not TOML ({_line(error)})") from None
     try:
         return sketch_of(entries, Path(path).parent)
@@ -107,11 +125,12 @@ def _from_score(frame: dict[str, Any], wishes: dict[str, Any], folder: Path) -> 
     ways = [name for name in ("free", "continue", "voices") if name in frame]
     if len(ways) != 1:
         raise UsageError("say one of free, continue and voices of a score: what to compose of it, after it or below it")
+    if "voices" in frame:
+        return Sketch.harmonizing(score, frame["voices"], **wishes)
+    bounds = own_bounds(score, wishes)
     if "free" in frame:
-        return Sketch.of(score, frame["free"], own_bounds(score))
-    if "continue" in frame:
-        return Sketch.continuing(score, frame["continue"], own_bounds(score))
-    return Sketch.harmonizing(score, frame["voices"])
+        return Sketch.of(score, frame["free"], bounds, **wishes)
+    return Sketch.continuing(score, frame["continue"], bounds, **wishes)
 
 
 def schema() -> dict[str, Any]:
@@ -120,7 +139,7 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A sketch: a score with holes, and what is wanted in them",
         "type": "object",
-        "properties": dict(FRAME),
+        "properties": {**FRAME, **properties()},
         "additionalProperties": False,
     }
 
@@ -134,20 +153,20 @@ def _check(name: str, value: object, known: Mapping[str, Mapping[str, Any]]) -> 
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         raise UsageError(f"{name!r} is not a word of sketches; " + (f"is it {near[0]!r}?" if near else _words(known)))
-    kinds = known[name].get("type", ())
-    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
-    if kinds and not any(_is(value, kind) for kind in kinds):
-        raise UsageError(f"{name} = {_shown(value)}: must be a {' or '.join(kinds)}")
+    kind = known[name]["type"]
+    kinds = [kind] if isinstance(kind, str) else kind
+    if not any(_is(value, kind) for kind in kinds):
+        raise UsageError(f"{name} = {_shown(value)}: must be {' or '.join(KINDS[kind][1] for kind in kinds)}")
 
 
 def _is(value: object, kind: str) -> bool:
-    if isinstance(value, bool):
-        return kind == "boolean"
-    return kind in TYPES and isinstance(value, TYPES[kind])
+    if isinstance(value, bool) or kind == "boolean":
+        return isinstance(value, bool) and kind == "boolean"
+    return isinstance(value, KINDS[kind][0]) and not (isinstance(value, int) and abs(value) > LARGEST)
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = "a huge number" if isinstance(value, int) and abs(value) > LARGEST else repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 

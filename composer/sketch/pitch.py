@@ -27,33 +27,6 @@ SCALES: dict[str, tuple[int, ...]] = {
     "octatonic": (0, 2, 3, 5, 6, 8, 9, 11),
 }
 
-# what players are comfortable with, as written
-INSTRUMENTS: dict[str, str] = {
-    "D whistle": "D4:B5",
-    "C whistle": "C4:A5",
-    "fiddle": "G3:B5",
-    "violin": "G3:E7",
-    "viola": "C3:E6",
-    "cello": "C2:A5",
-    "flute": "C4:C7",
-    "Irish flute": "D4:B5",
-    "recorder": "C4:D6",
-    "oboe": "Bb3:G6",
-    "clarinet": "E3:G6",
-    "mandolin": "G3:D6",
-    "guitar": "E3:E6",
-    "tenor banjo": "G2:B4",
-    "accordion": "G3:D6",
-    "concertina": "G3:D6",
-    "uilleann pipes": "D4:D6",
-    "highland pipes": "G4:A5",
-    "trumpet": "F#3:C6",
-    "soprano": "C4:A5",
-    "alto": "F3:D5",
-    "tenor": "C3:A4",
-    "bass": "E2:D4",
-}
-
 
 @dataclass(frozen=True)
 class Range(Constraint):
@@ -74,15 +47,6 @@ class Range(Constraint):
         if span.low > span.high:
             raise UsageError(f"{text!r} is an empty range; write the lower note first")
         return span
-
-    @classmethod
-    def of_instrument(cls, name: str) -> Self:
-        """What an instrument or voice can play or sing with ease; raises :class:`UsageError`."""
-        known = next((known for known in INSTRUMENTS if known.lower() == name.strip().lower()), None)
-        if known is None:
-            raise UsageError(f"{name!r} is not an instrument known here; there are {', '.join(INSTRUMENTS)}")
-        span = cls.parse(INSTRUMENTS[known])
-        return cls(span.low, span.high, instrument=known)
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
         table = pitches(range(self.low, self.high + 1), rest=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,11 +60,10 @@ def holes_of(score: Score, text: str) -> tuple[Hole, ...]:
     """What a region covers: ``bars 5-8``, ``bars 5-8 of alto, tenor``, ``soprano``; several are split by ``;``."""
     holes: list[Hole] = []
     for region in text.split(";"):
-        bars, _, voices = region.partition(" of ")
-        if not re.match(r"\s*bars?\s+\d", region):
-            bars, voices = "", region
-        start, end = written_bars(score, bars) if bars else (0, score.end)
-        chosen = voices_of(score, voices) if voices else range(len(score.parts))
+        bars, of, voices = region.partition(" of ")
+        timed = re.match(r"\s*bars?\s+\d", bars)
+        start, end = written_bars(score, bars) if timed else (0, score.end)
+        chosen = range(len(score.parts)) if timed and not of else voices_of(score, voices if timed else region)
         holes += [Hole(voice, start, end) for voice in chosen]
     return tuple(sorted(holes, key=lambda hole: (hole.voice, hole.start)))
 
@@ -99,18 +99,21 @@ def lengthened(score: Score, bars: int) -> Score:
     return replace(score, barlines=frozen([*score.barlines, *(score.end + np.cumsum(lengths))]))
 
 
-def own_bounds(score: Score) -> tuple[Constraint, ...]:
-    """What a score keeps to, as wishes: the compass of each voice, and the key if no note leaves it."""
-    bounds: list[Constraint] = [
-        Range(int(part.pitch.min()), int(part.pitch.max()), voice)
-        for voice, part in enumerate(score.parts)
-        if len(part)
-    ]
+def own_bounds(score: Score, wishes: Collection[str] = ()) -> tuple[Constraint, ...]:
+    """What a score keeps to, as wishes: the compass of each voice, and the key if no note leaves it; less what the
+    wishes of these names say.
+    """
+    bounds: list[Constraint] = []
+    if not {"range", "instrument", "only"} & set(wishes):
+        compass = [(int(part.pitch.min()), int(part.pitch.max())) if len(part) else None for part in score.parts]
+        bounds += [Range(*span, voice) for voice, span in enumerate(compass) if span]
     scale = Diatonic()
     inside = all(
         scale.mask(part.onset, score).start[np.arange(len(part)), part.pitch].all() for part in score.parts if len(part)
     )
-    return (*bounds, scale) if inside else tuple(bounds)
+    if inside and not {"scale", "pitch_classes", "only"} & set(wishes):
+        bounds.append(scale)
+    return tuple(bounds)
 
 
 def _without(part: Part, start: int, end: int) -> Part:

@@ -14,7 +14,7 @@ from composer.score import Part, Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
 from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks
 from composer.sketch.form import page_of, phrases_of, pickup_ticks
-from composer.sketch.pitch import Range
+from composer.sketch.pitch import Pin, Range
 from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_of
 from composer.sketch.wishes import on_page, scales, wished
 from composer.styles import style_named
@@ -42,6 +42,12 @@ class Sketch:
             if not 0 <= hole.voice < len(self.score.parts) or not 0 <= hole.start < hole.end <= self.score.end:
                 raise UsageError(
                     f"a hole lies outside the sketch's {len(self.score.parts)} voices or {self.score.end} ticks"
+                )
+        pins: dict[tuple[int, int | None], Pin] = {}
+        for pin in (wish for wish in self.constraints if isinstance(wish, Pin)):
+            if pins.setdefault((pin.tick, pin.voice), pin).pitch != pin.pitch:
+                raise UsageError(
+                    f"{pins[pin.tick, pin.voice]} and {pin}: a voice has one note at a time; leave one out"
                 )
 
     @classmethod

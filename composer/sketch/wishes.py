@@ -21,6 +21,7 @@ from composer.sketch.chords import Chords
 from composer.sketch.contour import Contour, Leap, Melody
 from composer.sketch.copying import MaxCopy
 from composer.sketch.during import During, bar_numbers, cut
+from composer.sketch.instruments import instrument_named
 from composer.sketch.pitch import Among, Diatonic, Pin, Range, Scale
 from composer.sketch.regions import voices_of
 from composer.sketch.rhythm import Density, Longest, Rhythm, Shortest, Unsyncopated, value_ticks
@@ -79,7 +80,7 @@ WISHES: dict[str, Wish] = {
             "What an instrument or a voice reaches with ease",
             "D whistle",
             TEXT,
-            lambda text, _: [Range.of_instrument(text)],
+            lambda text, _: [instrument_named(text).wish()],
         ),
         Wish(
             "scale",
