@@ -31,7 +31,7 @@ from composer.encodings.melody import BEAT, LONGEST, Melody, writable
 from composer.encodings.voices import monophonic
 from composer.errors import Unsupported, UsageError
 from composer.inference.masks import RunMasks
-from composer.inference.sequence import Sequence
+from composer.inference.sequence import Events, Sequence
 from composer.score import Part, Score
 from composer.sketch import REST, Sketch
 from composer.theory import Ints
@@ -104,6 +104,12 @@ class AbcTokens(Melody):
         phase = (context["position"] % BEAT).astype(np.int32)
         both = np.concatenate([starts, ties], axis=1), np.concatenate([holds, holds], axis=1)
         return RunMasks(*both, writable(), phase, context, place_of(sketch.score, self.grid))
+
+    def _heard(self, events: Events) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        return events[:, 0] % TIED, events[:, 0] >= TIED
+
+    def _symbols(self, symbols: NDArray[np.int32], goes_on: NDArray[np.bool_]) -> NDArray[np.int32]:
+        return np.asarray(symbols + TIED * goes_on)
 
     def _breaks(self, score: Score) -> NDArray[np.int64]:
         """Steps inside the score at which events break: bar lines, and every eight quarters of longer bars."""

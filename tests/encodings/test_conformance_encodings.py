@@ -1,8 +1,10 @@
 """The law of encodings, for every registered one: decode(encode(s), frame(s)) == normalize(s)."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from composer.encodings.base import Encoding
@@ -149,3 +151,52 @@ def test_a_piano_roll_counts_the_notes_it_leaves_out() -> None:
         "overlaps and times off the grid",
         "who plays what",
     )
+
+
+@each
+@given(score=scores(), semitones=st.integers(-3, 3))
+def test_transposed_copies_move_the_same(encoding: Encoding, score: Score, semitones: int) -> None:
+    pitches = np.concatenate([np.array([60]), *(part.pitch for part in score.parts)])
+    assume(pitches.min() > 30 and pitches.max() < 100 and len(score.keys) < 2)
+    moves = [encoding.moves(encoding.encode(s).events) for s in (score, score.transpose(semitones))]
+    assert (moves[0] == moves[1]).all()
+    assert ((moves[0][:, 1] == 0) | (moves[0][:, 1] == 1)).all()
+    assert (moves[0][:, 2] > 0).all()
+
+
+@each
+@given(score=scores(), data=st.data())
+def test_other_notes_move_otherwise(encoding: Encoding, score: Score, data: st.DataObject) -> None:
+    assume(score.parts and len(score.parts[0]) > 1 and len(score.keys) < 2)
+    part = score.parts[0]
+    pitch = part.pitch.copy()
+    pitch[data.draw(st.integers(0, len(part) - 1))] = data.draw(st.integers(50, 70))
+    changed = replace(score, parts=(score.spell(Part.of(part.onset, pitch, part.duration)), *score.parts[1:]))
+    events = [encoding.encode(s).events for s in (score, changed)]
+    moves = [encoding.moves(e) for e in events]
+    assume(len(events[0]) == len(events[1]) and moves[0][:, 1].any())
+    first = int(moves[0][:, 1].argmax()) + 1
+    assume((events[0][:first] == events[1][:first]).all())
+    assert (moves[0] == moves[1]).all() == (events[0] == events[1]).all()
+
+
+@each
+@given(score=scores(), more=scores())
+def test_what_follows_moves_as_it_will_when_it_is_there(encoding: Encoding, score: Score, more: Score) -> None:
+    before, events = encoding.encode(score).events, encoding.encode(more).events[:8]
+    expected = [encoding.moves(np.concatenate([before, event[None]]))[-1] for event in events]
+    assert encoding.following(before, events).tolist() == [move.tolist() for move in expected]
+
+
+@pytest.mark.parametrize("name", ["melody", "abc_tokens"])
+def test_moves_of_one_voice_can_be_played_from_any_pitch(name: str) -> None:
+    encoding = resolve(ENCODINGS[name])()
+    score = Score.of(
+        [Part.of([Q, 3 * Q, 6 * Q, 7 * Q], [60, 67, 67, 62], [Q, 2 * Q, Q, Q])], barlines=[0, 4 * Q, 8 * Q]
+    )
+    events = encoding.encode(score).events[1:]
+    moves = encoding.moves(events)
+    assert (encoding.played(moves, int(events[0, 0])) == events).all()
+    higher = encoding.played(moves, int(events[0, 0]) + 5)
+    assert (encoding.moves(higher) == moves).all()
+    assert (higher[:, 0] != events[:, 0]).any()

@@ -23,7 +23,9 @@ def equal(a: Rows, b: Rows) -> bool:
 
 def copied(run: Rows, corpus: list[Rows]) -> bool:
     n = len(run)
-    return n > 1 and run[0, BEGINS] == 1 and any(equal(run, p[i : i + n]) for p in corpus for i in range(len(p) - n + 1))
+    return (
+        n > 1 and run[0, BEGINS] == 1 and any(equal(run, p[i : i + n]) for p in corpus for i in range(len(p) - n + 1))
+    )
 
 
 def plain_longest(moves: Rows, corpus: list[Rows]) -> list[int]:
