@@ -29,8 +29,8 @@ def rows(
     begins: NDArray[np.bool_],
     *rest: NDArray[np.int32],
 ) -> Rows:
-    """(N, K) moves of events by their reference pitches (N,) and, as in :func:`last_sounding`, those ``earlier`` (N,) or
-    (1,); ``rest`` are the columns from the duration on.
+    """(N, K) moves of events by their reference pitches (N,) and, as in :func:`last_sounding`, those ``earlier`` (N,)
+    or (1,); ``rest`` are the columns from the duration on.
     """
     step = np.where(earlier < 0, FIRST_STEP, reference - earlier)
     columns = [np.where(sounding, step, REST_STEP), begins, *rest]
