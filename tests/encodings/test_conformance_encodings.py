@@ -1,7 +1,5 @@
 """The law of encodings, for every registered one: decode(encode(s), frame(s)) == normalize(s)."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import assume, given
