@@ -101,9 +101,9 @@ class AbcTokens(Melody):
         tonic = tonics(sketch.score, ticks, self.relative)
         starts, ties, holds = (in_symbols(table, tonic) for table in (start, tied, hold))
         context = metric_context(sketch.score, ticks, self.grid)
-        phase = (context["position"] % BEAT).astype(np.int32)
+        lengths = writable()[context["position"] % BEAT]
         both = np.concatenate([starts, ties], axis=1), np.concatenate([holds, holds], axis=1)
-        return RunMasks(*both, writable(), phase, context, place_of(sketch.score, self.grid))
+        return RunMasks(*both, lengths, lengths, context, place_of(sketch.score, self.grid))
 
     def _heard(self, events: Events) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         return events[:, 0] % TIED, events[:, 0] >= TIED

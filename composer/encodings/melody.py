@@ -80,8 +80,8 @@ class Melody(Encoding):
         lines = np.searchsorted(ticks, sketch.score.barlines[1:-1])
         holds[lines, REST_SYMBOL] = False  # as encode writes them
         context = metric_context(sketch.score, ticks, self.grid)
-        phase = (context["position"] % BEAT).astype(np.int32)
-        return RunMasks(starts, holds, writable(), phase, context, place_of(sketch.score, self.grid))
+        lengths = writable()[context["position"] % BEAT]
+        return RunMasks(starts, holds, lengths, lengths, context, place_of(sketch.score, self.grid))
 
     def refusal(self, sketch: Sketch) -> str | None:
         if len(sketch.score.parts) != 1:
