@@ -10,6 +10,7 @@ The guard is MaxOrder (Papadopoulos, Roy and Pachet 2014): no copied run is long
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Self
@@ -212,6 +213,36 @@ class Guard:
         """(V,) which of the ``candidates`` (V, K), coming next, would complete a copied run that is too long."""
         banned = self.after(moves)
         return np.asarray((candidates[:, None, :] == banned[None, :, :]).all(axis=2).any(axis=1))
+
+    def windows(self) -> list[Rows]:
+        """(n, K) each: the distinct shortest runs of the corpus over the limit; what has none of them in it is free."""
+        index = self.index
+        weight = index.rows[index.ids, UNITS[self.unit]].astype(np.int64)
+        sums = np.append(0, np.cumsum(weight))
+        anchors = np.flatnonzero(index.rows[index.ids, BEGINS])
+        ends = np.arange(len(index.ids))
+        heavy = np.searchsorted(sums[anchors], sums[1:] - self.limit, "left") - 1  # last anchor with enough from it on
+        anchor = np.minimum(heavy, np.searchsorted(anchors, ends, "left") - 1)  # and another event after it
+        first = np.append(anchors, -1)[anchor]
+        piece = index.starts[np.searchsorted(index.starts, ends, "right") - 1]
+        shorter = (sums[:-1] - sums[first] > self.limit) & (first < ends - 1)  # over it without the last event
+        found: dict[bytes, Rows] = {}
+        for end in np.flatnonzero((anchor >= 0) & (first >= piece) & ~shorter).tolist():
+            start = int(first[end])
+            found.setdefault(index.corpus_pairs[start + 1 : end + 1].tobytes(), index.rows[index.ids[start : end + 1]])
+        return list(found.values())
+
+    def words(self, alphabet: Rows, played: Callable[[Rows, int], Rows]) -> list[Ints]:
+        """:meth:`windows` in every transposition as rows of tokens, of an ascending ``alphabet`` (V, D) of events whose
+        first integer is the pitch, and whose events ``played`` makes of moves and a first pitch. For small corpora.
+        """
+        tokens, words = RowTable(alphabet), []
+        for window in self.windows():
+            for pitch in np.unique(alphabet[:, 0]).tolist():
+                word = tokens.numbers(played(window, pitch))
+                if (word >= 0).all():
+                    words.append(word)
+        return words
 
     @cached_property
     def _weights(self) -> Ints:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from composer.encodings.melody import Melody
 from composer.errors import ReadError, UsageError
 from composer.inference.rows import RowTable
 from composer.inference.suffixes import BEGINS, LASTS, STEP, CopyIndex, Guard
@@ -63,6 +64,29 @@ def test_the_guard_bans_exactly_what_completes_a_longer_copy(
     banned = [too_long(np.concatenate([moves, [candidate]])) for candidate in candidates]
     assert guard.bans(moves, candidates).tolist() == banned
     assert guard.broken(moves).tolist() == [too_long(moves[: end + 1]) for end in range(len(moves))]
+
+
+tunes = st.lists(st.tuples(st.integers(10, 13), st.integers(1, 2)), max_size=8).map(
+    lambda rows: np.array([(pitch % 10 and pitch, length) for pitch, length in rows], np.int32).reshape(-1, 2)
+)
+
+
+@settings(max_examples=300)
+@given(
+    corpus=st.lists(tunes, max_size=3), tune=tunes, limit=st.integers(1, 5), unit=st.sampled_from(["notes", "steps"])
+)
+def test_words_stand_in_exactly_the_tunes_with_longer_copies(
+    corpus: list[Rows], tune: Rows, limit: int, unit: str
+) -> None:
+    """Tunes of (pitch, length), pitch 0 a rest."""
+    view = Melody()
+    corpus = [*corpus, np.array([[11, 1], [0, 1], [12, 1], [13, 2], [12, 1]], np.int32)]
+    guard = Guard(CopyIndex.of([view.moves(piece) for piece in corpus]), limit, unit)
+    alphabet = np.array([(p, length) for p in (0, 11, 12, 13) for length in (1, 2)], np.int32)
+    tokens = RowTable(alphabet).numbers(tune).tolist()
+    words = [word.tolist() for word in guard.words(alphabet, view.played)]
+    inside = any(tokens[i : i + len(word)] == word for word in words for i in range(len(tokens)))
+    assert inside == guard.broken(view.moves(tune)).any()
 
 
 def test_runs_do_not_cross_pieces_and_name_the_place() -> None:
