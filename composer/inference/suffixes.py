@@ -10,10 +10,9 @@ The guard is MaxOrder (Papadopoulos, Roy and Pachet 2014): no copied run is long
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,22 @@ Bools = NDArray[np.bool_]
 STEP, BEGINS, LASTS = 0, 1, 2  # columns of a move
 UNITS = {"notes": BEGINS, "steps": LASTS}  # what a limit counts, and the column that says how much an event counts
 FIRST, UNKNOWN = -1, -2  # in place of a pair: the first event of a piece, and what the corpus never has
+
+
+class View(Protocol):
+    """What tells the moves of events; the encodings do."""
+
+    def moves(self, events: Rows) -> Rows:
+        """(T, D) -> (T, K)"""
+        ...
+
+    def following(self, before: Rows, events: Rows) -> Rows:
+        """(T, D), (V, D) -> (V, K) the move that each of ``events`` would be, coming right after ``before``."""
+        ...
+
+    def played(self, moves: Rows, pitch: int) -> Rows:
+        """(T, K) -> (T, D) the events of moves that begin with a note at ``pitch``."""
+        ...
 
 
 class Run(NamedTuple):
@@ -232,15 +247,17 @@ class Guard:
             found.setdefault(index.corpus_pairs[start + 1 : end + 1].tobytes(), index.rows[index.ids[start : end + 1]])
         return list(found.values())
 
-    def words(self, alphabet: Rows, played: Callable[[Rows, int], Rows]) -> list[Ints]:
-        """:meth:`windows` in every transposition as rows of tokens, of an ascending ``alphabet`` (V, D) of events whose
-        first integer is the pitch, and whose events ``played`` makes of moves and a first pitch. For small corpora.
+    def words(self, alphabet: Rows, view: View) -> list[Ints]:
+        """:meth:`windows` in every transposition, as rows of tokens of an ascending ``alphabet`` (V, D) of events whose
+        first integer is the pitch. A row of tokens in which none of them stands is free. For small corpora.
         """
         tokens, words = RowTable(alphabet), []
         for window in self.windows():
             for pitch in np.unique(alphabet[:, 0]).tolist():
-                word = tokens.numbers(played(window, pitch))
-                if (word >= 0).all():
+                events = view.played(window, pitch)
+                word, moves = tokens.numbers(events), view.moves(events)
+                same = moves[0, BEGINS] == 1 and (moves[1:] == window[1:]).all()  # not off the ends of the pitches
+                if same and (word >= 0).all():
                     words.append(word)
         return words
 

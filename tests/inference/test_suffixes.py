@@ -12,6 +12,7 @@ from composer.inference.suffixes import BEGINS, LASTS, STEP, CopyIndex, Guard
 
 Rows = np.ndarray
 
+units = st.sampled_from(["notes", "steps"])
 move = st.tuples(st.integers(-1, 1), st.sampled_from([1, 1, 0]), st.integers(1, 2))
 line = st.lists(move, max_size=9).map(lambda rows: np.array(rows, dtype=np.int32).reshape(-1, 3))
 pieces = st.lists(line, min_size=1, max_size=4).filter(lambda lines: any(map(len, lines)))
@@ -50,7 +51,7 @@ def test_longest_runs_are_those_of_plain_search(corpus: list[Rows], moves: Rows)
 
 
 @settings(max_examples=400)
-@given(corpus=pieces, moves=line, limit=st.integers(1, 5), unit=st.sampled_from(["notes", "steps"]))
+@given(corpus=pieces, moves=line, limit=st.integers(1, 5), unit=units)
 def test_the_guard_bans_exactly_what_completes_a_longer_copy(
     corpus: list[Rows], moves: Rows, limit: int, unit: str
 ) -> None:
@@ -72,9 +73,7 @@ tunes = st.lists(st.tuples(st.integers(10, 13), st.integers(1, 2)), max_size=8).
 
 
 @settings(max_examples=300)
-@given(
-    corpus=st.lists(tunes, max_size=3), tune=tunes, limit=st.integers(1, 5), unit=st.sampled_from(["notes", "steps"])
-)
+@given(corpus=st.lists(tunes, max_size=3), tune=tunes, limit=st.integers(1, 5), unit=units)
 def test_words_stand_in_exactly_the_tunes_with_longer_copies(
     corpus: list[Rows], tune: Rows, limit: int, unit: str
 ) -> None:
@@ -84,7 +83,7 @@ def test_words_stand_in_exactly_the_tunes_with_longer_copies(
     guard = Guard(CopyIndex.of([view.moves(piece) for piece in corpus]), limit, unit)
     alphabet = np.array([(p, length) for p in (0, 11, 12, 13) for length in (1, 2)], np.int32)
     tokens = RowTable(alphabet).numbers(tune).tolist()
-    words = [word.tolist() for word in guard.words(alphabet, view.played)]
+    words = [word.tolist() for word in guard.words(alphabet, view)]
     inside = any(tokens[i : i + len(word)] == word for word in words for i in range(len(tokens)))
     assert inside == guard.broken(view.moves(tune)).any()
 
