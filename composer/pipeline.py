@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer import __version__
+from composer.copies import Copied, Sources
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported, UsageError
 from composer.generators.base import Generator, Progress
@@ -31,13 +32,16 @@ MAX_MODEL = 2**30  # bytes
 
 @dataclass(frozen=True)
 class Composer:
-    """Completes sketches. ``info`` says what it was trained on; ``digest`` names the model file's content."""
+    """Completes sketches. ``info`` says what it was trained on; ``digest`` names the model file's content; ``sources``
+    are the pieces it learned from, None if it is untrained or of a time before they were kept.
+    """
 
     encoding: Encoding
     generator: Generator
     name: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
+    sources: Sources | None = None
 
     @classmethod
     def untrained(
@@ -57,13 +61,31 @@ class Composer:
     def fit(
         self, scores: Iterable[Score], *, validation: Iterable[Score] = (), progress: Progress | None = None
     ) -> Self:
-        """Train the generator on scores; returns itself."""
+        """Train the generator on scores; returns the composer that also knows its sources."""
+        pieces = list(scores)
+        sequences = [self.encoding.encode(score) for score in pieces]
         self.generator.fit(
-            [self.encoding.encode(score) for score in scores],
+            sequences,
             validation=[self.encoding.encode(score) for score in validation],
             progress=progress,
         )
-        return self
+        return replace(self, sources=Sources.of(self.encoding, pieces, sequences))
+
+    def copied(self, score: Score) -> Copied | None:
+        """The longest run that a score shares with the training corpus in any key; None if it shares nothing.
+
+        Raises :class:`Unsupported` if the model does not know its sources.
+        """
+        return self.known_sources.copied(self.encoding, score)
+
+    @property
+    def known_sources(self) -> Sources:
+        """The sources; raises :class:`Unsupported` if the model does not know them."""
+        if self.sources is None:
+            raise Unsupported(
+                f"{self.name or 'this model'} has no index of its corpus, and cannot tell copies: train it again"
+            )
+        return self.sources
 
     def refusal(self, sketch: Sketch) -> str | None:
         """Why this model cannot complete the sketch, or None."""
@@ -116,8 +138,18 @@ class Composer:
             "sketch": str(sketch),
             "software": f"composer {__version__}",
         }
-        entries = {key: value for key, value in made.items() if value}
-        return replace(sketch.score, parts=parts).with_metadata(**entries)
+        score = replace(sketch.score, parts=parts)
+        made["copied"] = self._told(sketch, score)
+        return score.with_metadata(**{key: value for key, value in made.items() if value})
+
+    def _told(self, sketch: Sketch, score: Score) -> str:
+        """What a completion shares with the corpus, in words; of its composed events, not of those that were given."""
+        if self.sources is None:
+            return ""
+        ticks = self.encoding.encode(score).steps * self.encoding.grid
+        free = np.any([sketch.free(voice, ticks) for voice in range(len(score.parts))], axis=0)
+        copied = self.sources.copied(self.encoding, score, free)
+        return f"longest run shared with the corpus: {copied or 'nothing'}"
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -126,6 +158,8 @@ class Composer:
         from safetensors.numpy import save
 
         arrays, metadata = self.generator.arrays()
+        if self.sources is not None:
+            arrays = arrays | {f"sources.{name}": array for name, array in self.sources.arrays().items()}
         header = {
             "format": FORMAT,
             "encoding": {"name": self.encoding.name, "options": asdict(self.encoding)},  # type: ignore[call-overload]
@@ -167,13 +201,15 @@ class Composer:
                 arrays, header["generator"]["metadata"]
             )
             info = dict(header["info"])
+            known = {name[8:]: array for name, array in arrays.items() if name.startswith("sources.")}
+            sources = Sources.from_arrays(known) if known else None
             if generator.width_ != encoding.width:
                 raise ReadError(
                     f"its generator writes {generator.width_} integers an event, its encoding {encoding.width}"
                 )
         except (SafetensorError, KeyError, TypeError, ValueError, UsageError, ReadError) as error:
             raise ReadError(f"{source}: is not a composer model, or is damaged ({_first_line(error)})") from None
-        return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12])
+        return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12], sources)
 
 
 def _registered(kind: str, registry: Mapping[str, str], name: str) -> Any:

@@ -93,9 +93,13 @@ class CopyIndex:
         """(T,) for each event the length in events of the longest copied run that ends there; 0 if there is none."""
         return self.runs(moves)[0]
 
-    def where(self, moves: Rows) -> Run | None:
-        """The longest copied run of all, the first of equals, and where it stands; None if nothing is copied."""
+    def where(self, moves: Rows, ends: Bools | None = None) -> Run | None:
+        """The longest copied run, the first of equals, and where it stands; of those that end with one of the events
+        ``ends`` (T,) if they are given. None if nothing is copied.
+        """
         length, place = self.runs(moves)
+        if ends is not None:
+            length = np.where(ends, length, 0)
         if not length.any():
             return None
         last = int(length.argmax())
