@@ -79,7 +79,7 @@ class Sources:
         lines = np.cumsum(self.bars[first : first + self.counts[run.piece]])
         bar = int(np.searchsorted(lines, before, "right")) + 1 - int(self.pickups[run.piece])
         notes = int(copied[:, BEGINS].sum())
-        title = self.titles[run.piece] or f"piece {run.piece + 1} of the corpus"
+        title = self.titles[run.piece].rstrip(".") or f"piece {run.piece + 1} of the corpus"
         whole = notes == int(moves[:, BEGINS].sum())
         return Copied(notes, steps * encoding.grid / score.meter.bar, title, bar, whole)
 

@@ -24,6 +24,7 @@ Bools = NDArray[np.bool_]
 
 STEP, BEGINS, LASTS = 0, 1, 2  # columns of a move
 UNITS = {"notes": BEGINS, "steps": LASTS}  # what a limit counts, and the column that says how much an event counts
+SHORT = 4  # pairs: shorter runs are found by what comes after them, which is rare
 FIRST, UNKNOWN = -1, -2  # in place of a pair: the first event of a piece, and what the corpus never has
 
 
@@ -76,8 +77,8 @@ class CopyIndex:
         matched, place = np.zeros(len(moves), dtype=np.int64), np.full(len(moves), -1)
         run = np.zeros(len(self.ids), dtype=np.int32)
         before = np.zeros(0, dtype=np.int64)
-        for event, (low, high) in enumerate(self._occurrences(self.pairs(moves))):
-            found = self._sorted[1][low:high]
+        for event, (low, high) in enumerate(self.occurrences(self.pairs(moves))):
+            found = self.ordered[1][low:high]
             lengths = run[found - 1] + 1
             run[before] = 0
             run[found] = lengths
@@ -143,21 +144,16 @@ class CopyIndex:
         return pairs
 
     @cached_property
-    def _sorted(self) -> tuple[Ints, Ints]:
+    def ordered(self) -> tuple[Ints, Ints]:
         """The pairs of the corpus in ascending order, and where they stand, equal ones by place."""
         order = np.argsort(self.corpus_pairs, kind="stable")
         return self.corpus_pairs[order], order
 
-    def _occurrences(self, pairs: Ints) -> list[tuple[int, int]]:
-        """For each pair the range of ``_sorted`` that holds where it occurs."""
+    def occurrences(self, pairs: Ints) -> list[tuple[int, int]]:
+        """For each pair the range of :attr:`ordered` that holds where it occurs."""
         known = np.where(pairs < 0, np.iinfo(np.int64).max, pairs)
-        low, high = (np.searchsorted(self._sorted[0], known, side) for side in ("left", "right"))
+        low, high = (np.searchsorted(self.ordered[0], known, side) for side in ("left", "right"))
         return list(zip(low.tolist(), high.tolist(), strict=True))
-
-    def places(self, pair: int) -> Ints:
-        """Where in the corpus a pair occurs, ascending."""
-        low, high = self._occurrences(np.array([pair]))[0]
-        return self._sorted[1][low:high]
 
     # --- saving ---------------------------------------------------------------------------------------------------
 
@@ -213,25 +209,25 @@ class Guard:
 
     def after(self, moves: Rows) -> Rows:
         """(B, K) the moves that, coming next after these (T, K), would complete a copied run that is too long."""
-        index, last = self.index, len(moves) - 1
         needed = self._needed(moves)
-        least = int(needed.min(initial=len(moves)))
-        if least >= len(moves):
-            return index.rows[:0]
-        pairs = index.pairs(moves)
-        alive = self._candidates(pairs, moves, least)
-        alive = alive[index.corpus_pairs[(alive + 1) % len(index.ids)] != FIRST]  # the next event is of the same piece
-        depth = needed[self._weight[index.ids[alive + 1]]]
+        if needed.min(initial=len(moves)) == len(moves):
+            return self.index.rows[:0]
+        pairs, heavy = self.index.pairs(moves), needed < SHORT
+        found = [self._heavy(moves, heavy)]
+        if not heavy.all():
+            found.append(self._after_run(pairs, int(needed[~heavy].min())))
+        alive = np.concatenate(found)
+        number = self.index.ids[alive]
+        depth = needed[self._weight[number]]
         alive, depth = alive[depth < len(moves)], depth[depth < len(moves)]
-        for back in range(least, int(depth.max(initial=0))):
-            kept = (back >= depth) | (index.corpus_pairs[alive - back] == pairs[last - back])
+        for back in range(int(depth.max(initial=0))):
+            kept = (back >= depth) | (self.index.corpus_pairs[alive - 1 - back] == pairs[len(moves) - 1 - back])
             alive, depth = alive[kept], depth[kept]
-        return np.asarray(index.rows[np.unique(index.ids[alive + 1])])
+        return np.asarray(self.index.rows[np.unique(self.index.ids[alive])])
 
     def bans(self, moves: Rows, candidates: Rows) -> Bools:
         """(V,) which of the ``candidates`` (V, K), coming next, would complete a copied run that is too long."""
-        banned = self.after(moves)
-        return np.asarray((candidates[:, None, :] == banned[None, :, :]).all(axis=2).any(axis=1))
+        return among(candidates, self.after(moves))
 
     def windows(self) -> list[Rows]:
         """(n, K) each: the distinct shortest runs of the corpus over the limit; what has none of them in it is free."""
@@ -285,19 +281,38 @@ class Guard:
         first = np.append(-1, anchors)[enough]
         return np.where(enough > 0, len(moves) - 1 - first, len(moves))
 
-    def _candidates(self, pairs: Ints, moves: Rows, length: int) -> Ints:
-        """Where in the corpus the last ``length`` pairs end; if it is 0, where the last event's shape stands."""
+    def _after_run(self, pairs: Ints, length: int) -> Ints:
+        """Places in the corpus right after the last ``length`` of these pairs, inside a piece."""
         index, last = self.index, len(pairs) - 1
-        if not length:
-            shape = index.shapes.numbers(moves[-1:, BEGINS:])[0]
-            return np.flatnonzero(index.shape[index.ids] == shape)
-        spans = np.array(index._occurrences(pairs[last - length + 1 :]))
+        if length > last:
+            return np.zeros(0, dtype=np.int64)
+        spans = np.array(index.occurrences(pairs[last - length + 1 :]))
         rarest = int((spans[:, 1] - spans[:, 0]).argmin())
-        alive = index._sorted[1][spans[rarest, 0] : spans[rarest, 1]] + length - 1 - rarest
+        alive = index.ordered[1][spans[rarest, 0] : spans[rarest, 1]] + length - rarest
         alive = alive[alive < len(index.ids)]
         for back in range(length):
-            alive = alive[index.corpus_pairs[alive - back] == pairs[last - back]]
-        return alive
+            alive = alive[index.corpus_pairs[alive - 1 - back] == pairs[last - back]]
+        return alive[index.corpus_pairs[alive] != FIRST]
+
+    def _heavy(self, moves: Rows, heavy: Bools) -> Ints:
+        """Places in the corpus of events that count one of the ``heavy`` amounts, after the shape of the last move."""
+        index = self.index
+        places = np.concatenate([self._places[0][:0], *(self._places[k] for k in np.flatnonzero(heavy))])
+        shape = index.shapes.numbers(moves[-1:, BEGINS:])[0]
+        return places[index.shape[index.ids[places - 1]] == shape]
+
+    @cached_property
+    def _places(self) -> list[Ints]:
+        """For each amount, ascending, where events that count it stand, the first of each piece left out."""
+        amount = self._weight[self.index.ids]
+        order = np.argsort(amount, kind="stable")
+        places = np.split(order, np.searchsorted(amount[order], np.arange(1, len(self._weights))))
+        return [place[self.index.corpus_pairs[place] != FIRST] for place in places]
+
+
+def among(rows: Rows, others: Rows) -> Bools:
+    """(N, K), (B, K) -> (N,) which rows are among others, of which there are few."""
+    return np.asarray((rows[:, None, :] == others[None, :, :]).all(axis=2).any(axis=1))
 
 
 def _next_note(moves: Rows) -> Ints:
