@@ -14,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.encodings.base import Encoding
-from composer.errors import ReadError
+from composer.errors import ReadError, Unsupported
+from composer.generators.base import Generator, Stepwise
+from composer.generators.guarded import guarded
+from composer.generators.walk import copies
 from composer.inference.rows import Ints
 from composer.inference.sequence import Sequence
 from composer.inference.suffixes import BEGINS, LASTS, CopyIndex, Guard
 from composer.score import Score
+from composer.sketch import MaxCopy, Sketch
 
 MAX_TITLE = 80  # characters
 
@@ -64,11 +68,13 @@ class Sources:
             np.array([int(score.pickup > 0) for score in pieces]),
         )
 
-    def copied(self, encoding: Encoding, score: Score, ends: NDArray[np.bool_] | None = None) -> Copied | None:
-        """The longest copied run of a score, of those that end with one of the events ``ends`` (T,) if they are given;
-        None if nothing is copied.
+    def copied(self, encoding: Encoding, score: Score, sketch: Sketch | None = None) -> Copied | None:
+        """The longest copied run of a score, None if nothing is copied; of the completion of a ``sketch``, of those
+        that end with something composed.
         """
-        moves = encoding.moves(encoding.encode(score).events)
+        sequence = encoding.encode(score)
+        moves = encoding.moves(sequence.events)
+        ends = None if sketch is None else _composed(sketch, sequence.steps * encoding.grid)
         run = self.index.where(moves, ends)
         if run is None:
             return None
@@ -88,6 +94,12 @@ class Sources:
         if unit == "bars":
             return Guard(self.index, limit * score.meter.bar // encoding.grid, "steps")
         return Guard(self.index, limit, unit)
+
+    def limits(self, encoding: Encoding, sketch: Sketch) -> Limits:
+        """What a sketch says of copies."""
+        wishes = [wish for wish in sketch.constraints if isinstance(wish, MaxCopy)]
+        guards = [self.guard(encoding, sketch.score, wish.limit, wish.unit) for wish in wishes]
+        return Limits(encoding, wishes, guards)
 
     # --- saving ---------------------------------------------------------------------------------------------------
 
@@ -120,3 +132,40 @@ class Sources:
         if not sound:
             raise ReadError("the arrays of its sources do not belong together")
         return cls(index, titles, bars, counts, pickups)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a sketch lets a composer copy."""
+
+    encoding: Encoding
+    wishes: list[MaxCopy]
+    guards: list[Guard]
+
+    def sample(
+        self, generator: Generator, sketch: Sketch, *, n: int, temperature: float, rng: np.random.Generator
+    ) -> tuple[list[Sequence], str]:
+        """``n`` sequences that complete the sketch within the limits, and how they were drawn, in words.
+
+        Raises :class:`Infeasible`, and :class:`Unsupported` for a generator that does not write token by token.
+        """
+        if not isinstance(generator, Stepwise):
+            raise Unsupported(f"{generator.name} cannot keep to max_copy; leave it out")
+        constraints = self.encoding.compile(sketch)
+        walk = generator.walk(constraints, temperature)
+        free = _composed(sketch, np.arange(constraints.end) * self.encoding.grid)
+        drawn = guarded(walk, copies(walk, self.guards, self.encoding, free), n=n, rng=rng)
+        return [walk.sequence(path) for path in drawn.paths], str(drawn)
+
+    def broken(self, sketch: Sketch, score: Score) -> MaxCopy | None:
+        """A limit that a finished score does not keep: where bars are repeated, runs go on over their edges."""
+        sequence = self.encoding.encode(score)
+        moves, free = self.encoding.moves(sequence.events), _composed(sketch, sequence.steps * self.encoding.grid)
+        pairs = zip(self.wishes, self.guards, strict=True)
+        return next((wish for wish, guard in pairs if guard.broken(moves, free).any()), None)
+
+
+def _composed(sketch: Sketch, ticks: NDArray[Any]) -> NDArray[np.bool_]:
+    """(N,) whether something is composed at each tick."""
+    free = [sketch.free(voice, ticks) for voice in range(len(sketch.score.parts))]
+    return np.asarray(np.any(free, axis=0))

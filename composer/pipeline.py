@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer import __version__
-from composer.copies import Copied, Sources
+from composer.copies import Copied, Limits, Sources
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported, UsageError
 from composer.generators.base import Generator, Progress
 from composer.registry import ENCODINGS, GENERATORS, resolve
 from composer.score import Part, Score
 from composer.shipped import model_names, shipped
-from composer.sketch import Sketch
+from composer.sketch import MaxCopy, Sketch
 
 FORMAT = "composer model 1"
 MAX_MODEL = 2**30  # bytes
@@ -122,21 +122,34 @@ class Composer:
         drawing again, exactly, up to :data:`TRIES` times.
         """
         folded = sketch.folded()
-        constraints = self.encoding.compile(folded)
+        limits = self.known_sources.limits(self.encoding, sketch) if _limited(sketch) else None
         kept: list[Score] = []
         for _ in range(TRIES):
-            try:
-                drawn = self.generator.sample(constraints, n=n - len(kept), temperature=temperature, rng=rng)
-            except Infeasible as error:
-                raise Infeasible(f"{error} ({sketch})") from None
-            decoded = (self.encoding.decode(sequence, folded.score.frame()) for sequence in drawn)
-            scores = [sketch.unfolded(score) for score in decoded]
+            scores = [sketch.unfolded(score) for score in self._drawn(folded, limits, n - len(kept), temperature, rng)]
             broken = [sketch.broken(score, self.encoding.grid) for score in scores]
+            if limits is not None:
+                broken = [wish or limits.broken(sketch, score) for wish, score in zip(broken, scores, strict=True)]
             kept += [score for score, wish in zip(scores, broken, strict=True) if wish is None]
             if len(kept) == n:
                 return kept
         wish = next(wish for wish in broken if wish is not None)
         raise Infeasible(f"{TRIES} draws in a row broke {wish!s} where copied bars begin or end; ask for another form")
+
+    def _drawn(
+        self, sketch: Sketch, limits: Limits | None, n: int, temperature: float, rng: np.random.Generator
+    ) -> list[Score]:
+        """``n`` completions of a folded sketch; within limits, their metadata say how they were drawn."""
+        frame, way = sketch.score.frame(), {}
+        try:
+            if limits is None:
+                constraints = self.encoding.compile(sketch)
+                sequences = self.generator.sample(constraints, n=n, temperature=temperature, rng=rng)
+            else:
+                sequences, words = limits.sample(self.generator, sketch, n=n, temperature=temperature, rng=rng)
+                way = {"guard": words}
+        except Infeasible as error:
+            raise Infeasible(f"{error} ({sketch})") from None
+        return [self.encoding.decode(sequence, frame).with_metadata(**way) for sequence in sequences]
 
     def _finished(self, sketch: Sketch, composed: Score, seed: int, number: int, temperature: float) -> Score:
         """The composed notes in the holes, everything else as given, and a note of how it was made."""
@@ -153,6 +166,7 @@ class Composer:
             "software": f"composer {__version__}",
         }
         score = replace(sketch.score, parts=parts)
+        made["guard"] = composed.metadata.get("guard", "")
         made["copied"] = self._told(sketch, score)
         return score.with_metadata(**{key: value for key, value in made.items() if value})
 
@@ -160,10 +174,7 @@ class Composer:
         """What a completion shares with the corpus, in words; of its composed events, not of those that were given."""
         if self.sources is None:
             return ""
-        ticks = self.encoding.encode(score).steps * self.encoding.grid
-        free = np.any([sketch.free(voice, ticks) for voice in range(len(score.parts))], axis=0)
-        copied = self.sources.copied(self.encoding, score, free)
-        return f"longest run shared with the corpus: {copied or 'nothing'}"
+        return f"longest run shared with the corpus: {self.sources.copied(self.encoding, score, sketch) or 'nothing'}"
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -224,6 +235,10 @@ class Composer:
         except (SafetensorError, KeyError, TypeError, ValueError, UsageError, ReadError) as error:
             raise ReadError(f"{source}: is not a composer model, or is damaged ({_first_line(error)})") from None
         return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12], sources)
+
+
+def _limited(sketch: Sketch) -> bool:
+    return any(isinstance(wish, MaxCopy) for wish in sketch.constraints)
 
 
 def _registered(kind: str, registry: Mapping[str, str], name: str) -> Any:

@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.generators.belief import Belief, Choice, State
-from composer.generators.guarded import Bans, guarded
-from composer.generators.markov import REMEMBERED, Markov
-from composer.inference.sequence import Constraints, Events, Sequence
+from composer.generators.guarded import Bans
+from composer.inference.rows import Rows
+from composer.inference.sequence import Events, Sequence
 from composer.inference.suffixes import Guard, View, among
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+REMEMBERED = 20_000  # states whose choices are kept
 
 
 class Walk:
@@ -53,49 +55,53 @@ class Walk:
         width = sum(alphabet.shape[1] for alphabet in self.lattice.alphabets)
         return np.concatenate([np.zeros(0, np.int32), *rows]).reshape(-1, width).astype(np.int32)
 
+    def steps(self, events: Events) -> NDArray[np.int32]:
+        """(T,) the step at which each event begins."""
+        return np.append(0, np.cumsum(self.lattice.constraints.advance(events)))[:-1].astype(np.int32)
+
     def sequence(self, path: list[int]) -> Sequence:
         events, constraints = self.events(path), self.lattice.constraints
-        steps = np.append(0, np.cumsum(constraints.advance(events))[:-1]).astype(np.int32)
+        steps = self.steps(events)
         return Sequence(events, steps, {name: column[steps] for name, column in constraints.context.items()})
 
 
-def copies(walk: Walk, guard: Guard, view: View, free: Bools) -> Bans[State]:
-    """Forbids the token that completes an event, and with it a copied run over the guard's limit, where events that
-    begin at the step are ``free`` (end,); what is given may be a copy.
+def copies(walk: Walk, guards: list[Guard], view: View, free: Bools) -> Bans[State]:
+    """Forbids the token that completes an event, and with it a copied run over a guard's limit.
+
+    Events that begin at the steps ``free`` (end,) are composed, the others given: the shortest run over the limit
+    counts only if one of its events is composed.
     """
-    alphabets, slots = walk.lattice.alphabets, walk.lattice.slots
-    nothing = [np.zeros(len(alphabet), dtype=bool) for alphabet in alphabets]
+    lattice = walk.lattice
+    nothing = [np.zeros(len(alphabet), dtype=bool) for alphabet in lattice.alphabets]
 
     def bans(state: State, path: list[int]) -> Bools:
-        step, slot = divmod(state.position, slots)
-        if slot < slots - 1 or not free[step]:
+        step, slot = divmod(state.position, lattice.slots)
+        if slot < lattice.slots - 1:
             return nothing[slot]
         before = walk.events(path)
-        banned = guard.after(view.moves(before))
-        if not len(banned):
+        moves = view.moves(before)
+        given = 0 if free[step] else _last_given(walk.steps(before), free)
+        banned = [_banned(guard, moves, given) for guard in guards]
+        rows = np.concatenate(banned)
+        if not len(rows):
             return nothing[slot]
-        parts = [alphabets[k][token] for k, token in enumerate(path[len(path) - slot :])]
+        alphabet = lattice.alphabets[slot]
+        parts = [lattice.alphabets[k][token] for k, token in enumerate(path[len(path) - slot :])]
         begun = np.concatenate([np.zeros(0, np.int32), *parts])
-        events = np.concatenate([np.tile(begun, (len(alphabets[slot]), 1)), alphabets[slot]], axis=1)
-        return among(view.following(before, events), banned)
+        events = np.concatenate([np.tile(begun, (len(alphabet), 1)), alphabet], axis=1)
+        return among(view.following(before, events), rows)
 
     return bans
 
 
-def sample(
-    model: Markov,
-    constraints: Constraints,
-    guard: Guard,
-    view: View,
-    free: Bools,
-    *,
-    n: int = 1,
-    temperature: float = 1.0,
-    rng: np.random.Generator,
-) -> tuple[list[Sequence], str]:
-    """``n`` sequences that keep the constraints and copy nothing over the guard's limit, and how they were drawn, as
-    :func:`composer.generators.guarded.guarded` says. Raises :class:`composer.errors.Infeasible`.
-    """
-    walk = Walk(model.belief(constraints, temperature))
-    drawn = guarded(walk, copies(walk, guard, view, free), n=n, rng=rng)
-    return [walk.sequence(path) for path in drawn.paths], str(drawn)
+def _last_given(steps: NDArray[np.int32], free: Bools) -> int:
+    """How many events at the end are given."""
+    return int(np.append(True, free[steps])[::-1].argmax())
+
+
+def _banned(guard: Guard, moves: Rows, given: int) -> Rows:
+    """The moves that the guard forbids next, but for those that complete a run of the last ``given`` events alone."""
+    rows = guard.after(moves)
+    if given and len(rows):
+        rows = rows[~among(rows, guard.after(moves[len(moves) - given :]))]
+    return rows

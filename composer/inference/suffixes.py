@@ -197,15 +197,16 @@ class Guard:
         if self.unit not in UNITS or self.limit < 1:
             raise UsageError(f"copy at most {self.limit} {self.unit}: the limit is at least 1, in {' or '.join(UNITS)}")
 
-    def broken(self, moves: Rows) -> Bools:
-        """(T,) whether a copied run that is too long ends with each event."""
-        return np.asarray(self._length(moves) > self.limit)
-
-    def _length(self, moves: Rows) -> Ints:
-        """(T,) the longest copied run that ends with each event, in notes or steps."""
-        events = self.index.longest(moves)
-        sums = np.cumsum(np.append(0, moves[:, UNITS[self.unit]]))
-        return np.asarray(sums[1:] - sums[np.arange(len(moves)) + 1 - events])
+    def broken(self, moves: Rows, free: Bools | None = None) -> Bools:
+        """(T,) whether a copied run that is too long ends with each event; of such runs, the shortest must hold one of
+        the events ``free`` (T,) if they are given.
+        """
+        first, _ = self._shortest(moves)
+        broken = (first >= 0) & (self.index.longest(moves) > np.arange(len(moves)) - first)
+        if free is not None:
+            composed = np.cumsum(np.append(0, free))
+            broken &= composed[1:] > composed[np.maximum(first, 0)]
+        return np.asarray(broken)
 
     def after(self, moves: Rows) -> Rows:
         """(B, K) the moves that, coming next after these (T, K), would complete a copied run that is too long."""
@@ -229,20 +230,26 @@ class Guard:
         """(V,) which of the ``candidates`` (V, K), coming next, would complete a copied run that is too long."""
         return among(candidates, self.after(moves))
 
+    def _shortest(self, moves: Rows) -> tuple[Ints, Ints]:
+        """(T,) where the shortest run over the limit that ends with each event begins, copied or not, -1: nowhere; and
+        (T + 1,) what all events before each count.
+        """
+        sums = np.cumsum(np.append(0, moves[:, UNITS[self.unit]].astype(np.int64)))
+        anchors = np.flatnonzero(moves[:, BEGINS])
+        heavy = np.searchsorted(sums[anchors], sums[1:] - self.limit, "left")  # anchors with more than the limit after
+        earlier = np.searchsorted(anchors, np.arange(len(moves)), "left")  # and with another event after them
+        return np.append(-1, anchors)[np.minimum(heavy, earlier)], sums
+
     def windows(self) -> list[Rows]:
         """(n, K) each: the distinct shortest runs of the corpus over the limit; what has none of them in it is free."""
         index = self.index
-        weight = index.rows[index.ids, UNITS[self.unit]].astype(np.int64)
-        sums = np.append(0, np.cumsum(weight))
-        anchors = np.flatnonzero(index.rows[index.ids, BEGINS])
-        ends = np.arange(len(index.ids))
-        heavy = np.searchsorted(sums[anchors], sums[1:] - self.limit, "left") - 1  # last anchor with enough from it on
-        anchor = np.minimum(heavy, np.searchsorted(anchors, ends, "left") - 1)  # and another event after it
-        first = np.append(anchors, -1)[anchor]
+        moves = index.rows[index.ids]
+        first, sums = self._shortest(moves)
+        ends = np.arange(len(moves))
         piece = index.starts[np.searchsorted(index.starts, ends, "right") - 1]
         shorter = (sums[:-1] - sums[first] > self.limit) & (first < ends - 1)  # over it without the last event
         found: dict[bytes, Rows] = {}
-        for end in np.flatnonzero((anchor >= 0) & (first >= piece) & ~shorter).tolist():
+        for end in np.flatnonzero((first >= piece) & ~shorter).tolist():
             start = int(first[end])
             found.setdefault(index.corpus_pairs[start + 1 : end + 1].tobytes(), index.rows[index.ids[start : end + 1]])
         return list(found.values())
@@ -292,14 +299,14 @@ class Guard:
         alive = alive[alive < len(index.ids)]
         for back in range(length):
             alive = alive[index.corpus_pairs[alive - 1 - back] == pairs[last - back]]
-        return alive[index.corpus_pairs[alive] != FIRST]
+        return np.asarray(alive[index.corpus_pairs[alive] != FIRST])
 
     def _heavy(self, moves: Rows, heavy: Bools) -> Ints:
         """Places in the corpus of events that count one of the ``heavy`` amounts, after the shape of the last move."""
         index = self.index
         places = np.concatenate([self._places[0][:0], *(self._places[k] for k in np.flatnonzero(heavy))])
         shape = index.shapes.numbers(moves[-1:, BEGINS:])[0]
-        return places[index.shape[index.ids[places - 1]] == shape]
+        return np.asarray(places[index.shape[index.ids[places - 1]] == shape])
 
     @cached_property
     def _places(self) -> list[Ints]:
