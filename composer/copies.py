@@ -101,6 +101,11 @@ class Sources:
         guards = [self.guard(encoding, sketch.score, wish.limit, wish.unit) for wish in wishes]
         return Limits(encoding, wishes, guards)
 
+    def fit(self, encoding: Encoding) -> bool:
+        """Whether they are pieces as this encoding sees them."""
+        nothing = np.zeros((0, encoding.width), dtype=np.int32)
+        return bool(encoding.moves(nothing).shape[1] == self.index.rows.shape[1])
+
     # --- saving ---------------------------------------------------------------------------------------------------
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -171,7 +171,7 @@ class CopyIndex:
         rows, ids, lengths = (column.astype(np.int64) for column in (rows, ids, lengths))
         sound = (
             rows.shape[1] > LASTS
-            and bool((np.abs(rows) < 2**31).all())
+            and bool((rows >= -(2**31)).all() and (rows < 2**31).all())
             and bool(((rows[:, BEGINS] == 0) | (rows[:, BEGINS] == 1)).all() and (rows[:, LASTS] > 0).all())
             and bool((lengths >= 0).all() and (lengths <= len(ids)).all() and lengths.sum() == len(ids))
             and bool((ids >= 0).all() and (ids < len(rows)).all())
