@@ -73,15 +73,17 @@ class Leap(Constraint):
     """From each note to the next it is at most so many semitones; a rest between them hides no leap."""
 
     semitones: int
+    words: str = ""
     voice: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``7``, in semitones, or ``5th``; raises :class:`UsageError`."""
-        semitones = INTERVALS.get(text.strip(), int(text) if re.fullmatch(r"\s*\d{1,3}\s*", text) else -1)
+        name = text.strip()
+        semitones = INTERVALS.get(name, int(name) if re.fullmatch(r"\d{1,3}", name) else -1)
         if not 0 <= semitones <= 127:
             raise UsageError(f"{text!r} is no leap; write semitones, such as 7, or one of {', '.join(INTERVALS)}")
-        return cls(semitones)
+        return cls(semitones, name)
 
     def automaton(self, ticks: Ints, score: Score) -> Automaton:
         """State 0 has heard nothing, 1 + p last heard pitch p."""
@@ -92,7 +94,7 @@ class Leap(Constraint):
         return _Line(to, breaks, np.zeros(SYMBOLS, dtype=bool))
 
     def __str__(self) -> str:
-        return f"leap {next((name for name, size in INTERVALS.items() if size == self.semitones), self.semitones)}"
+        return f"leap {self.words or self.semitones}"
 
 
 @dataclass(frozen=True)

@@ -87,11 +87,6 @@ class Among(Constraint):
     voice: int | None = None
 
     @classmethod
-    def only(cls, text: str) -> Self:
-        """Read the notes allowed: ``D4 E4 F#4``, or ``D E F#`` in any octave; raises :class:`UsageError`."""
-        return cls(_named(text), f"only {text}")
-
-    @classmethod
     def avoid(cls, text: str) -> Self:
         """Read the notes forbidden: ``C#5 F``; raises :class:`UsageError`."""
         return cls(frozenset(range(128)) - _named(text), f"avoid {text}")
@@ -106,7 +101,7 @@ class Among(Constraint):
 
 @dataclass(frozen=True)
 class Scale(Among):
-    """Every note belongs to a scale, in place of the key's."""
+    """Every note is one of these pitches, in place of the key's."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -131,6 +126,11 @@ class Scale(Among):
     def of_classes(cls, text: str) -> Self:
         """Read pitch classes: ``D E F# A``; raises :class:`UsageError`."""
         return cls(_all_of(_class(name) for name in _words(text)), f"pitch classes {text}")
+
+    @classmethod
+    def only(cls, text: str) -> Self:
+        """Read the notes allowed: ``D4 E4 F#4``, or ``D E F#`` in any octave; raises :class:`UsageError`."""
+        return cls(_named(text), f"only {text}")
 
 
 @dataclass(frozen=True)

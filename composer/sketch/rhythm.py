@@ -151,8 +151,8 @@ class _Count(Automaton):
         self.few = np.arange(self.size) < wish.least
         bar = np.searchsorted(score.barlines, ticks, "right") - 1
         full = np.array([score.meter_at(tick).bar for tick in score.barlines[:-1].tolist()])
-        self.whole = (np.diff(score.barlines) >= full)[bar]  # (S,)
-        self.opens = np.append(False, np.diff(bar) > 0)[: len(ticks)]
+        self.whole = (np.diff(score.barlines) >= full)[bar].tolist()  # (S,)
+        self.opens = [False, *(np.diff(bar) > 0).tolist()]
         count = np.arange(self.size, dtype=np.int32)
         self.inside = self._begun(count, np.zeros(self.size, dtype=bool))
         nothing = np.zeros((self.size, SYMBOLS), dtype=np.int32)
@@ -195,9 +195,8 @@ class Unsyncopated(Constraint):
         for number in np.unique(meter).tolist():
             inside = meter == number
             reach[inside] += _reach(into[inside], score.meters[number])
-        line = score.barlines[bar]
         reach = np.minimum(reach, score.barlines[bar + 1])
-        return np.asarray((start == line) | (end <= reach))
+        return np.asarray((into == 0) | (end <= reach))
 
     def __str__(self) -> str:
         return "no syncopation"

@@ -103,7 +103,7 @@ WISHES: dict[str, Wish] = {
             NOTES,
             lambda text, _: [Among.avoid(text)],
         ),
-        Wish("only", "The only notes there may be", "D4 E4 F#4 A4", NOTES, lambda text, _: [Among.only(text)]),
+        Wish("only", "The only notes there may be", "D4 E4 F#4 A4", NOTES, lambda text, _: [Scale.only(text)]),
         Wish(
             "chords",
             "A chord that notes on beats belong to: symbols or roman numerals, bars split by |, - for none",
@@ -357,11 +357,11 @@ def from_text(text: str, score: Score, weight: float | None = None) -> list[Cons
 
 
 def scales(score: Score, wishes: Iterable[Constraint]) -> list[Constraint]:
-    """The wish that notes belong to the key, wherever no other scale is wished."""
+    """The wish that notes belong to the key, wherever no others are named."""
     first = 0 if score.pickup else 1
     bars = range(first, first + len(score.barlines) - 1)
     limits = [(w.wish, range(w.first, w.last + 1)) if isinstance(w, During) else (w, bars) for w in wishes]
-    limits = [(wish, span) for wish, span in limits if isinstance(wish, Scale)]
+    limits = [(wish, span) for wish, span in limits if isinstance(wish, Scale | Melody)]
     if not limits:
         return [Diatonic()]
     found: list[Constraint] = []
