@@ -12,7 +12,7 @@ import numpy as np
 from composer.errors import UsageError
 from composer.score import Score
 from composer.sketch.cells import SYMBOLS, Cells, Constraint, Table, from_step, pitches
-from composer.sketch.places import bar_span, beat_in, beats, place
+from composer.sketch.places import beat_in, beats, place
 from composer.theory import ChordSymbol, Ints, Key, parse_pitch, spelled
 
 
@@ -91,13 +91,14 @@ class HalfCadence(Constraint):
             raise UsageError(f"{text!r} are no bars; write their numbers, such as 8 or 8 16")
         bars = tuple(int(word) for word in words)
         for bar in bars:
-            bar_span(score, bar, bar)
+            score.bar_span(bar, bar)
         return cls(bars)
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
         allowed = _anything(ticks)
         for bar in self.bars:
-            start, end = bar_span(score, bar, bar)
+            start, _ = score.bar_span(bar, bar)
+            end = int(score.barlines[np.searchsorted(score.barlines, start, "right")])  # a pickup after it is no part
             beat = beat_in(score, start, end)
             _through(allowed, ticks, beat, end, _of_classes(_dominant(score.key_at(beat))))
         return allowed
@@ -124,7 +125,7 @@ class Fermatas(Constraint):
         return cls(places)
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
-        allowed, edges = _anything(ticks), [*beats(score), score.end]
+        allowed, edges = _anything(ticks), sorted({*beats(score), *score.barlines.tolist()})
         for where in self.places:
             tick = place(score, where)
             _through(allowed, ticks, tick, next(edge for edge in edges if edge > tick), _SOUNDING)

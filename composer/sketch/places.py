@@ -14,14 +14,6 @@ from composer.theory import Ints
 FINEST = 48  # parts of a beat in which places are named
 
 
-def bar_span(score: Score, first: int, last: int) -> tuple[int, int]:
-    """The written ticks of bars ``first`` to ``last``; bar 0 is the pickup. Raises :class:`UsageError`."""
-    shift = 0 if score.pickup else 1
-    if not 0 <= first - shift <= last - shift < len(score.barlines) - 1:
-        raise UsageError(f"{bars_named(first, last)} lies outside the {score.bars} written bars")
-    return int(score.barlines[first - shift]), int(score.barlines[last - shift + 1])
-
-
 def bars_named(first: int, last: int) -> str:
     return f"bars {first}-{last}" if last > first else f"bar {first}"
 
@@ -60,7 +52,7 @@ def place(score: Score, text: str) -> int:
     match = re.fullmatch(r"(\d{1,4})\.(\d{1,3}(?:\.\d{1,4})?)", text.strip())
     if match is None:
         raise UsageError(f"{text!r} is not a place; write bar.beat, such as 1.1")
-    start, end = bar_span(score, int(match[1]), int(match[1]))
+    start, end = score.bar_span(int(match[1]), int(match[1]))
     meter = score.meter_at(start)
     felt = int(felt_bars(score)[np.searchsorted(score.barlines, start)])
     tick = felt + round((Fraction(match[2]).limit_denominator(FINEST) - 1) * meter.beat)

@@ -33,11 +33,7 @@ def written_bars(score: Score, text: str) -> tuple[int, int]:
     match = re.fullmatch(rf"\s*{BARS}\s*", text)
     if match is None:
         raise UsageError(f"{text!r} is not a region; write it as 'bars 5-8'")
-    shift = 0 if score.pickup else 1
-    first, last = int(match["first"]) - shift, int(match["last"] or match["first"]) - shift
-    if not 0 <= first <= last < len(score.barlines) - 1:
-        raise UsageError(f"{text!r} lies outside the {score.bars} written bars")
-    return int(score.barlines[first]), int(score.barlines[last + 1])
+    return score.bar_span(int(match["first"]), int(match["last"] or match["first"]))
 
 
 def voices_of(score: Score, text: str) -> list[int]:
@@ -72,9 +68,8 @@ def holes_of(score: Score, text: str) -> tuple[Hole, ...]:
 def spans_of(score: Score, holes: tuple[Hole, ...]) -> list[str]:
     """The bars that holes lie in, in words; none if some voice is free from start to end."""
     spans = sorted({(hole.start, hole.end) for hole in holes} - {(0, score.end)})
-    shift = 0 if score.pickup else 1
-    first = np.searchsorted(score.barlines, [start for start, _ in spans], "right") - 1 + shift
-    last = np.searchsorted(score.barlines, [end for _, end in spans]) - 1 + shift
+    first = score.bar_numbers[np.searchsorted(score.barlines, [start for start, _ in spans], "right") - 1]
+    last = score.bar_numbers[np.searchsorted(score.barlines, [end for _, end in spans]) - 1]
     whole = any((hole.start, hole.end) == (0, score.end) for hole in holes)
     return [] if whole else [f"bars {a}-{b}" for a, b in zip(first.tolist(), last.tolist(), strict=True)]
 

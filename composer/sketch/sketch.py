@@ -218,7 +218,7 @@ class Sketch:
 
     def __str__(self) -> str:
         score = self.score
-        heard = -(-score.unfold().end // score.meter.bar) if len(score.meters) == 1 else score.unfold().bars
+        heard = score.unfold().bars if score.repeats else score.bars
         return "; ".join([f"{heard} bars of {score.meter} in {score.key}", *(str(c) for c in self.constraints)])
 
 

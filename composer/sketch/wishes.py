@@ -358,8 +358,7 @@ def from_text(text: str, score: Score, weight: float | None = None) -> list[Cons
 
 def scales(score: Score, wishes: Iterable[Constraint]) -> list[Constraint]:
     """The wish that notes belong to the key, wherever no others are named."""
-    first = 0 if score.pickup else 1
-    bars = range(first, first + len(score.barlines) - 1)
+    bars = range(int(score.bar_numbers[0]), score.bars + 1)
     limits = [(w.wish, range(w.first, w.last + 1)) if isinstance(w, During) else (w, bars) for w in wishes]
     limits = [(wish, span) for wish, span in limits if isinstance(wish, Scale | Melody)]
     if not limits:
