@@ -12,12 +12,15 @@ from composer.encodings.base import Encoding, Normalized
 from composer.encodings.compile import (
     PITCH_OFFSET,
     REST_SYMBOL,
+    fits,
     metric_context,
     place_of,
+    run_costs,
     step_ticks,
     tonics,
     voice_tables,
 )
+from composer.encodings.machines import readings, run_machine
 from composer.encodings.voices import lost, monophonic
 from composer.inference.masks import RunMasks
 from composer.inference.sequence import Sequence
@@ -74,12 +77,16 @@ class Melody(Encoding):
 
     def compile(self, sketch: Sketch) -> RunMasks:
         ticks = step_ticks(sketch.score, self.grid)
-        starts, holds = voice_tables(sketch.cells(0, ticks), tonics(sketch.score, ticks, self.relative))
+        tonic = tonics(sketch.score, ticks, self.relative)
+        starts, holds = voice_tables(sketch.cells(0, ticks), tonic)
         lines = np.searchsorted(ticks, sketch.score.barlines[1:-1])
         holds[lines, REST_SYMBOL] = False  # as encode writes them
         context = metric_context(sketch.score, ticks, self.grid)
-        phase = (context["position"] % BEAT).astype(np.int32)
-        return RunMasks(starts, holds, writable(), phase, context, place_of(sketch.score, self.grid))
+        rests = writable()[context["position"] % BEAT]
+        lengths = rests & fits(sketch, 0, ticks, self.grid, LONGEST)
+        machine = run_machine(readings(sketch, 0, ticks), tonic)
+        costs = run_costs(sketch, 0, ticks, tonic, self.grid, LONGEST)
+        return RunMasks(starts, holds, lengths, rests, context, place_of(sketch.score, self.grid), costs, machine)
 
     def refusal(self, sketch: Sketch) -> str | None:
         if len(sketch.score.parts) != 1:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from composer.encodings.base import Encoding, Normalized
 from composer.encodings.compile import metric_context, place_of, step_ticks
+from composer.encodings.machines import lengths, readings
 from composer.encodings.voices import lost
 from composer.errors import UsageError
 from composer.inference.masks import ColumnMasks
@@ -104,6 +105,9 @@ class PianoRoll(Encoding):
             return f"the sketch has {len(sketch.score.parts)} voices, and a piano roll has one"
         if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
             return "the sketch's bars do not fall on 16ths"
+        ticks = step_ticks(sketch.score, self.grid)
+        if readings(sketch, 0, ticks) or lengths(sketch, 0, ticks):
+            return "the sketch speaks of one note after another, and a piano roll has no lines"
         return None
 
 

@@ -12,6 +12,7 @@ each length (equation 26), and a uniform base. Counts are stored, not probabilit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -74,12 +75,12 @@ class Trie:
         """The length of the longest contexts."""
         return len(self.levels) - 2
 
-    @property
+    @cached_property
     def length(self) -> Ints:
         """(C,) the length of each context."""
         return np.repeat(np.arange(self.depth + 1), np.diff(self.levels))
 
-    @property
+    @cached_property
     def root(self) -> Ints:
         """(C,) the root of each context."""
         root = np.arange(len(self.parent))

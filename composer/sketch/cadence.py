@@ -13,7 +13,7 @@ from composer.errors import UsageError
 from composer.score import Score
 from composer.sketch.cells import SYMBOLS, Cells, Constraint, Table, from_step, pitches
 from composer.sketch.places import beat_in, beats, place
-from composer.theory import ChordSymbol, Ints, Key, parse_pitch, spelled
+from composer.theory import ChordSymbol, Ints, Key, parse_pitch, roman_chord, spelled
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,20 @@ class EndsOn(Constraint):
     voice: int | None = None
 
     @classmethod
-    def parse(cls, text: str, lowest: int) -> Self:
-        """Read ``G4`` or ``G``, for the voice ``lowest``, or a chord such as ``Am``, for all; raises
+    def parse(cls, text: str, score: Score) -> Self:
+        """Read ``G4`` or ``G``, for the lowest voice, or a chord such as ``Am`` or ``V``, for all; raises
         :class:`UsageError`.
         """
-        name = text.strip()
+        name, lowest = text.strip(), max(len(score.parts) - 1, 0)
         if re.fullmatch(r"[A-Ga-g][#b]{0,2}", name):
             return cls(_all_of([7 * spelled(name) % 12]), name, lowest)
         if re.fullmatch(r"[A-Ga-g][#b]{0,2}-?\d", name):
             return cls(frozenset([parse_pitch(name)]), name, lowest)
         try:
-            return cls(_all_of(ChordSymbol.parse(name).pitch_classes), name)
+            chord = ChordSymbol.parse(name) if name[:1] in "ABCDEFG" else roman_chord(name, score.key_at(score.end))
         except UsageError:
-            raise UsageError(f"{text!r} is neither note nor chord; write one such as G, G4 or Am") from None
+            raise UsageError(f"{text!r} is neither note nor chord; write one such as G, G4, Am or V") from None
+        return cls(_all_of(chord.pitch_classes), name)
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
         return _ending(ticks, score, pitches(self.allowed, rest=False))
@@ -119,7 +120,7 @@ class Fermatas(Constraint):
         """Read ``4.3 8.1``, bars and beats; raises :class:`UsageError`."""
         places = tuple(text.replace(",", " ").split())
         if not places:
-            raise UsageError("fermatas: no place is named; write bar.beat, such as 4.3")
+            raise UsageError("no place is named; write bar.beat, such as 4.3")
         for where in places:
             place(score, where)
         return cls(places)

@@ -11,10 +11,10 @@ from composer.errors import UsageError
 from composer.score import Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint
 from composer.sketch.places import beats
-from composer.theory import ChordSymbol, Ints, roman_chord
+from composer.theory import TICKS_PER_QUARTER, ChordSymbol, Ints, roman_chord
 
 FREE = ("-", ".")
-MOST_CHORDS = 16  # in a bar
+SIXTEENTH = TICKS_PER_QUARTER // 4
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,21 @@ class Chords(Constraint):
         bars = [bar.replace(",", " ").split() for bar in self.text.split("|")]
         first = 1 if score.pickup else 0
         if len(bars) > len(score.barlines) - 1 - first:
-            raise UsageError(f"chords for {len(bars)} bars: there are only {len(score.barlines) - 1 - first}")
+            raise UsageError(
+                f"these are chords for {len(bars)} bars, and there are only {len(score.barlines) - 1 - first}"
+            )
         found: list[tuple[int, ChordSymbol | None]] = []
         lines = score.barlines[first:].tolist()
         for number, (bar, start, end) in enumerate(zip(bars, lines[:-1], lines[1:], strict=False), 1):
-            if len(bar) > MOST_CHORDS or (end - start) % max(len(bar), 1):
-                raise UsageError(f"chords: bar {number} cannot be shared by {len(bar)} chords; split bars by |")
+            if len(bar) > 1 and (end - start) % (SIXTEENTH * len(bar)):
+                raise UsageError(
+                    f"{len(bar)} chords do not share bar {number} evenly; repeat one that lasts longer, split bars by |"
+                )
             for place, name in enumerate(bar):
                 tick = start + (end - start) // len(bar) * place
                 found.append((tick, None if name in FREE else _chord(name, score, tick)))
         if not found:
-            raise UsageError("chords: none are named; write some, such as Dm7 | G7 C or i | V7")
+            raise UsageError("no chords are named; write some, such as Dm7 | G7 C or i | V7")
         return found
 
     def mask(self, ticks: Ints, score: Score) -> Cells:

@@ -110,7 +110,7 @@ class Scale(Among):
         tonic, _, kind = name.partition(" ")
         if name.lower() == "chromatic":
             classes = frozenset(range(12))
-        elif kind.lower() in SCALES:
+        elif kind.lower() in SCALES and re.fullmatch(r"[A-Ga-g](#{0,2}|b{0,2})", tonic):
             classes = frozenset((7 * spelled(tonic) + step) % 12 for step in SCALES[kind.lower()])
         else:
             try:

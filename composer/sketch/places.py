@@ -54,7 +54,7 @@ def place(score: Score, text: str) -> int:
         raise UsageError(f"{text!r} is not a place; write bar.beat, such as 1.1")
     start, end = score.bar_span(int(match[1]), int(match[1]))
     meter = score.meter_at(start)
-    felt = int(felt_bars(score)[np.searchsorted(score.barlines, start)])
+    felt = end - meter.bar if start == 0 and score.pickup else start
     tick = felt + round((Fraction(match[2]).limit_denominator(FINEST) - 1) * meter.beat)
     if not start <= tick < end:
         raise UsageError(f"{text}: bar {match[1]} in {meter} has no beat {match[2]}")

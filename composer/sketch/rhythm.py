@@ -23,8 +23,8 @@ MOST_NOTES = 128  # in a bar, by a density
 
 def value_ticks(text: str) -> int:
     """The ticks of a note value, ``1/8`` of a whole note; from a 128th to 16 whole notes. Raises UsageError."""
-    match = re.fullmatch(r"\s*(\d{1,4})(?:/(\d{1,4}))?\s*", text)
-    ticks = Fraction(int(match[1]), int(match[2] or 1)) * WHOLE if match and int(match[2] or 1) else Fraction(0)
+    match = re.fullmatch(r"\s*(\d{1,4})/(\d{1,4})\s*", f"{text}/1" if text.strip() == "1" else text)
+    ticks = Fraction(int(match[1]), int(match[2])) * WHOLE if match and int(match[2]) else Fraction(0)
     if ticks.denominator != 1 or not WHOLE // 128 <= ticks <= 16 * WHOLE:
         raise UsageError(f"{text!r} is not a note value; write a fraction of a whole note, such as 1/8 or 3/16")
     return int(ticks)
@@ -82,12 +82,14 @@ class Rhythm(Constraint):
         words = [word for bar in bars for word in bar]
         if not 1 <= len(words) <= MOST_VALUES:
             raise UsageError(f"a rhythm has 1 to {MOST_VALUES} values, not {len(words)}; write them as 1/8 1/4 z1/4")
-        values = [[value_ticks(word.lstrip("z")) * (-1 if word.startswith("z") else 1) for word in bar] for bar in bars]
+        values = [
+            [value_ticks(word.removeprefix("z")) * (-1 if word.startswith("z") else 1) for word in bar] for bar in bars
+        ]
         for number, (bar, length) in enumerate(zip(values, np.diff(score.barlines).tolist(), strict=False), 1):
             total = sum(map(abs, bar))
             if len(bars) > 1 and total != length:
                 raise UsageError(
-                    f"rhythm: bar {number} of it lasts {value_name(total)}, the score's {value_name(length)}"
+                    f"bar {number} of the rhythm lasts {value_name(total)}, the score's {value_name(length)}"
                 )
         return cls(tuple(value for bar in values for value in bar), " ".join(text.split()))
 

@@ -27,7 +27,7 @@ from composer.sketch.regions import voices_of
 from composer.sketch.rhythm import Density, Longest, Rhythm, Shortest, Unsyncopated, value_ticks
 
 LONGEST_VALUE = 100_000  # characters
-LONGEST_MESSAGE = 240
+LONGEST_MESSAGE = 400
 MOST_WISHES = 1_000
 MAX_WEIGHT = 1_000.0
 
@@ -162,7 +162,7 @@ WISHES: dict[str, Wish] = {
             "The last note, or the chord it belongs to",
             "G4",
             TEXT,
-            lambda text, score: [EndsOn.parse(text, _lowest(score))],
+            lambda text, score: [EndsOn.parse(text, score)],
         ),
         Wish(
             "half_cadence",
@@ -240,35 +240,35 @@ def wanted(
     """One wish, limited to written ``bars`` ("bars 5-8" or "5-8") and a ``voice`` (number from 1, or name), soft with a
     ``weight``; raises :class:`UsageError`.
     """
+    wish = _named(name)
     try:
-        return _wanted(name, value, score, bars, voice, weight)
+        return _wanted(wish, _text(wish, value), score, bars, voice, weight)
     except UsageError as error:
         text = " ".join(str(error).split())
-        if len(text) <= LONGEST_MESSAGE:
-            raise
-        raise UsageError(f"{text[: LONGEST_MESSAGE // 2]} ... {text[-LONGEST_MESSAGE // 2 :]}") from None
+        half = LONGEST_MESSAGE // 2
+        raise UsageError(
+            f"{wish.name}: {text if len(text) <= 2 * half else f'{text[:half]} ... {text[-half:]}'}"
+        ) from None
 
 
 def _wanted(
-    name: str, value: Any, score: Score, bars: str | None, voice: str | int | None, weight: float | str | None
+    wish: Wish, text: str, score: Score, bars: str | None, voice: str | int | None, weight: float | str | None
 ) -> list[Constraint]:
-    wish = _named(name)
-    text = _text(wish, value)
     if bars is None:
         made = wish.made(text, score)
     elif wish.placed:
-        raise UsageError(f"{wish.name} cannot be limited to bars: write only {wish.name}={wish.example}")
+        raise UsageError(f"cannot be limited to bars; write only {wish.name}={wish.example}")
     else:
         first, last = bar_numbers(bars)
         made = [During(found, first, last) for found in wish.made(text, cut(score, first, last))]
     if voice is not None:
         if wish.name == "max_copy":
-            raise UsageError(f"max_copy cannot be limited to a voice: write only max_copy={wish.example}")
+            raise UsageError(f"cannot be limited to a voice; write only {wish.name}={wish.example}")
         made = [_in_voice(found, number) for number in voices_of(score, str(voice)) for found in made]
     if weight is None:
         return made
     if wish.name == "max_copy":
-        raise UsageError("max_copy cannot be a preference: wish it")
+        raise UsageError(f"cannot be a preference; wish {wish.name}={wish.example}")
     return [Preference(found, _weight(weight)) for found in made]
 
 
@@ -291,10 +291,10 @@ def _text(wish: Wish, value: Any) -> str:
     elif isinstance(value, list | tuple) and "array" in wish.schema["type"]:
         parts = list(value)
     if not all(isinstance(part, str | int) and not isinstance(part, bool) for part in parts):
-        raise UsageError(f"{wish.name}: {str(value)[:40]!r} is not what is written here; write {wish.example!r}")
+        raise UsageError(f"{str(value)[:40]!r} is not what is written here; write {wish.example!r}")
     text = " ".join(map(str, parts))
     if len(text) > LONGEST_VALUE:
-        raise UsageError(f"{wish.name}: {len(text)} characters are too many; there may be {LONGEST_VALUE}")
+        raise UsageError(f"{len(text)} characters are too many; there may be {LONGEST_VALUE}")
     return text
 
 
