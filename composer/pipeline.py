@@ -28,6 +28,7 @@ from composer.sketch import Sketch
 FORMAT = "composer model 1"
 MAX_MODEL = 2**30  # bytes
 TRIES = 100  # draws of a completion whose copied bars might break a wish where they begin or end
+BATCH = 32  # drawn at once, when one was not enough
 
 
 @dataclass(frozen=True)
@@ -97,24 +98,26 @@ class Composer:
 
     def _composed(self, sketch: Sketch, n: int, temperature: float, rng: np.random.Generator) -> list[Score]:
         """``n`` scores with composed notes. Where bars are copies, what an automaton says of their edges is kept by
-        drawing again, exactly, up to :data:`TRIES` times.
+        drawing again, exactly, up to :data:`TRIES` times for each.
         """
         folded = sketch.folded()
         constraints = self.encoding.compile(folded)
         kept: list[Score] = []
-        for _ in range(TRIES):
+        tried, batch = 0, n
+        while tried < TRIES * n:
             try:
-                drawn = self.generator.sample(constraints, n=n - len(kept), temperature=temperature, rng=rng)
+                drawn = self.generator.sample(constraints, n=batch, temperature=temperature, rng=rng)
             except Infeasible as error:
                 raise Infeasible(f"{error} ({sketch})") from None
             decoded = (self.encoding.decode(sequence, folded.score.frame()) for sequence in drawn)
             scores = [sketch.unfolded(score) for score in decoded]
             broken = [sketch.broken(score, self.encoding.grid) for score in scores]
             kept += [score for score, wish in zip(scores, broken, strict=True) if wish is None]
-            if len(kept) == n:
-                return kept
+            if len(kept) >= n:
+                return kept[:n]
+            tried, batch = tried + batch, max(n, BATCH)
         wish = next(wish for wish in broken if wish is not None)
-        raise Infeasible(f"{TRIES} draws in a row broke {wish!s} where copied bars begin or end; ask for another form")
+        raise Infeasible(f"{tried} draws broke {wish!s} where copied bars begin or end; ask for another form")
 
     def _finished(self, sketch: Sketch, composed: Score, seed: int, number: int, temperature: float) -> Score:
         """The composed notes in the holes, everything else as given, and a note of how it was made."""
