@@ -371,13 +371,16 @@ class Score:
         return frozen(np.cumsum(~joined) - 1 + first)
 
     def bar_span(self, first: int, last: int) -> tuple[int, int]:
-        """The written ticks of the bars numbered ``first`` to ``last``; raises :class:`UsageError`."""
+        """The written ticks of the bars numbered ``first`` to ``last``, without a pickup to the part that follows them;
+        raises :class:`UsageError`.
+        """
         numbers = self.bar_numbers
         if not numbers[0] <= first <= last <= numbers[-1]:
             name = f"bars {first}-{last}" if last != first else f"bar {first}"
             raise UsageError(f"{name} lies outside the {self.bars} written bars")
-        start, end = np.searchsorted(numbers, first), np.searchsorted(numbers, last, "right")
-        return int(self.barlines[start]), int(self.barlines[end])
+        start, end = int(np.searchsorted(numbers, first)), int(np.searchsorted(numbers, last, "right"))
+        upbeat = numbers[end - 2 : end].tolist() == [last, last] and self.barlines[end - 1] in self.section_starts
+        return int(self.barlines[start]), int(self.barlines[end - upbeat])
 
     @property
     def meter(self) -> Meter:

@@ -250,6 +250,7 @@ def test_a_pickup_to_a_later_part_is_the_end_of_the_bar_before() -> None:
     score = Score.of([], barlines=np.cumsum([0, 1, 4, 3, 1, 4, 3]) * Q, repeats=[Repeat(0, 8 * Q)])
     assert score.place(7 * Q) == "bar 2, beat 3"
     assert score.place(8 * Q) == "bar 2, beat 4"
+    assert score.bar_span(2, 2) == (5 * Q, 8 * Q)
     assert score.bar_span(2, 3) == (5 * Q, 13 * Q)
     assert (score.bars, score.unfold().bars) == (4, 6)
     with pytest.raises(UsageError, match="bar 5 lies outside the 4 written bars"):

@@ -98,8 +98,7 @@ class HalfCadence(Constraint):
     def mask(self, ticks: Ints, score: Score) -> Cells:
         allowed = _anything(ticks)
         for bar in self.bars:
-            start, _ = score.bar_span(bar, bar)
-            end = int(score.barlines[np.searchsorted(score.barlines, start, "right")])  # a pickup after it is no part
+            start, end = score.bar_span(bar, bar)
             beat = beat_in(score, start, end)
             _through(allowed, ticks, beat, end, _of_classes(_dominant(score.key_at(beat))))
         return allowed

@@ -52,7 +52,9 @@ def place(score: Score, text: str) -> int:
     match = re.fullmatch(r"(\d{1,4})\.(\d{1,3}(?:\.\d{1,4})?)", text.strip())
     if match is None:
         raise UsageError(f"{text!r} is not a place; write bar.beat, such as 1.1")
-    start, end = score.bar_span(int(match[1]), int(match[1]))
+    bar = int(match[1])
+    start, _ = score.bar_span(bar, bar)
+    end = int(score.barlines[np.searchsorted(score.bar_numbers, bar, "right")])  # with a pickup to what follows
     meter = score.meter_at(start)
     felt = end - meter.bar if start == 0 and score.pickup else start
     tick = felt + round((Fraction(match[2]).limit_denominator(FINEST) - 1) * meter.beat)
