@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -99,21 +100,34 @@ def lengthened(score: Score, bars: int) -> Score:
     return replace(score, barlines=frozen([*score.barlines, *(score.end + np.cumsum(lengths))]))
 
 
-def own_bounds(score: Score, wishes: Collection[str] = ()) -> tuple[Constraint, ...]:
+def own_bounds(score: Score, wishes: Mapping[str, Any] | None = None) -> tuple[Constraint, ...]:
     """What a score keeps to, as wishes: the compass of each voice, and the key if no note leaves it; less what the
-    wishes of these names say.
+    ``wishes`` by name (:mod:`composer.sketch.wishes`) say of all of it.
     """
+    said = _said(wishes or {})
     bounds: list[Constraint] = []
-    if not {"range", "instrument", "only"} & set(wishes):
+    if not said & {"range", "instrument", "only"}:
         compass = [(int(part.pitch.min()), int(part.pitch.max())) if len(part) else None for part in score.parts]
         bounds += [Range(*span, voice) for voice, span in enumerate(compass) if span]
     scale = Diatonic()
     inside = all(
         scale.mask(part.onset, score).start[np.arange(len(part)), part.pitch].all() for part in score.parts if len(part)
     )
-    if inside and not {"scale", "pitch_classes", "only"} & set(wishes):
+    if inside and not said & {"scale", "pitch_classes", "only"}:
         bounds.append(scale)
     return tuple(bounds)
+
+
+def _said(wishes: Mapping[str, Any]) -> set[str]:
+    """The names of wishes, and of those in their list that are limited neither to bars nor to a voice."""
+    rows = wishes.get("wish") or ()
+    found = set(wishes)
+    for row in [rows] if isinstance(rows, str | Mapping) else rows:
+        if isinstance(row, str):
+            found.add(row.partition("=")[0].strip())
+        elif isinstance(row, Mapping) and not {"bars", "voice"} & set(row):
+            found |= set(row)
+    return found
 
 
 def _without(part: Part, start: int, end: int) -> Part:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import UsageError
+from composer.registry import resolve
 from composer.score import Part, Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
 from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks
@@ -145,6 +147,12 @@ class Sketch:
         metadata = {"rhythm": dance.name, **dict(given.pop("metadata", {}))}  # type: ignore[call-overload]
         chosen = {"bars": dance.bars, "meter": dance.meter, "form": dance.form, "tempo": dance.tempo, **given}
         return cls.blank(metadata=metadata, **chosen)  # type: ignore[arg-type]
+
+    @classmethod
+    def read(cls, path: str | Path) -> Sketch:
+        """A sketch from a TOML file, or a score with marked regions; see :mod:`composer.io.sketch`."""
+        sketch: Sketch = resolve("composer.io.sketch:read_sketch")(path)
+        return sketch
 
     def free(self, voice: int, ticks: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """(N,) whether each tick lies in a hole of the voice."""
