@@ -9,7 +9,7 @@ import numpy as np
 
 from composer.errors import UsageError
 from composer.score import Score
-from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint
+from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Table, pitches
 from composer.sketch.places import beats
 from composer.theory import TICKS_PER_QUARTER, ChordSymbol, Ints, roman_chord
 
@@ -59,15 +59,13 @@ class Chords(Constraint):
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
         symbols = self.symbols(score)
-        onsets = [tick for tick, _ in symbols]
+        fitting = [np.ones(SYMBOLS, dtype=bool), *(_fitting(chord) for _, chord in symbols)]
+        places = np.union1d([tick for tick, _ in symbols], beats(score))
+        index = np.searchsorted([tick for tick, _ in symbols], places, "right")
         table = np.ones((len(ticks), SYMBOLS), dtype=bool)
-        for tick in sorted({*onsets, *beats(score)}):
-            step = int(np.searchsorted(ticks, tick, "right")) - 1
-            index = int(np.searchsorted(onsets, tick, "right")) - 1
-            chord = symbols[index][1] if index >= 0 else None
-            if chord is not None and step >= 0:
-                table[step] &= np.isin(np.arange(SYMBOLS) % 12, list(chord.pitch_classes))
-                table[step, REST] = True
+        for step, number in zip((np.searchsorted(ticks, places, "right") - 1).tolist(), index.tolist(), strict=True):
+            if step >= 0:
+                table[step] &= fitting[number]
         return Cells(table, table)
 
     def written(self, score: Score) -> Score:
@@ -78,6 +76,12 @@ class Chords(Constraint):
 
     def __str__(self) -> str:
         return f"chords {self.text if len(self.text) <= 40 else self.text[:36] + ' ...'}"
+
+
+def _fitting(chord: ChordSymbol | None) -> Table:
+    """(129,) the notes that belong to a chord, and rests."""
+    classes = range(12) if chord is None else chord.pitch_classes
+    return np.asarray(pitches((pitch for pitch in range(REST) if pitch % 12 in classes), rest=True)[0])
 
 
 def _chord(name: str, score: Score, tick: int) -> ChordSymbol:
