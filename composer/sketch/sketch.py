@@ -18,7 +18,8 @@ from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks
 from composer.sketch.form import page_of, phrases_of, pickup_ticks
 from composer.sketch.pitch import Pin, Range
 from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_of
-from composer.sketch.wishes import on_page, scales, wished
+from composer.sketch.usual import scales
+from composer.sketch.wishes import on_page, wished
 from composer.styles import style_named
 from composer.theory import Ints, Key, Meter, Tempo
 

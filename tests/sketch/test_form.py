@@ -92,6 +92,14 @@ def test_bars_are_numbered_from_the_first_whole_one_and_pickups_can_be_pinned() 
     assert {pitch % 12 for pitch in np.flatnonzero(starts[step - 2]).tolist()} == {7, 11, 2}
 
 
+def test_chords_stand_on_the_beats_of_numbered_bars() -> None:
+    score = Sketch.blank(bars=4, meter="6/8", form="AB", pickup="1/8", chords="C | G Am | F | C G").score
+    assert [(str(chord), score.place(chord.onset)) for chord in score.chords] == [
+        ("C", "bar 1, beat 1"), ("G", "bar 2, beat 1"), ("Am", "bar 2, beat 2"), ("F", "bar 3, beat 1"),
+        ("C", "bar 4, beat 1"), ("G", "bar 4, beat 2"),
+    ]  # fmt: skip
+
+
 def random_score(sketch: Sketch, seed: int) -> Score:
     """Notes in every half beat or so of the folded sketch, none held over what its cells forbid."""
     folded = sketch.folded().score
