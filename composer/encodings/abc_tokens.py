@@ -33,7 +33,7 @@ from composer.encodings.melody import BEAT, LONGEST, Melody, writable
 from composer.encodings.voices import monophonic
 from composer.errors import Unsupported, UsageError
 from composer.inference.masks import RunCosts, RunMasks
-from composer.inference.sequence import Sequence
+from composer.inference.sequence import Events, Sequence
 from composer.score import Part, Score
 from composer.sketch import REST, Sketch
 from composer.theory import Ints
@@ -111,6 +111,12 @@ class AbcTokens(Melody):
             costs = RunCosts(first, np.tile(costs.held, 2), np.zeros((len(ticks), LONGEST + 1)))
         both = np.concatenate([starts, ties], axis=1), np.concatenate([holds, holds], axis=1)
         return RunMasks(*both, lasting, lasting, context, place_of(sketch.score, self.grid), costs, machine)
+
+    def _heard(self, events: Events) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        return events[:, 0] % TIED, events[:, 0] >= TIED
+
+    def _symbols(self, symbols: NDArray[np.int32], goes_on: NDArray[np.bool_]) -> NDArray[np.int32]:
+        return np.asarray(symbols + TIED * goes_on)
 
     def _breaks(self, score: Score) -> NDArray[np.int64]:
         """Steps inside the score at which events break: bar lines, and every eight quarters of longer bars."""

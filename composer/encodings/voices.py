@@ -24,15 +24,18 @@ from composer.encodings.compile import (
     voice_tables,
 )
 from composer.encodings.machines import ColumnMachine, Holding, Reader, Sounding, lengths, readings
+from composer.encodings.moves import last_sounding, rows
 from composer.errors import UsageError
 from composer.inference.masks import ColumnMasks
-from composer.inference.sequence import Sequence
+from composer.inference.rows import Rows
+from composer.inference.sequence import Events, Sequence
 from composer.score import DEFAULT_VELOCITY, Part, Score
 from composer.sketch import REST, Cells, Sketch
 from composer.theory import TICKS_PER_QUARTER
 
 HOLD_SYMBOL = PITCH_SYMBOLS
 MOST_REMEMBERED = 16  # combinations of when the voices must leave what they hold
+SILENT_VOICE = 512  # among intervals
 Columns = NDArray[np.int64]
 
 
@@ -174,6 +177,40 @@ class Voices(Encoding):
         if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
             return "the sketch's bars do not fall on 16ths"
         return None
+
+    def moves(self, events: Events) -> Rows:
+        """Columns, all of one step: the reference is the highest-written voice that sounds, and every voice adds twice
+        its interval from it, plus 1 if it begins there, or 512 if it is silent.
+        """
+        sounding = _sounding(events)
+        return _moves(events, sounding, last_sounding(*_reference(sounding))[:-1])
+
+    def following(self, before: Events, events: Events) -> Rows:
+        earlier = _sounding(before)
+        held = earlier[-1] if len(earlier) else np.full(self.voices, REST_SYMBOL)
+        sounding = np.where(events == HOLD_SYMBOL, held, events)
+        return _moves(events, sounding, last_sounding(*_reference(earlier))[-1:])
+
+
+def _sounding(events: Events) -> Events:
+    """(T, D) the symbols with every hold as what it holds; a hold of nothing is a rest."""
+    steps = np.arange(len(events))[:, None]
+    place = np.maximum.accumulate(np.where(events == HOLD_SYMBOL, -1, steps), axis=0)
+    return np.asarray(np.where(place < 0, REST_SYMBOL, np.take_along_axis(events, np.maximum(place, 0), axis=0)))
+
+
+def _reference(sounding: Events) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """(T,) the symbol of the first voice that sounds, and whether one does."""
+    heard = sounding != REST_SYMBOL
+    return sounding[np.arange(len(sounding)), heard.argmax(axis=1)], heard.any(axis=1)
+
+
+def _moves(events: Events, sounding: Events, earlier: NDArray[np.int64]) -> Rows:
+    reference, heard = _reference(sounding)
+    begins = (events != HOLD_SYMBOL) & (events != REST_SYMBOL)
+    intervals = np.where(sounding == REST_SYMBOL, SILENT_VOICE, 2 * (sounding - reference[:, None]) + begins)
+    lasting = np.ones(len(events), dtype=np.int32)
+    return rows(reference, heard, earlier, begins.any(axis=1), lasting, *intervals.T)
 
 
 def _kinds_of_holds(cells: Cells) -> int:
