@@ -16,7 +16,6 @@ from composer.sketch import (
     WISHES,
     Contour,
     Density,
-    Diatonic,
     During,
     HalfCadence,
     Leap,
@@ -334,6 +333,7 @@ BAD: list[tuple[str, object, str]] = [
     ("half_cadence", 99, "half_cadence: bar 99 lies outside the 8 written bars"),
     ("fermatas", "4.9", "bar 4 in 4/4 has no beat 9"),
     ("pins", "1.1", "write bar.beat=note"),
+    ("pins", "1.1=D4 1.1.0=E4", "two notes are pinned to the same place"),
     ("pins", "1.1=D4 " * 2_000, "2000 pins are too many"),
     ("max_copy", "0 bars", "write it as '2 bars' or '12 notes'"),
     ("raneg", "D4:B5", "is it 'range'?"),
@@ -384,4 +384,9 @@ def lines_of(text: str) -> list[str]:
 def test_contours_are_named() -> None:
     with pytest.raises(UsageError, match="not a contour"):
         Contour("sideways")
-    assert str(Diatonic()) == "notes of the key"
+
+
+def test_a_line_that_does_not_move_has_no_contour_at_any_pitch() -> None:
+    for shape, states in (("rising", 257), ("falling", 257), ("arch", 385)):
+        ending = Contour(shape).automaton(ticks(EIGHT), EIGHT).breaks_at_end()
+        assert ending.tolist() == [True] * (states - 128) + [False] * 128
