@@ -29,6 +29,7 @@ from composer.sketch import MaxCopy, Sketch
 FORMAT = "composer model 1"
 MAX_MODEL = 2**30  # bytes
 TRIES = 100  # draws of a completion whose copied bars might break a wish where they begin or end
+BATCH = 32  # drawn at once, when one was not enough
 
 
 @dataclass(frozen=True)
@@ -119,21 +120,24 @@ class Composer:
 
     def _composed(self, sketch: Sketch, n: int, temperature: float, rng: np.random.Generator) -> list[Score]:
         """``n`` scores with composed notes. Where bars are copies, what an automaton says of their edges is kept by
-        drawing again, exactly, up to :data:`TRIES` times.
+        drawing again, exactly, up to :data:`TRIES` times for each.
         """
         folded = sketch.folded()
         limits = self.known_sources.limits(self.encoding, sketch) if _limited(sketch) else None
         kept: list[Score] = []
-        for _ in range(TRIES):
-            scores = [sketch.unfolded(score) for score in self._drawn(folded, limits, n - len(kept), temperature, rng)]
+        tried, batch = 0, n
+        while tried < TRIES * n:
+            drawn = self._drawn(folded, limits, batch, temperature, rng)
+            scores = [sketch.unfolded(score) for score in drawn]
             broken = [sketch.broken(score, self.encoding.grid) for score in scores]
             if limits is not None:
                 broken = [wish or limits.broken(sketch, score) for wish, score in zip(broken, scores, strict=True)]
             kept += [score for score, wish in zip(scores, broken, strict=True) if wish is None]
-            if len(kept) == n:
-                return kept
+            if len(kept) >= n:
+                return kept[:n]
+            tried, batch = tried + batch, max(n, BATCH)
         wish = next(wish for wish in broken if wish is not None)
-        raise Infeasible(f"{TRIES} draws in a row broke {wish!s} where copied bars begin or end; ask for another form")
+        raise Infeasible(f"{tried} draws broke {wish!s} where copied bars begin or end; ask for another form")
 
     def _drawn(
         self, sketch: Sketch, limits: Limits | None, n: int, temperature: float, rng: np.random.Generator

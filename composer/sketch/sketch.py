@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import UsageError
+from composer.registry import resolve
 from composer.score import Part, Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
 from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks
 from composer.sketch.form import page_of, phrases_of, pickup_ticks
 from composer.sketch.pitch import Pin, Range
 from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_of
-from composer.sketch.wishes import on_page, scales, wished
+from composer.sketch.usual import scales
+from composer.sketch.wishes import on_page, wished
 from composer.styles import style_named
 from composer.theory import Ints, Key, Meter, Tempo
 
@@ -146,6 +149,12 @@ class Sketch:
         chosen = {"bars": dance.bars, "meter": dance.meter, "form": dance.form, "tempo": dance.tempo, **given}
         return cls.blank(metadata=metadata, **chosen)  # type: ignore[arg-type]
 
+    @classmethod
+    def read(cls, path: str | Path) -> Sketch:
+        """A sketch from a TOML file, or a score with marked regions; see :mod:`composer.io.sketch`."""
+        sketch: Sketch = resolve("composer.io.sketch:read_sketch")(path)
+        return sketch
+
     def free(self, voice: int, ticks: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """(N,) whether each tick lies in a hole of the voice."""
         free = np.zeros(len(ticks), dtype=bool)
@@ -210,7 +219,7 @@ class Sketch:
 
     def __str__(self) -> str:
         score = self.score
-        heard = -(-score.unfold().end // score.meter.bar) if len(score.meters) == 1 else score.unfold().bars
+        heard = score.unfold().bars if score.repeats else score.bars
         return "; ".join([f"{heard} bars of {score.meter} in {score.key}", *(str(c) for c in self.constraints)])
 
 

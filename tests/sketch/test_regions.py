@@ -119,6 +119,20 @@ def test_a_score_s_own_bounds_are_its_compass_and_its_key(choir: Score) -> None:
     assert own_bounds(sharp) == (Range(60, 61, 0),)
 
 
+@pytest.mark.parametrize(
+    ("wishes", "left"),
+    [
+        ({"range": "C4:C6"}, ["notes of the key"]),
+        ({"wish": ["range=C4:C6"]}, ["notes of the key"]),
+        ({"wish": [{"instrument": "fiddle"}, "scale=chromatic"]}, []),
+        ({"wish": ["bars 1: range=C4:C6", {"voice": 1, "scale": "chromatic"}]}, ["range F4:F4", "notes of the key"]),
+    ],
+)
+def test_what_is_wished_of_all_of_it_takes_the_place_of_its_own_bounds(wishes, left: list[str]) -> None:
+    score = Score.of([Part.of([0], [65], [Q])])
+    assert [str(bound) for bound in own_bounds(score, wishes)] == left
+
+
 def test_a_voice_is_composed_to_the_others(tmp_path) -> None:
     chorale = Composer.load("chorales-markov")
     melody = Score.of([Part.of(np.arange(8) * Q, [67, 69, 71, 72, 71, 69, 69, 67], [Q] * 8)], key="G")
