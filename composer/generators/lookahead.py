@@ -34,6 +34,8 @@ class Lookahead:
     """
 
     def __init__(self, model: Markov, constraints: Constraints) -> None:
+        if model.base_ is not None:
+            raise Unsupported("this model's alphabet is open: it gives likelihoods, and cannot yet compose")
         self.model, self.constraints = model, constraints
         self.slots = len(model.alphabets_)
         self.end = constraints.end * self.slots

@@ -6,7 +6,8 @@ For a context c with back-off weight l(c) and next-shorter context b(c),
     p(s | c) = (count(c s) - D(count(c s))) / total(c)  +  l(c) p(s | b(c)),
 
 counts below the longest contexts being numbers of distinct longer contexts (equation 21), with three discounts D for
-each length (equation 26), and a uniform base. Counts are stored, not probabilities: they are small, and give p exactly.
+each length (equation 26), and a base measure below them all: uniform, unless the caller brings its own. Counts are
+stored, not probabilities: they are small, and give p exactly.
 """
 
 from __future__ import annotations
@@ -150,7 +151,15 @@ class Trie:
 
     def probability(self, roots: Ints, elements: list[Ints], tokens: Ints) -> Floats:
         """(N,) p(token | context) for contexts as in :meth:`count_up`; 0 for tokens outside the alphabet (-1)."""
-        p = np.where(tokens >= 0, 1.0 / self.sizes[roots], 0.0)
+        seen, left = self.shares(roots, elements, tokens)
+        return np.asarray(np.where(tokens >= 0, seen + left / self.sizes[roots], 0.0))
+
+    def shares(self, roots: Ints, elements: list[Ints], tokens: Ints) -> tuple[Floats, Floats]:
+        """(N,) and (N,): what all n-grams give a token after its context, and what they leave to the base measure.
+
+        p(token | context) is the first, 0 for tokens outside the alphabet (-1), plus the second times base(token).
+        """
+        seen, left = np.zeros(len(tokens)), np.ones(len(tokens))
         node = roots
         for depth in range(self.depth + 1):
             if depth:
@@ -159,8 +168,9 @@ class Trie:
             keys = np.where(there & (tokens >= 0), node * int(self.sizes.max()) + tokens, NOT_THERE)
             row = np.minimum(np.searchsorted(self._ngrams, keys), len(self._ngrams) - 1)
             alpha = np.where(self._ngrams[row] == keys, self.alpha[row], 0.0)
-            p = np.where(there, alpha + self.backoff[node] * p, p)
-        return p
+            backoff = np.where(there, self.backoff[node], 1.0)
+            seen, left = alpha + backoff * seen, backoff * left
+        return seen, left
 
     # --- saving ---------------------------------------------------------------------------------------------------
 
