@@ -63,7 +63,7 @@ class Factorised:
 
     @classmethod
     def checked(cls, counts: NDArray[Any], known: Events, *, previous: bool) -> Factorised:
-        """The measure of untrusted counts; raises :class:`ReadError` if they are none, or give ``known`` (N, D) none."""
+        """The measure of untrusted counts; :class:`ReadError` if they are damaged, or leave out ``known`` (N, D)."""
         values = counts.shape[-1] if counts.ndim == 3 else 0
         if (
             not 1 <= values <= LARGEST

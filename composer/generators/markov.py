@@ -294,5 +294,5 @@ def _index(rows: Events, alphabet: Events) -> Ints:
 
 def _keys(rows: Events) -> NDArray[np.bytes_]:
     """(N, D) -> (N,) byte strings that sort as the rows do, and much faster."""
-    unsigned = rows.astype(np.int64) + 2**31
-    return np.ascontiguousarray(unsigned.astype(">u4")).view(f"S{4 * rows.shape[1]}")[:, 0]
+    unsigned = (rows.astype(np.int32) ^ np.int32(-(2**31))).astype(">i4")  # bit for bit, as bytes are compared
+    return np.ascontiguousarray(unsigned).view(f"S{4 * rows.shape[1]}")[:, 0]
