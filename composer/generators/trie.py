@@ -47,6 +47,7 @@ class Trie:
     alpha: Floats = field(init=False)  # (M,) the discounted share of each n-gram
     backoff: Floats = field(init=False)  # (C,) l(c)
     child: Ints = field(init=False)  # (C + 1,) where the children of each context begin
+    _width: int = field(init=False)  # more than the largest element
     _contexts: Ints = field(init=False)  # (C,) keys of (parent, element), ascending below the roots
     _ngrams: Ints = field(init=False)  # (M,) ascending keys of (context, token)
 
@@ -55,20 +56,17 @@ class Trie:
         owner = np.repeat(np.arange(contexts), np.diff(self.first))
         discount = self.discounts[self.length[owner], np.minimum(self.count, 3) - 1]
         total = np.add.reduceat(self.count, self.first[:-1]).astype(np.float64)
-        roots = int(self.levels[1])
+        roots, width = int(self.levels[1]), int(self.element.max()) + 1
         derived = {
             "alpha": (self.count - discount) / total[owner],
             "backoff": np.add.reduceat(discount, self.first[:-1]) / total,
             "child": roots + np.searchsorted(self.parent[roots:], np.arange(contexts + 1)),
-            "_contexts": self.parent * self._width + self.element,
+            "_width": width,
+            "_contexts": self.parent * width + self.element,
             "_ngrams": owner * int(self.sizes.max()) + self.token,
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
-
-    @property
-    def _width(self) -> int:
-        return int(self.element.max()) + 1
 
     @property
     def depth(self) -> int:
