@@ -48,3 +48,5 @@ class Unsupported(UsageError):
 
 class Infeasible(ComposerError):
     """A sketch that nothing can satisfy; the message says where it fails, in bars and beats."""
+
+    step: int | None = None  # of the constraints, where one is known

@@ -27,6 +27,7 @@ from composer.sketch import Sketch
 
 FORMAT = "composer model 1"
 MAX_MODEL = 2**30  # bytes
+TRIES = 100  # draws of a completion whose copied bars might break a wish where they begin or end
 
 
 @dataclass(frozen=True)
@@ -91,16 +92,29 @@ class Composer:
             raise UsageError(
                 f"ask for 1 to 10000 completions (not {n}) at a temperature of 0.05 to 20 (not {temperature:g})"
             )
-        constraints = self.encoding.compile(sketch)
-        rng = np.random.default_rng(seed)
-        try:
-            sequences = self.generator.sample(constraints, n=n, temperature=temperature, rng=rng)
-        except Infeasible as error:
-            raise Infeasible(f"{error} ({sketch})") from None
-        return [
-            self._finished(sketch, self.encoding.decode(sequence, sketch.score.frame()), seed, number, temperature)
-            for number, sequence in enumerate(sequences, 1)
-        ]
+        composed = self._composed(sketch, n, temperature, np.random.default_rng(seed))
+        return [self._finished(sketch, score, seed, number, temperature) for number, score in enumerate(composed, 1)]
+
+    def _composed(self, sketch: Sketch, n: int, temperature: float, rng: np.random.Generator) -> list[Score]:
+        """``n`` scores with composed notes. Where bars are copies, what an automaton says of their edges is kept by
+        drawing again, exactly, up to :data:`TRIES` times.
+        """
+        folded = sketch.folded()
+        constraints = self.encoding.compile(folded)
+        kept: list[Score] = []
+        for _ in range(TRIES):
+            try:
+                drawn = self.generator.sample(constraints, n=n - len(kept), temperature=temperature, rng=rng)
+            except Infeasible as error:
+                raise Infeasible(f"{error} ({sketch})") from None
+            decoded = (self.encoding.decode(sequence, folded.score.frame()) for sequence in drawn)
+            scores = [sketch.unfolded(score) for score in decoded]
+            broken = [sketch.broken(score, self.encoding.grid) for score in scores]
+            kept += [score for score, wish in zip(scores, broken, strict=True) if wish is None]
+            if len(kept) == n:
+                return kept
+        wish = next(wish for wish in broken if wish is not None)
+        raise Infeasible(f"{TRIES} draws in a row broke {wish!s} where copied bars begin or end; ask for another form")
 
     def _finished(self, sketch: Sketch, composed: Score, seed: int, number: int, temperature: float) -> Score:
         """The composed notes in the holes, everything else as given, and a note of how it was made."""

@@ -287,3 +287,49 @@ class ChordSymbol:
 
     def __str__(self) -> str:
         return f"{note_name(self.root)}{self.quality}" + (f"/{note_name(self.bass)}" if self.bass is not None else "")
+
+
+# a roman numeral's degree as fifths above the tonic of a major key; figured bass: which note of the chord is the bass
+_DEGREES = {"I": 0, "II": 2, "III": 4, "IV": -1, "V": 1, "VI": 3, "VII": 5}
+_INVERSIONS = {"6": 1, "64": 2, "65": 1, "43": 2, "42": 3, "2": 3}
+_SEVENTHS = {"o": "dim7", "%": "m7b5", "ø": "m7b5", "+": "7+", "": ""}
+_FIFTHS = {3: -3, 4: 4, 6: -6, 7: 1, 8: 8, 9: -9, 10: -2, 11: 5}  # what chord notes are above a root, by semitones
+
+
+def roman_chord(text: str, key: Key, onset: int = 0) -> ChordSymbol:
+    """The chord of a roman numeral in a key: ``V7``, ``ii``, ``viio``, ``bII6``, ``V7/V``, ``ii65``.
+
+    Capitals are major, small letters minor, ``o`` diminished, ``+`` augmented, ``%7`` (or ``ø7``) half diminished; V7
+    is dominant, other sevenths are the key's. Degrees are those of the key's scale, but vii in minor is its leading
+    tone; with b or # they are those of the major scale, altered. Raises :class:`UsageError`.
+
+    >>> [str(roman_chord(text, Key.parse("A minor"))) for text in ("i", "V7", "viio7", "bII6", "V/V", "VI")]
+    ['Am', 'E7', 'G#dim7', 'Bb/D', 'B', 'F']
+    """
+    numeral, _, target = text.strip().partition("/")
+    match = re.fullmatch(r"([b#]?)(III|II|IV|I|VII|VI|V|iii|ii|iv|i|vii|vi|v)(o|\+|%|ø)?(7|64|65|6|43|42|2)?", numeral)
+    if match is None or text.count("/") > 2 or text.strip().endswith("/"):
+        raise UsageError(f"{text!r} is not a roman numeral; write one such as I, ii, V7, viio or V7/V")
+    if target:
+        goal = roman_chord(target, key)
+        mode = "minor" if goal.quality.startswith(("m", "dim")) and goal.quality != "maj7" else "major"
+        tonic = goal.root - MODES[mode]
+        key = Key((tonic if -7 <= tonic <= 7 else (tonic + 5) % 12 - 5) + MODES[mode], mode)
+    sign, degree, small = match[1], match[2].upper(), match[2].islower()
+    root = key.tonic + _DEGREES[degree]
+    if sign:
+        root += 7 if sign == "#" else -7
+    elif not (degree == "VII" and small and key.mode == "minor"):
+        root = (root - key.signature + 1) % 7 + key.signature - 1
+    seventh = match[4] in ("7", "65", "43", "42", "2")
+    quality = _roman_quality(small, match[3] or "", seventh)
+    if seventh and not small and not match[3] and degree != "V" and (7 * root + 10) % 12 not in key.scale:
+        quality = "maj7" if (7 * root + 11) % 12 in key.scale else quality
+    bass = root + _FIFTHS[CHORD_QUALITIES[quality][_INVERSIONS[match[4]]]] if match[4] in _INVERSIONS else None
+    return ChordSymbol(root, quality, bass, onset)
+
+
+def _roman_quality(small: bool, sign: str, seventh: bool) -> str:
+    if seventh:
+        return _SEVENTHS[sign] or ("m7" if small else "7")
+    return {"": "m" if small else "", "o": "dim", "+": "aug"}.get(sign, "m7b5")

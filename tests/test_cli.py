@@ -9,35 +9,11 @@ from pathlib import Path
 import pytest
 
 import composer
-from composer import cli, read
+from composer import read
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q
 
 FIXTURES = Path(__file__).parent.parent / "corpora" / "fixtures"
-
-
-class Run:
-    """One call of the command in this process."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Run:
-        monkeypatch.setattr(sys, "argv", ["composer", *map(str, arguments)])
-        code: object = 0
-        try:
-            cli.main()
-        except SystemExit as stopped:
-            code = stopped.code
-        captured = capfd.readouterr()
-        return Run(code if isinstance(code, int) else 0, captured.out, captured.err)
-
-    return call
 
 
 def test_tune_prints_abc_that_reads_back(run, tmp_path: Path) -> None:
@@ -123,7 +99,7 @@ def test_corpora_are_listed_and_shown(run) -> None:
         (["tune", "--bars", "33"], 2, "do not divide"),
         (["tune", "--bars", "0"], 2, "0 bars"),
         (["tune", "--range", "B5:D4"], 2, "empty range"),
-        (["tune", "--pin", "1.1"], 2, "BAR.BEAT=NOTE"),
+        (["tune", "--pin", "1.1"], 2, "bar.beat=note"),
         (["tune", "--tempo", "0"], 2, "tempo"),
         (["tune", "--model", "nonsense"], 2, "folk-markov"),
         (["tune", "--model", "chorales-markov"], 2, "folk-markov"),
@@ -166,7 +142,7 @@ def test_usage_errors_of_the_parser_exit_with_2(run) -> None:
     assert run("nonsense").code == 2
 
 
-@pytest.mark.parametrize("command", ["tune", "train", "corpora", "render", "play"])
+@pytest.mark.parametrize("command", ["tune", "complete", "vary", "continue", "train", "corpora", "render", "play"])
 def test_every_command_explains_itself_with_an_example(run, command: str) -> None:
     result = run(command, "--help")
     assert result.code == 0

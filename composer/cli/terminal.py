@@ -105,3 +105,11 @@ def working(text: str) -> Iterator[None]:
 
     with Console(stderr=True).status(text):
         yield
+
+
+def spare(source: Path, targets: list[Path]) -> None:
+    """Refuse to write over the file that is read; raises :class:`UsageError`."""
+    from composer.errors import UsageError
+
+    if any(path.exists() and source.exists() and path.samefile(source) for path in targets):
+        raise UsageError(f"{source}: would be written over; give -o another name")

@@ -24,14 +24,16 @@ from composer.encodings.compile import (
     in_symbols,
     metric_context,
     place_of,
+    run_costs,
     step_ticks,
     tonics,
 )
+from composer.encodings.machines import lengths, readings, run_machine
 from composer.encodings.melody import BEAT, LONGEST, Melody, writable
 from composer.encodings.voices import monophonic
 from composer.errors import Unsupported, UsageError
-from composer.inference.masks import RunMasks
-from composer.inference.sequence import Sequence
+from composer.inference.masks import RunCosts, RunMasks
+from composer.inference.sequence import Events, Sequence
 from composer.score import Part, Score
 from composer.sketch import REST, Sketch
 from composer.theory import Ints
@@ -101,9 +103,20 @@ class AbcTokens(Melody):
         tonic = tonics(sketch.score, ticks, self.relative)
         starts, ties, holds = (in_symbols(table, tonic) for table in (start, tied, hold))
         context = metric_context(sketch.score, ticks, self.grid)
-        phase = (context["position"] % BEAT).astype(np.int32)
+        lasting = writable()[context["position"] % BEAT]
+        machine = run_machine([*readings(sketch, 0, ticks), *lengths(sketch, 0, ticks)], tonic, TIED)
+        costs = run_costs(sketch, 0, ticks, tonic, self.grid, 0)
+        if costs is not None:  # a tied piece begins by being held; whole notes' lengths are the machine's
+            first = np.concatenate([costs.start, np.diff(costs.held, axis=0)], axis=1)
+            costs = RunCosts(first, np.tile(costs.held, 2), np.zeros((len(ticks), LONGEST + 1)))
         both = np.concatenate([starts, ties], axis=1), np.concatenate([holds, holds], axis=1)
-        return RunMasks(*both, writable(), phase, context, place_of(sketch.score, self.grid))
+        return RunMasks(*both, lasting, lasting, context, place_of(sketch.score, self.grid), costs, machine)
+
+    def _heard(self, events: Events) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        return events[:, 0] % TIED, events[:, 0] >= TIED
+
+    def _symbols(self, symbols: NDArray[np.int32], goes_on: NDArray[np.bool_]) -> NDArray[np.int32]:
+        return np.asarray(symbols + TIED * goes_on)
 
     def _breaks(self, score: Score) -> NDArray[np.int64]:
         """Steps inside the score at which events break: bar lines, and every eight quarters of longer bars."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
-from composer.inference.sequence import Constraints, Sequence
+from composer.errors import Unsupported
+from composer.inference.rows import Rows
+from composer.inference.sequence import Constraints, Events, Sequence
 from composer.score import Score
 from composer.sketch import Sketch
 
@@ -52,3 +54,24 @@ class Encoding(ABC):
     @abstractmethod
     def refusal(self, sketch: Sketch) -> str | None:
         """Why this view cannot express the sketch at all, or None: ``"has 4 voices, and a melody has one"``."""
+
+    # --- copies in any transposition -------------------------------------------------------------------------------
+
+    @abstractmethod
+    def moves(self, events: Events) -> Rows:
+        """(T, D) -> (T, K): each event relative to those before, as :mod:`composer.encodings.moves` says.
+
+        Of two runs of events that begin with a note, one is the other in some transposition exactly if their moves are
+        equal but for the step of the first.
+        """
+
+    @abstractmethod
+    def following(self, before: Events, events: Events) -> Rows:
+        """(T, D), (V, D) -> (V, K): the move that each of ``events`` would be, coming right after ``before``."""
+
+    def played(self, moves: Rows, pitch: int) -> Events:
+        """(T, K) -> (T, D): the events of moves that begin with a note, whose first integer is ``pitch``.
+
+        Raises :class:`Unsupported` in views where the moves do not say them.
+        """
+        raise Unsupported(f"{self.name}: the moves of columns do not say what sounded before; use a view of one voice")

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.inference.masks import RunCosts
 from composer.score import Score, frozen
-from composer.sketch import REST, SYMBOLS, Cells
+from composer.sketch import REST, SYMBOLS, Cells, Constraint, Preference, Sketch
 from composer.theory import MODES, Ints
 
 # symbols shared by the encodings of voices: pitches are counted from the tonic (or from C), never below 1
 REST_SYMBOL = 0
 PITCH_OFFSET = 12
 PITCH_SYMBOLS = 128 + PITCH_OFFSET
+
+Floats = NDArray[np.float64]
+Table = NDArray[np.bool_]
 
 MODE_NUMBERS = {mode: number for number, mode in enumerate(MODES)}
 
@@ -45,6 +49,87 @@ def in_symbols(table: NDArray[np.bool_], tonic: Ints) -> NDArray[np.bool_]:
 def voice_tables(cells: Cells, tonic: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The start and hold tables of a voice by symbol, (S, 140) each."""
     return in_symbols(cells.start, tonic), in_symbols(cells.hold, tonic)
+
+
+def fits(sketch: Sketch, voice: int, ticks: Ints, grid: int, longest: int) -> NDArray[np.bool_]:
+    """(S, longest + 1) how many steps a note that begins at each tick may last, by what is certain."""
+    table = np.ones((len(ticks), longest + 1), dtype=bool)
+    for wish in sketch.wishes(voice):
+        allowed = None if isinstance(wish, Preference) else _lasting(wish, sketch, voice, ticks, grid, longest)
+        if allowed is not None:
+            table &= allowed
+    return table
+
+
+def run_costs(sketch: Sketch, voice: int, ticks: Ints, tonic: Ints, grid: int, longest: int) -> RunCosts | None:
+    """What preferences for single notes take from an event's probability; None without preferences."""
+    preferences = [wish for wish in sketch.wishes(voice) if isinstance(wish, Preference)]
+    if not preferences:
+        return None
+    start, hold = mask_costs(sketch, voice, ticks, tonic)
+    length = np.zeros((len(ticks), longest + 1))
+    for wish in preferences:
+        allowed = _lasting(wish, sketch, voice, ticks, grid, longest)
+        if allowed is not None:
+            length += wish.weight * ~allowed
+    held = np.concatenate([np.zeros((1, PITCH_SYMBOLS)), np.cumsum(hold, axis=0)])
+    return RunCosts(start, held, length)
+
+
+def preferred(sketch: Sketch, voice: int, ticks: Ints) -> Iterator[tuple[float, Table, Table]]:
+    """Of each preference for cells of a voice: its weight, and the cells (S, 129) in which it is broken: where a note
+    starts, and where one is held on a beat.
+    """
+    free, beats = sketch.free(voice, ticks)[:, None], _on_beats(sketch.score, ticks)[:, None]
+    for wish in sketch.wishes(voice):
+        mask = wish.mask(ticks, sketch.score) if isinstance(wish, Preference) else None
+        if isinstance(wish, Preference) and mask is not None:
+            start, hold = (np.broadcast_to(table, (len(ticks), SYMBOLS)) for table in mask)
+            yield wish.weight, free & ~start, free & beats & ~hold
+
+
+def mask_costs(sketch: Sketch, voice: int, ticks: Ints, tonic: Ints) -> tuple[Floats, Floats]:
+    """(S, 140) each, by symbol: what preferences for cells take where a note starts, and where it is held on a beat."""
+    start, hold = np.zeros((len(ticks), PITCH_SYMBOLS)), np.zeros((len(ticks), PITCH_SYMBOLS))
+    for weight, started, held in preferred(sketch, voice, ticks):
+        start += weight * in_symbols(started, tonic)
+        hold += weight * in_symbols(held, tonic)
+    return start, hold
+
+
+def _lasting(
+    wish: Constraint, sketch: Sketch, voice: int, ticks: Ints, grid: int, longest: int
+) -> NDArray[np.bool_] | None:
+    start = np.repeat(ticks, longest + 1)
+    allowed = wish.lasts(
+        start, start + np.tile(np.arange(longest + 1, dtype=np.int32) * grid, len(ticks)), sketch.score
+    )
+    if allowed is None:
+        return None
+    return allowed.reshape(len(ticks), longest + 1) | ~sketch.free(voice, ticks)[:, None]
+
+
+def _on_beats(score: Score, ticks: Ints) -> NDArray[np.bool_]:
+    """(S,) whether a beat begins at each tick."""
+    lines = score.barlines[np.searchsorted(score.barlines, ticks, "right") - 1]
+    return np.asarray((ticks - lines) % beat_lengths(score, ticks) == 0)
+
+
+def beat_lengths(score: Score, ticks: Ints) -> Ints:
+    """(S,) ticks of a beat of the meter in force."""
+    onsets = [meter.onset for meter in score.meters]
+    beats = np.array([meter.beat for meter in score.meters], dtype=np.int32)
+    return np.asarray(beats[np.maximum(np.searchsorted(onsets, ticks, "right") - 1, 0)])
+
+
+def symbol_pitches(tonic: Ints) -> Callable[[int, NDArray[np.int64]], NDArray[np.int64]]:
+    """The pitch of symbols at a step, 128 for the rest; those outside MIDI's range, never allowed, at its edge."""
+
+    def pitches(step: int, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+        found = np.clip(symbols - PITCH_OFFSET + int(tonic[step]), 0, REST - 1)
+        return np.where(symbols == REST_SYMBOL, REST, found)
+
+    return pitches
 
 
 def metric_context(score: Score, ticks: Ints, grid: int) -> dict[str, NDArray[np.int32]]:

@@ -12,15 +12,20 @@ from composer.encodings.base import Encoding, Normalized
 from composer.encodings.compile import (
     PITCH_OFFSET,
     REST_SYMBOL,
+    fits,
     metric_context,
     place_of,
+    run_costs,
     step_ticks,
     tonics,
     voice_tables,
 )
+from composer.encodings.machines import readings, run_machine
+from composer.encodings.moves import REST_STEP, last_sounding, rows
 from composer.encodings.voices import lost, monophonic
 from composer.inference.masks import RunMasks
-from composer.inference.sequence import Sequence
+from composer.inference.rows import Rows
+from composer.inference.sequence import Events, Sequence
 from composer.score import Part, Score
 from composer.sketch import Sketch
 from composer.theory import TICKS_PER_QUARTER
@@ -74,12 +79,16 @@ class Melody(Encoding):
 
     def compile(self, sketch: Sketch) -> RunMasks:
         ticks = step_ticks(sketch.score, self.grid)
-        starts, holds = voice_tables(sketch.cells(0, ticks), tonics(sketch.score, ticks, self.relative))
+        tonic = tonics(sketch.score, ticks, self.relative)
+        starts, holds = voice_tables(sketch.cells(0, ticks), tonic)
         lines = np.searchsorted(ticks, sketch.score.barlines[1:-1])
         holds[lines, REST_SYMBOL] = False  # as encode writes them
         context = metric_context(sketch.score, ticks, self.grid)
-        phase = (context["position"] % BEAT).astype(np.int32)
-        return RunMasks(starts, holds, writable(), phase, context, place_of(sketch.score, self.grid))
+        rests = writable()[context["position"] % BEAT]
+        lengths = rests & fits(sketch, 0, ticks, self.grid, LONGEST)
+        machine = run_machine(readings(sketch, 0, ticks), tonic)
+        costs = run_costs(sketch, 0, ticks, tonic, self.grid, LONGEST)
+        return RunMasks(starts, holds, lengths, rests, context, place_of(sketch.score, self.grid), costs, machine)
 
     def refusal(self, sketch: Sketch) -> str | None:
         if len(sketch.score.parts) != 1:
@@ -87,6 +96,40 @@ class Melody(Encoding):
         if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
             return "the sketch's bars do not fall on 24ths of a quarter"
         return None
+
+    def moves(self, events: Events) -> Rows:
+        pitch, tied = self._heard(events)
+        goes_on = tied & (pitch == np.append(REST_SYMBOL, pitch[:-1])[: len(pitch)])
+        return _moves(pitch, goes_on, events[:, 1], last_sounding(pitch, pitch != REST_SYMBOL)[:-1])
+
+    def following(self, before: Events, events: Events) -> Rows:
+        pitch, tied = self._heard(events)
+        earlier, _ = self._heard(before)
+        goes_on = tied & (pitch == np.append(REST_SYMBOL, earlier)[-1])
+        return _moves(pitch, goes_on, events[:, 1], last_sounding(earlier, earlier != REST_SYMBOL)[-1:])
+
+    def played(self, moves: Rows, pitch: int) -> Events:
+        step, begins, duration = moves.T
+        sounding = step != REST_STEP
+        height = pitch + np.cumsum(np.where(sounding[1:], step[1:], 0))
+        symbols = np.where(sounding, np.append(pitch, height), REST_SYMBOL)
+        return np.stack([self._symbols(symbols, sounding & (begins == 0)), duration], axis=1).astype(np.int32)
+
+    def _heard(self, events: Events) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """(T,) each event's symbol as that of a note that begins or a rest, and whether it may go on from a note."""
+        return events[:, 0], np.zeros(len(events), dtype=bool)
+
+    def _symbols(self, symbols: NDArray[np.int32], goes_on: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """The inverse of :meth:`_heard`."""
+        return symbols
+
+
+def _moves(
+    pitch: NDArray[np.int32], goes_on: NDArray[np.bool_], duration: NDArray[np.int32], earlier: NDArray[np.int64]
+) -> Rows:
+    """Moves of notes and rests; a rest goes on from nothing."""
+    sounding = pitch != REST_SYMBOL
+    return rows(pitch, sounding, earlier, sounding & ~goes_on, duration)
 
 
 def writable() -> NDArray[np.bool_]:

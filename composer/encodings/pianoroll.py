@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from composer.encodings.base import Encoding, Normalized
 from composer.encodings.compile import metric_context, place_of, step_ticks
+from composer.encodings.machines import lengths, readings
+from composer.encodings.moves import last_sounding, rows
 from composer.encodings.voices import lost
 from composer.errors import UsageError
 from composer.inference.masks import ColumnMasks
-from composer.inference.sequence import Sequence
+from composer.inference.rows import Rows
+from composer.inference.sequence import Events, Sequence
 from composer.score import Part, Score
 from composer.sketch import REST, Sketch
 from composer.theory import TICKS_PER_QUARTER
@@ -104,7 +107,38 @@ class PianoRoll(Encoding):
             return f"the sketch has {len(sketch.score.parts)} voices, and a piano roll has one"
         if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
             return "the sketch's bars do not fall on 16ths"
+        ticks = step_ticks(sketch.score, self.grid)
+        if readings(sketch, 0, ticks) or lengths(sketch, 0, ticks):
+            return "the sketch speaks of one note after another, and a piano roll has no lines"
         return None
+
+    def moves(self, events: Events) -> Rows:
+        """Columns, all of one step: the reference is the lowest pitch that sounds, and what sounds and is struck above
+        it fills as many integers as its bits need.
+        """
+        return _moves(events, last_sounding(*_lowest(events))[:-1])
+
+    def following(self, before: Events, events: Events) -> Rows:
+        return _moves(events, last_sounding(*_lowest(before))[-1:])
+
+
+def _lowest(events: Events) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """(T,) the lowest place that sounds, and whether one does."""
+    heard = events != SILENT
+    return heard.argmax(axis=1).astype(np.int32), heard.any(axis=1)
+
+
+def _moves(events: Events, earlier: NDArray[np.int64]) -> Rows:
+    lowest, heard = _lowest(events)
+    length, pitches = events.shape
+    places = np.arange(pitches) + lowest[:, None]
+    above = np.where(places < pitches, np.take_along_axis(events, np.minimum(places, pitches - 1), axis=1), SILENT)
+    planes = np.concatenate([above != SILENT, above == STRUCK], axis=1)
+    bits = np.zeros((length, -(-planes.shape[1] // 32) * 32), dtype=bool)
+    bits[:, : planes.shape[1]] = planes
+    words = np.packbits(bits, axis=1).view("<i4").reshape(length, bits.shape[1] // 32)
+    lasting = np.ones(length, dtype=np.int32)
+    return rows(lowest, heard, earlier, (events == STRUCK).any(axis=1), lasting, *words.T)
 
 
 def _together(columns: list[NDArray[np.int32]]) -> NDArray[np.int64]:

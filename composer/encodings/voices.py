@@ -13,20 +13,29 @@ from composer.encodings.compile import (
     PITCH_OFFSET,
     PITCH_SYMBOLS,
     REST_SYMBOL,
+    beat_lengths,
+    mask_costs,
     metric_context,
     place_of,
+    preferred,
     step_ticks,
+    symbol_pitches,
     tonics,
     voice_tables,
 )
+from composer.encodings.machines import ColumnMachine, Holding, Reader, Sounding, lengths, readings
+from composer.encodings.moves import last_sounding, rows
 from composer.errors import UsageError
 from composer.inference.masks import ColumnMasks
-from composer.inference.sequence import Sequence
+from composer.inference.rows import Rows
+from composer.inference.sequence import Events, Sequence
 from composer.score import DEFAULT_VELOCITY, Part, Score
-from composer.sketch import Sketch
+from composer.sketch import REST, Cells, Sketch
 from composer.theory import TICKS_PER_QUARTER
 
 HOLD_SYMBOL = PITCH_SYMBOLS
+MOST_REMEMBERED = 16  # combinations of when the voices must leave what they hold
+SILENT_VOICE = 512  # among intervals
 Columns = NDArray[np.int64]
 
 
@@ -131,15 +140,36 @@ class Voices(Encoding):
         return Normalized(kept, lost(score, kept))
 
     def compile(self, sketch: Sketch) -> ColumnMasks:
+        """A hold does not say which pitch it holds: where that matters, a machine remembers it, or until when what
+        sounds may be held. Where in many voices there is too much to remember, the lower ones are made to begin an
+        allowed note on the beat before (:func:`_struck`): sufficient, and easy to sing. What preferences say about
+        held notes counts in voices of which a machine remembers the pitch.
+        """
         ticks = step_ticks(sketch.score, self.grid)
         tonic = tonics(sketch.score, ticks, self.relative)
         allowed = np.zeros((len(ticks), self.voices, PITCH_SYMBOLS + 1), dtype=bool)
+        costs = np.zeros(allowed.shape)
+        readers, remembered = {}, 1
         for voice in range(self.voices):
-            starts, holds = voice_tables(sketch.cells(voice, ticks), tonic)
-            beats = _beat_starts(sketch.score, ticks)
-            allowed[:, voice] = _with_holds(starts, holds, beats)
+            cells = sketch.cells(voice, ticks)
+            starts, holds = voice_tables(cells, tonic)
+            costs[:, voice, :PITCH_SYMBOLS] = mask_costs(sketch, voice, ticks, tonic)[0]
+            allowed[:, voice, :PITCH_SYMBOLS] = starts
+            allowed[1:, voice, HOLD_SYMBOL] = holds[1:, REST_SYMBOL + 1 :].any(axis=1)
+            parts = [*readings(sketch, voice, ticks), *lengths(sketch, voice, ticks)]
+            kinds = _kinds_of_holds(cells)
+            if any(part.held.any() for part in parts):
+                held = [Sounding(~hold, weight) for weight, _, hold in preferred(sketch, voice, ticks)]
+                readers[voice] = Reader([Sounding(cells.hold), *held, *parts])
+            elif parts or 1 < kinds <= MOST_REMEMBERED // remembered:
+                readers[voice] = Reader([Holding(cells.hold), *parts])
+                remembered *= kinds
+            elif kinds > 1:
+                allowed[:, voice] = _struck(starts, holds, _beat_starts(sketch.score, ticks))
         context = metric_context(sketch.score, ticks, self.grid)
-        return ColumnMasks(allowed, context, place_of(sketch.score, self.grid))
+        machine = ColumnMachine(readers, symbol_pitches(tonic), HOLD_SYMBOL) if readers else None
+        place = place_of(sketch.score, self.grid)
+        return ColumnMasks(allowed, context, place, costs if costs.any() else None, machine)
 
     def refusal(self, sketch: Sketch) -> str | None:
         if len(sketch.score.parts) != self.voices:
@@ -148,16 +178,60 @@ class Voices(Encoding):
             return "the sketch's bars do not fall on 16ths"
         return None
 
+    def moves(self, events: Events) -> Rows:
+        """Columns, all of one step: the reference is the highest-written voice that sounds, and every voice adds twice
+        its interval from it, plus 1 if it begins there, or 512 if it is silent.
+        """
+        sounding = _sounding(events)
+        return _moves(events, sounding, last_sounding(*_reference(sounding))[:-1])
+
+    def following(self, before: Events, events: Events) -> Rows:
+        earlier = _sounding(before)
+        held = earlier[-1] if len(earlier) else np.full(self.voices, REST_SYMBOL)
+        sounding = np.where(events == HOLD_SYMBOL, held, events)
+        return _moves(events, sounding, last_sounding(*_reference(earlier))[-1:])
+
+
+def _sounding(events: Events) -> Events:
+    """(T, D) the symbols with every hold as what it holds; a hold of nothing is a rest."""
+    steps = np.arange(len(events))[:, None]
+    place = np.maximum.accumulate(np.where(events == HOLD_SYMBOL, -1, steps), axis=0)
+    return np.asarray(np.where(place < 0, REST_SYMBOL, np.take_along_axis(events, np.maximum(place, 0), axis=0)))
+
+
+def _reference(sounding: Events) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """(T,) the symbol of the first voice that sounds, and whether one does."""
+    heard = sounding != REST_SYMBOL
+    return sounding[np.arange(len(sounding)), heard.argmax(axis=1)], heard.any(axis=1)
+
+
+def _moves(events: Events, sounding: Events, earlier: NDArray[np.int64]) -> Rows:
+    reference, heard = _reference(sounding)
+    begins = (events != HOLD_SYMBOL) & (events != REST_SYMBOL)
+    intervals = np.where(sounding == REST_SYMBOL, SILENT_VOICE, 2 * (sounding - reference[:, None]) + begins)
+    lasting = np.ones(len(events), dtype=np.int32)
+    return rows(reference, heard, earlier, begins.any(axis=1), lasting, *intervals.T)
+
+
+def _kinds_of_holds(cells: Cells) -> int:
+    """Into how many kinds, at the most, the pitches that may sound at a step fall by how long they may be held."""
+    kinds, stops = 1, np.zeros(REST, dtype=np.int64)
+    for step in range(len(cells.start) - 1, 0, -1):
+        possible = cells.start[step - 1, :REST] | cells.hold[step - 1, :REST]
+        stops = np.where(cells.hold[step, :REST], stops, step)
+        if cells.hold[step, :REST].any():
+            kinds = max(kinds, len(np.unique(stops[possible])))
+    return kinds
+
 
 def _beat_starts(score: Score, ticks: NDArray[np.int32]) -> NDArray[np.int64]:
     """(S,) for each step the step on which its beat begins."""
     lines = score.barlines[np.searchsorted(score.barlines, ticks, "right") - 1]
-    onsets = [meter.onset for meter in score.meters]
-    beats = np.array([meter.beat for meter in score.meters])[np.searchsorted(onsets, ticks, "right") - 1]
+    beats = beat_lengths(score, ticks)
     return np.asarray(np.searchsorted(ticks, lines + (ticks - lines) // beats * beats))
 
 
-def _with_holds(starts: NDArray[np.bool_], holds: NDArray[np.bool_], beats: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _struck(starts: NDArray[np.bool_], holds: NDArray[np.bool_], beats: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Start and hold tables (S, 140) as one mask (S, 141) over symbols.
 
     The hold symbol does not say which pitch it holds. Where some pitches may be held and others that may sound may not,

@@ -1,4 +1,4 @@
-"""Variable-order Markov chains: interpolated Kneser-Ney over events, conditioned by a first-order look-ahead."""
+"""Variable-order Markov chains: interpolated Kneser-Ney over events, conditioned exactly."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.errors import ComposerError, ReadError, UsageError
+from composer.errors import ComposerError, ReadError, Unsupported, UsageError
 from composer.generators.base import Generator, Progress
+from composer.generators.belief import Belief, Choice, State
 from composer.generators.factorised import Factorised
-from composer.generators.lookahead import Lookahead
+from composer.generators.histories import Histories
 from composer.generators.trie import NOT_THERE, Trie
+from composer.inference.automata import Lattice
 from composer.inference.sequence import Constraints, Events, Sequence
 
 Ints = NDArray[np.int64]
@@ -22,6 +24,7 @@ Floats = NDArray[np.float64]
 START = 0  # stands in the history for what came before the first event; tokens are counted from 1 there
 LONGEST = 16
 BASES = ("uniform", "unigram", "previous")
+REMEMBERED = 20_000  # states of a sampler whose choices are kept
 
 
 @dataclass
@@ -109,66 +112,65 @@ class Markov(Generator):
         if constraints is None:
             p = self.trie_.probability(roots, elements, tokens)
         else:
-            p = self._sampled_probability(Lookahead(self, constraints), sequence, tokens)
+            p = self._conditional(self.belief(constraints), sequence, tokens)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(p).reshape(len(sequence), -1).sum(axis=1))
+
+    def belief(self, constraints: Constraints, temperature: float = 1.0) -> Belief:
+        """The messages of this model inside constraints: what :meth:`sample` draws from.
+
+        Raises :class:`composer.errors.Infeasible` where nothing can pass.
+        """
+        if self.base_ is not None:
+            raise Unsupported("this model's alphabet is open: it gives likelihoods, and cannot yet compose")
+        lattice = Lattice(constraints, self.alphabets_)
+        return Belief(Histories(self, lattice, temperature), lattice)
 
     def sample(
         self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator
     ) -> list[Sequence]:
-        """``n`` sequences that keep the constraints and fill them to the end.
-
-        Each token is drawn from p(token | full context), tempered, times the probability that a first-order chain can
-        go on from it to the end inside the constraints. At temperature 1 that is the exact conditional distribution for
-        orders 1 and 2, and an approximation of it above; what the constraints forbid is never drawn at any order.
+        """``n`` sequences that keep the constraints and fill them to the end, drawn exactly: each has its probability
+        under the (tempered) chain, divided by that of all that keep the constraints, preferences weighed in.
         """
-        ahead = Lookahead(self, constraints)
-        return [self._one(ahead, constraints, temperature, rng) for _ in range(n)]
+        belief = self.belief(constraints, temperature)
+        seen: dict[State, tuple[Choice, Floats]] = {}
+        return [self._one(belief, seen, rng) for _ in range(n)]
 
-    def _one(
-        self, ahead: Lookahead, constraints: Constraints, temperature: float, rng: np.random.Generator
-    ) -> Sequence:
-        position, history = 0, [START] * (self.order - 1)
+    def _one(self, belief: Belief, seen: dict[State, tuple[Choice, Floats]], rng: np.random.Generator) -> Sequence:
+        state, slots = belief.start, belief.lattice.slots
         chosen: list[NDArray[np.int32]] = []
         places: list[int] = []
-        while position < ahead.end:
-            weights = self._weights(ahead, position, history, temperature)
-            sums = np.cumsum(weights)
-            token = int(np.searchsorted(sums, rng.random() * sums[-1], "right"))
-            token = min(token, int(np.flatnonzero(weights)[-1]))
-            chosen.append(self.alphabets_[position % ahead.slots][token])
-            places.append(position)
-            history = [token + 1, *history][: self.order - 1]
-            position += int(ahead.advance(position)[token])
+        while state.position < belief.lattice.end:
+            if state not in seen:
+                choice = belief.choice(state)
+                if len(seen) >= REMEMBERED:
+                    seen.clear()
+                seen[state] = choice, np.cumsum(choice.weights)
+            choice, sums = seen[state]
+            k = min(int(np.searchsorted(sums, rng.random() * sums[-1], "right")), len(sums) - 1)
+            chosen.append(self.alphabets_[state.position % slots][choice.tokens[k]])
+            places.append(state.position)
+            state = State(int(choice.after[k]), int(choice.histories[k]), int(choice.states[k]))
         events = np.concatenate(chosen).reshape(-1, self.width_).astype(np.int32)
-        steps = (np.array(places[:: ahead.slots], dtype=np.int32) // ahead.slots).astype(np.int32)
-        return Sequence(events, steps, {name: column[steps] for name, column in constraints.context.items()})
+        steps = (np.array(places[::slots], dtype=np.int32) // slots).astype(np.int32)
+        context = belief.lattice.constraints.context
+        return Sequence(events, steps, {name: column[steps] for name, column in context.items()})
 
-    def _weights(self, ahead: Lookahead, position: int, history: list[int], temperature: float) -> Floats:
-        """(V,) the sampler's unnormalised probabilities of the token at a position."""
-        context = [*history[: self.nearest], int(ahead.label[position]), *history[self.nearest :]]
-        path = self.trie_.descend(position % ahead.slots, context)
-        p = self.trie_.distribution(path)
-        if temperature != 1.0:
-            p = (p / p.max()) ** (1.0 / temperature)
-        weights = p * ahead.outlook(position)
-        if not weights.any():  # every way on is too improbable for a float: keep what is possible
-            weights = np.asarray((ahead.outlook(position) > 0) * 1.0)
-        return weights
-
-    def _sampled_probability(self, ahead: Lookahead, sequence: Sequence, tokens: Ints) -> Floats:
-        position, history, p = 0, [START] * (self.order - 1), np.zeros(len(tokens))
-        starts = (sequence.steps[:, None] * ahead.slots + np.arange(ahead.slots)).ravel()
+    @staticmethod
+    def _conditional(belief: Belief, sequence: Sequence, tokens: Ints) -> Floats:
+        """(N,) the conditional probability of each token; 0 from the first on that cannot come."""
+        state, slots, p = belief.start, belief.lattice.slots, np.zeros(len(tokens))
+        starts = (sequence.steps[:, None] * slots + np.arange(slots)).ravel()
         for k, token in enumerate(tokens.tolist()):
-            if position != starts[k] or token < 0 or position >= ahead.end:
+            if state.position != starts[k] or state.position >= belief.lattice.end:
                 return p
-            weights = self._weights(ahead, position, history, 1.0)
-            p[k] = weights[token] / weights.sum()
-            if p[k] == 0:
+            choice = belief.choice(state)
+            at = np.flatnonzero(choice.tokens == token)
+            if not len(at):
                 return p
-            history = [token + 1, *history][: self.order - 1]
-            position += int(ahead.advance(position)[token])
-        if position != ahead.end:
+            p[k] = choice.weights[at[0]] / choice.weights.sum()
+            state = State(int(choice.after[at[0]]), int(choice.histories[at[0]]), int(choice.states[at[0]]))
+        if state.position != belief.lattice.end:
             p[-1] = 0.0
         return p
 

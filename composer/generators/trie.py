@@ -13,6 +13,7 @@ stored, not probabilities: they are small, and give p exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -73,12 +74,12 @@ class Trie:
         """The length of the longest contexts."""
         return len(self.levels) - 2
 
-    @property
+    @cached_property
     def length(self) -> Ints:
         """(C,) the length of each context."""
         return np.repeat(np.arange(self.depth + 1), np.diff(self.levels))
 
-    @property
+    @cached_property
     def root(self) -> Ints:
         """(C,) the root of each context."""
         root = np.arange(len(self.parent))

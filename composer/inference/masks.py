@@ -1,4 +1,7 @@
-"""Constraints as boolean tables over cells (step, voice, symbol): the two shapes that encodings need."""
+"""Constraints as tables over cells (step, voice, symbol): the two shapes that encodings need.
+
+What looks at more than one event is a :class:`composer.inference.sequence.Machine` beside the tables.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import Unsupported
-from composer.inference.sequence import Events
+from composer.inference.sequence import Events, Machine
 
 Table = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 
 def _nowhere(step: int) -> str:
@@ -19,19 +23,30 @@ def _nowhere(step: int) -> str:
 
 
 @dataclass(frozen=True)
+class RunCosts:
+    """What preferences take from the logarithm of an event's probability, in nats."""
+
+    start: Floats  # (end, K) for beginning with symbol k at the step
+    held: Floats  # (end + 1, K) for holding it through all steps before this one: a running sum
+    length: Floats  # (end, D + 1) for lasting so long from the step on; a rest, symbol 0, costs nothing here
+
+
+@dataclass(frozen=True)
 class RunMasks:
     """Constraints on one voice of events ``(symbol, duration in steps)``.
 
-    An event occupies a START cell and then HOLD cells; it is allowed if all its cells are, and if its place in the
-    beat can be written (``writable``, (beat, max duration + 1): by position modulo beat and duration).
+    An event occupies a START cell and then HOLD cells; it is allowed if all its cells are, and if it may last so long:
+    ``lengths`` (end, D + 1) is for notes, ``rests`` for symbol 0.
     """
 
     starts: Table  # (end, K): symbol k may start at the step
     holds: Table  # (end, K): symbol k may be held through the step
-    writable: Table  # (B, D + 1)
-    phase: NDArray[np.int32]  # (end,): position of each step modulo B
+    lengths: Table  # (end, D + 1)
+    rests: Table  # (end, D + 1)
     context: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
     place: Callable[[int], str] = _nowhere
+    costs: RunCosts | None = None
+    machine: Machine | None = None
     reach: NDArray[np.int32] = field(init=False)  # (end, K): longest duration from the step, by the holds
 
     def __post_init__(self) -> None:
@@ -50,15 +65,24 @@ class RunMasks:
 
     def allows(self, step: int, events: Events) -> Table:
         symbol = np.clip(events[:, 0], 0, self.starts.shape[1] - 1)
-        duration = np.clip(events[:, 1], 0, self.writable.shape[1] - 1)
+        duration = np.clip(events[:, 1], 0, self.lengths.shape[1] - 1)
         known = (symbol == events[:, 0]) & (duration == events[:, 1])
         fits = duration <= self.reach[step, symbol]
-        return np.asarray(known & self.starts[step, symbol] & fits & self.writable[self.phase[step], duration])
+        lasts = np.where(symbol == 0, self.rests[step, duration], self.lengths[step, duration])
+        return np.asarray(known & self.starts[step, symbol] & fits & lasts)
 
     def allows_part(self, step: int, dim: int, values: NDArray[np.int32]) -> Table:
         raise Unsupported(
             "this model writes pitch and duration one after another, and a sketch constrains them together"
         )
+
+    def nats(self, step: int, events: Events, part: int | None) -> Floats | None:
+        if self.costs is None:
+            return None
+        symbol, duration = events.T
+        held = self.costs.held[step + duration, symbol] - self.costs.held[step + 1, symbol]
+        length = np.where(symbol == 0, 0.0, self.costs.length[step, duration])
+        return np.asarray(-(self.costs.start[step, symbol] + held + length))
 
     def where(self, step: int) -> str:
         return self.place(step)
@@ -66,11 +90,15 @@ class RunMasks:
 
 @dataclass(frozen=True)
 class ColumnMasks:
-    """Constraints on columns of a grid: ``allowed`` (end, D, K) says which value may stand in each cell."""
+    """Constraints on columns of a grid: ``allowed`` (end, D, K) says which value may stand in each cell, ``costs``
+    (end, D, K) what preferences take from the logarithm of its probability.
+    """
 
     allowed: Table
     context: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
     place: Callable[[int], str] = _nowhere
+    costs: Floats | None = None
+    machine: Machine | None = None
 
     @property
     def end(self) -> int:
@@ -87,6 +115,13 @@ class ColumnMasks:
     def allows_part(self, step: int, dim: int, values: NDArray[np.int32]) -> Table:
         inside = np.clip(values, 0, self.allowed.shape[2] - 1)
         return np.asarray(self.allowed[step, dim, inside] & (inside == values))
+
+    def nats(self, step: int, events: Events, part: int | None) -> Floats | None:
+        if self.costs is None:
+            return None
+        if part is not None:
+            return np.asarray(-self.costs[step, part, events[:, 0]])
+        return np.asarray(-self.costs[step][np.arange(self.costs.shape[1]), events].sum(axis=1))
 
     def where(self, step: int) -> str:
         return self.place(step)

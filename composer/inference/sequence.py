@@ -40,6 +40,25 @@ class Sequence:
     __hash__ = None  # type: ignore[assignment]
 
 
+class Machine(Protocol):
+    """A finite automaton over events: what constraints say about more than one event. It begins in state 0.
+
+    ``part`` is None for whole events (N, D); for a serial model, the dimension whose values (N, 1) are read in turn.
+    """
+
+    def follow(
+        self, step: int, states: NDArray[np.int64], events: Events, part: int | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+        """(A,), (N, D) -> (A, N) the states after events at ``step``, -1 where one is not allowed; and what preferences
+        add to the logarithms of their probabilities (A, N), None where they add nothing.
+        """
+        ...
+
+    def at_end(self, states: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(A,) -> (A,) what preferences add if the end is reached in these states; -inf where it may not be."""
+        ...
+
+
 class Constraints(Protocol):
     """What a generator may put where: the compiled form of a sketch, in integers only.
 
@@ -71,6 +90,18 @@ class Constraints(Protocol):
         Only for constraints that factorise over the dimensions (columns of voices): there an event is allowed exactly
         if each of its values is. Raises :class:`Unsupported` where they do not (pitch and duration).
         """
+        ...
+
+    def nats(self, step: int, events: Events, part: int | None) -> NDArray[np.float64] | None:
+        """(N, D) -> (N,): what preferences add to the logarithm of each event's probability; None: nothing.
+
+        ``part`` is as for a :class:`Machine`.
+        """
+        ...
+
+    @property
+    def machine(self) -> Machine | None:
+        """What is said about more than one event; None: nothing."""
         ...
 
     def where(self, step: int) -> str:

@@ -76,6 +76,12 @@ def loads(
     return snapped.with_metadata(quantization=f"{grid}: {report}")
 
 
+def markers(data: bytes, name: str) -> list[tuple[int, str]]:
+    """The marker events of a file, each its tick and its text; raises :class:`ReadError`."""
+    division = _division(data, name)
+    return [(_tick(mark.time, division), _clean(mark.text)) for mark in _parsed(data, name).markers]
+
+
 def _division(data: bytes, name: str) -> int:
     """Ticks per quarter, from the header; refuses what has none."""
     if data[:4] != b"MThd" or len(data) < 14:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
+from composer.errors import UsageError
 from composer.score import Score
-from composer.sketch.cells import SYMBOLS, Cells, Constraint, from_step, pitches
-from composer.theory import Ints
+from composer.sketch.cells import SYMBOLS, Cells, Constraint, Table, from_step, pitches
+from composer.sketch.places import bar_span, beat_in, beats, place
+from composer.theory import ChordSymbol, Ints, Key, parse_pitch, roman_chord, spelled
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,8 @@ class StartsOnTonic(Constraint):
     voice: int | None = None
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
-        tonic = pitches(range(score.key.tonic_class, 128, 12), rest=False)
-        return Cells(from_step(ticks, 0, tonic), np.ones((1, SYMBOLS), dtype=bool))
+        tonic = _of_classes([score.key.tonic_class])
+        return Cells(from_step(ticks, 0, tonic), from_step(ticks, 0, pitches((), rest=False)))
 
     def __str__(self) -> str:
         return "starts on the tonic"
@@ -32,10 +37,137 @@ class EndsOnTonic(Constraint):
     voice: int | None = None
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
-        tonic = pitches(range(score.key_at(score.end).tonic_class, 128, 12), rest=False)
-        beat = max(score.end - score.meter_at(score.end).beat, int(score.barlines[-2]))
-        start = np.where((ticks >= beat)[:, None], tonic & (ticks == beat)[:, None], True)
-        return Cells(start, np.where((ticks >= beat)[:, None], tonic, True))
+        return _ending(ticks, score, _of_classes([score.key_at(score.end).tonic_class]))
 
     def __str__(self) -> str:
         return "ends on the tonic"
+
+
+@dataclass(frozen=True)
+class EndsOn(Constraint):
+    """The last note is one of these pitches, and lasts through the last beat of the score."""
+
+    allowed: frozenset[int]
+    words: str
+    voice: int | None = None
+
+    @classmethod
+    def parse(cls, text: str, score: Score) -> Self:
+        """Read ``G4`` or ``G``, for the lowest voice, or a chord such as ``Am`` or ``V``, for all; raises
+        :class:`UsageError`.
+        """
+        name, lowest = text.strip(), max(len(score.parts) - 1, 0)
+        if re.fullmatch(r"[A-Ga-g][#b]{0,2}", name):
+            return cls(_all_of([7 * spelled(name) % 12]), name, lowest)
+        if re.fullmatch(r"[A-Ga-g][#b]{0,2}-?\d", name):
+            return cls(frozenset([parse_pitch(name)]), name, lowest)
+        try:
+            chord = ChordSymbol.parse(name) if name[:1] in "ABCDEFG" else roman_chord(name, score.key_at(score.end))
+        except UsageError:
+            raise UsageError(f"{text!r} is neither note nor chord; write one such as G, G4, Am or V") from None
+        return cls(_all_of(chord.pitch_classes), name)
+
+    def mask(self, ticks: Ints, score: Score) -> Cells:
+        return _ending(ticks, score, pitches(self.allowed, rest=False))
+
+    def __str__(self) -> str:
+        return f"ends on {self.words}"
+
+
+@dataclass(frozen=True)
+class HalfCadence(Constraint):
+    """The last note of each of these written bars belongs to the dominant triad, and lasts through its last beat.
+
+    In minor the dominant is major, in other modes its third is that of the scale.
+    """
+
+    bars: tuple[int, ...]
+    voice: int | None = None
+
+    @classmethod
+    def parse(cls, text: str, score: Score) -> Self:
+        """Read ``8`` or ``8 16``; raises :class:`UsageError`."""
+        words = text.replace(",", " ").split()
+        if not words or not all(re.fullmatch(r"\d{1,5}", word) for word in words):
+            raise UsageError(f"{text!r} are no bars; write their numbers, such as 8 or 8 16")
+        bars = tuple(int(word) for word in words)
+        for bar in bars:
+            bar_span(score, bar, bar)
+        return cls(bars)
+
+    def mask(self, ticks: Ints, score: Score) -> Cells:
+        allowed = _anything(ticks)
+        for bar in self.bars:
+            start, end = bar_span(score, bar, bar)
+            beat = beat_in(score, start, end)
+            _through(allowed, ticks, beat, end, _of_classes(_dominant(score.key_at(beat))))
+        return allowed
+
+    def __str__(self) -> str:
+        return f"half cadence in bar {' '.join(map(str, self.bars))}"
+
+
+@dataclass(frozen=True)
+class Fermatas(Constraint):
+    """A note sounds through each of these written beats, and carries a fermata."""
+
+    places: tuple[str, ...]
+    voice: int | None = None
+
+    @classmethod
+    def parse(cls, text: str, score: Score) -> Self:
+        """Read ``4.3 8.1``, bars and beats; raises :class:`UsageError`."""
+        places = tuple(text.replace(",", " ").split())
+        if not places:
+            raise UsageError("no place is named; write bar.beat, such as 4.3")
+        for where in places:
+            place(score, where)
+        return cls(places)
+
+    def mask(self, ticks: Ints, score: Score) -> Cells:
+        allowed, edges = _anything(ticks), [*beats(score), score.end]
+        for where in self.places:
+            tick = place(score, where)
+            _through(allowed, ticks, tick, next(edge for edge in edges if edge > tick), _SOUNDING)
+        return allowed
+
+    def written(self, score: Score) -> Score:
+        """The score with these fermatas on its page."""
+        return replace(score, fermatas=tuple(sorted({*score.fermatas, *(place(score, p) for p in self.places)})))
+
+    def __str__(self) -> str:
+        return f"fermata at {' '.join(self.places)}"
+
+
+def _all_of(classes: Iterable[int]) -> frozenset[int]:
+    return frozenset(pitch for name in classes for pitch in range(name, 128, 12))
+
+
+def _of_classes(classes: Iterable[int]) -> Table:
+    return pitches(_all_of(classes), rest=False)
+
+
+_SOUNDING = pitches(range(128), rest=False)
+
+
+def _dominant(key: Key) -> list[int]:
+    root = key.tonic_class + 7
+    third = 4 if key.mode == "minor" or (root + 4) % 12 in key.scale else 3
+    return [root % 12, (root + third) % 12, (root + 7) % 12]
+
+
+def _anything(ticks: Ints) -> Cells:
+    return Cells(np.ones((len(ticks), SYMBOLS), dtype=bool), np.ones((len(ticks), SYMBOLS), dtype=bool))
+
+
+def _through(allowed: Cells, ticks: Ints, start: int, end: int, note: Table) -> None:
+    """Only a ``note`` (1, 129) may sound in the ticks ``[start, end)``, all through; it may have begun before."""
+    inside = (ticks >= start) & (ticks < end)
+    allowed.hold[inside] &= note[0]
+    allowed.start[inside] &= note[0] & (ticks[inside] == start)[:, None]
+
+
+def _ending(ticks: Ints, score: Score, note: Table) -> Cells:
+    allowed = _anything(ticks)
+    _through(allowed, ticks, beat_in(score, int(score.barlines[-2]), score.end), score.end, note)
+    return allowed

@@ -78,6 +78,10 @@ class Constraint(ABC):
         """A machine for what no single cell shows; None: there is no such thing."""
         return None
 
+    def written(self, score: Score) -> Score:
+        """The score with what this puts on its page: a chord symbol, a fermata."""
+        return score
+
     @abstractmethod
     def __str__(self) -> str:
         """In a musician's words."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -11,37 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import UsageError
-from composer.score import Part, Score, frozen
-from composer.sketch.cadence import EndsOnTonic, StartsOnTonic
+from composer.score import Part, Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
-from composer.sketch.form import page_of, parts_of
-from composer.sketch.pitch import Diatonic, Pin, Range
+from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks
+from composer.sketch.form import page_of, phrases_of, pickup_ticks
+from composer.sketch.pitch import Pin, Range
+from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_of
+from composer.sketch.wishes import on_page, scales, wished
 from composer.styles import style_named
-from composer.theory import Ints, Key, Meter, Tempo, parse_pitch
+from composer.theory import Ints, Key, Meter, Tempo
 
 VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
 CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
 
 
 @dataclass(frozen=True)
-class Hole:
-    """The written ticks ``[start, end)`` of one voice are to be composed."""
-
-    voice: int
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
 class Sketch:
     """A score with holes: voice v is Part v. Its notes are given; the rest of the holes is to be composed.
 
-    Outside the holes the score is complete: where it has no note, it has a rest.
+    Outside the holes the score is complete: where it has no note, it has a rest. ``copies`` are written bars that
+    repeat earlier ones, note for note.
     """
 
     score: Score
     holes: tuple[Hole, ...]
     constraints: tuple[Constraint, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
     def __post_init__(self) -> None:
         for hole in self.holes:
@@ -49,16 +43,51 @@ class Sketch:
                 raise UsageError(
                     f"a hole lies outside the sketch's {len(self.score.parts)} voices or {self.score.end} ticks"
                 )
+        pins: dict[tuple[int, int | None], Pin] = {}
+        for pin in (wish for wish in self.constraints if isinstance(wish, Pin)):
+            if pins.setdefault((pin.tick, pin.voice), pin).pitch != pin.pitch:
+                raise UsageError(
+                    f"{pins[pin.tick, pin.voice]} and {pin}: a voice has one note at a time; leave one out"
+                )
 
     @classmethod
-    def of(cls, score: Score, free: str, constraints: Iterable[Constraint] = ()) -> Self:
-        """A score of which the written bars ``free`` ("bars 5-8") are to be composed anew, in every voice.
+    def of(cls, score: Score, free: str, constraints: Iterable[Constraint] = (), **wishes: Any) -> Self:
+        """A score of which the written region ``free`` is to be composed anew: ``bars 5-8``, in every voice, or
+        ``bars 5-8 of alto, tenor``, or ``voices 2-4`` from start to end; several regions are split by ``;``.
 
-        Notes that begin there are left out, notes that reach into them are cut short.
+        Notes that begin there are left out, notes that reach into it are cut short. ``wishes``
+        (:mod:`composer.sketch.wishes`) that do not say their bars are about that region. Raises :class:`UsageError`.
         """
-        start, end = written_bars(score, free)
-        kept = replace(score, parts=tuple(_without(part, start, end) for part in score.parts))
-        return cls(kept, tuple(Hole(voice, start, end) for voice in range(len(score.parts))), tuple(constraints))
+        holes = holes_of(score, free)
+        return cls._wishing(emptied(score, holes), holes, constraints, wishes)
+
+    @classmethod
+    def _wishing(
+        cls, score: Score, holes: tuple[Hole, ...], constraints: Iterable[Constraint], wishes: Mapping[str, Any]
+    ) -> Self:
+        """A score with holes, and what is wished in them."""
+        found = wished(score, wishes, spans_of(score, holes))
+        return cls(on_page(score, found), holes, (*constraints, *found))
+
+    @classmethod
+    def continuing(cls, score: Score, bars: int = 8, constraints: Iterable[Constraint] = (), **wishes: Any) -> Self:
+        """A score, all of it given, that goes on for so many bars in its last meter and key, with ``wishes`` there."""
+        longer = lengthened(score, bars)
+        holes = tuple(Hole(voice, score.end, longer.end) for voice in range(len(score.parts)))
+        return cls._wishing(longer, holes, constraints, wishes)
+
+    @classmethod
+    def harmonizing(cls, score: Score, voices: int = 4, constraints: Iterable[Constraint] = (), **wishes: Any) -> Self:
+        """A score, all of it given, with empty voices below, ``voices`` in all; four keep to the ranges of a choir."""
+        names = _voice_names(voices)
+        given = len(score.parts)
+        if not given < voices:
+            raise UsageError(f"{voices} voices: the score has {given} already; ask for more")
+        parts = (*score.parts, *(Part.of(name=name) for name in names[given:]))
+        holes = tuple(Hole(voice, 0, score.end) for voice in range(given, voices))
+        score = replace(score, parts=parts)
+        sketch = cls._wishing(score, holes, constraints, wishes)
+        return replace(sketch, constraints=(*_choir(score, sketch.constraints, given), *sketch.constraints))
 
     @classmethod
     def blank(
@@ -69,43 +98,41 @@ class Sketch:
         key: str | Key = "C major",
         form: str = "A",
         endings: bool = False,
+        pickup: str | None = None,
+        phrases: int | None = None,
         tempo: float | Tempo = 120.0,
         voices: int = 1,
-        range: str | None = None,
-        starts_on_tonic: bool = False,
-        ends_on_tonic: bool = False,
-        pins: Mapping[str, str] | None = None,
         metadata: Mapping[str, str] | None = None,
+        **wishes: Any,
     ) -> Self:
         """An empty sketch. ``bars`` are heard: 32 bars of AABB are 16 written ones, each part repeated.
 
-        With ``endings`` every repeated part closes with a first and a second ending of one bar. ``pins`` maps a written
-        place "bar.beat" to a note: ``{"1.1": "D4"}``. Notes belong to the key; the tonics at start and end are in
-        the lowest voice; four voices without a ``range`` keep to those of a choir. Raises :class:`UsageError`.
+        A part that returns after another copies it, and A' opens as A does: ``form="A A' B A'"``. With ``endings``
+        every repeated part closes with a first and a second ending of one bar. A ``pickup`` ("1/8" of a whole note) is
+        bar 0, and opens every part. No note is held from one phrase of ``phrases`` bars into the next. ``wishes`` are
+        those of :mod:`composer.sketch.wishes`: ``range="D4:B5"``, ``pins={"1.1": "D4"}``. Notes belong to the key where
+        no scale is wished; four voices without a ``range`` keep to those of a choir. Raises :class:`UsageError`.
         """
         metre = Meter.parse(meter) if isinstance(meter, str) else meter
-        frame = page_of(metre, parts_of(form, bars), endings)
+        page = page_of(form, bars, metre, endings, pickup_ticks(pickup) if pickup else 0)
         score = replace(
             Score.of(
                 [Part.of(name=name) for name in _voice_names(voices)],
                 meter=metre,
                 key=key,
                 tempo=tempo,
-                barlines=frame[0],
+                barlines=page.barlines,
             ),
-            repeats=frame[1],
-            sections=frame[2],
+            repeats=page.repeats,
+            sections=page.sections,
             metadata=dict(metadata or {}),
         )
-        wishes: list[Constraint] = [Diatonic()]
-        if range is not None:
-            wishes.append(Range.parse(range))
-        elif voices == len(CHOIR_RANGES):
-            wishes += [Range.parse(text, voice) for voice, text in enumerate(CHOIR_RANGES)]
-        lowest = voices - 1
-        wishes += [StartsOnTonic(lowest)] * starts_on_tonic + [EndsOnTonic(lowest)] * ends_on_tonic
-        wishes += [_pin(score, place, note) for place, note in (pins or {}).items()]
-        return cls(score, tuple(Hole(voice, 0, score.end) for voice, _ in enumerate(score.parts)), tuple(wishes))
+        found = wished(score, wishes)
+        constraints = [*scales(score, found), *_choir(score, found), *found]
+        constraints += [phrases_of(score, phrases)] if phrases is not None else []
+        constraints += [Breaths(tuple(Fold(score, page.copies).edges()), f"form {form}")] if page.copies else []
+        holes = tuple(Hole(voice, 0, score.end) for voice, _ in enumerate(score.parts))
+        return cls(on_page(score, found), holes, tuple(constraints), page.copies)
 
     @classmethod
     def styled(cls, style: str, **options: object) -> Self:
@@ -128,8 +155,9 @@ class Sketch:
         return free
 
     def wishes(self, voice: int) -> Iterator[Constraint]:
-        """What is wanted of a voice."""
-        return (wish for wish in self.constraints if wish.voice in (None, voice))
+        """What is wanted of a voice of which something is free."""
+        free = any(hole.voice == voice for hole in self.holes)
+        return (wish for wish in self.constraints if free and wish.voice in (None, voice))
 
     def cells(self, voice: int, ticks: Ints) -> Cells:
         """Everything that is certain about a voice, in cells that begin at ``ticks`` (S,) and last until the next."""
@@ -139,15 +167,50 @@ class Sketch:
         for wish in self.wishes(voice):
             mask = None if isinstance(wish, Preference) else wish.mask(ticks, self.score)
             if mask is not None:
-                start &= mask.start
-                hold &= mask.hold
+                start &= mask.start | ~free[:, None]  # what is given outside the holes is not judged
+                hold &= mask.hold | ~free[:, None]
         hold[np.searchsorted(ticks, self.score.section_starts)[1:]] = False  # no note reaches over a repeat
         _give(start, hold, self.score.parts[voice], ticks, free)
         return Cells(start, hold)
 
+    def folded(self) -> Sketch:
+        """The same sketch on a score without its copies: what is to be composed, once, in written order.
+
+        Masks and rules for lengths hold wherever a bar is copied to; automata read the folded bars alone.
+        """
+        if not self.copies:
+            return self
+        fold = Fold(self.score, self.copies)
+        constraints = tuple(Folded.of(wish, fold) for wish in self.constraints)
+        return Sketch(fold.folded, tuple(self._holes_within(fold)), constraints)
+
+    def _holes_within(self, fold: Fold) -> Iterator[Hole]:
+        """The holes in what is no copy, where they stand in the folded score."""
+        at = 0
+        for first, last in fold.kept:
+            for hole in self.holes:
+                start, end = max(hole.start, first), min(hole.end, last)
+                if start < end:
+                    yield Hole(hole.voice, start - first + at, end - first + at)
+            at += last - first
+
+    def unfolded(self, score: Score) -> Score:
+        """A completed score of :meth:`folded`, with its copies in their places again."""
+        return Fold(self.score, self.copies).unfolded(score) if self.copies else score
+
+    def broken(self, score: Score, grid: int) -> Constraint | None:
+        """A wish whose automaton a finished score breaks, where bars are copies; ``grid`` ticks in a cell."""
+        ticks = np.arange(0, score.end, grid, dtype=np.int32)
+        for voice, part in enumerate(score.parts if self.copies else ()):
+            for wish in self.wishes(voice):
+                automaton = None if isinstance(wish, Preference) else wish.automaton(ticks, self.score)
+                if automaton is not None and breaks(automaton, part, ticks):
+                    return wish
+        return None
+
     def __str__(self) -> str:
         score = self.score
-        heard = score.unfold().bars if score.repeats else score.bars
+        heard = -(-score.unfold().end // score.meter.bar) if len(score.meters) == 1 else score.unfold().bars
         return "; ".join([f"{heard} bars of {score.meter} in {score.key}", *(str(c) for c in self.constraints)])
 
 
@@ -168,37 +231,14 @@ def _give(start: Table, hold: Table, part: Part, ticks: Ints, free: NDArray[np.b
             hold[last] = False
 
 
-def _without(part: Part, start: int, end: int) -> Part:
-    kept = part.select((part.onset < start) | (part.onset >= end))
-    reach = np.where(kept.onset < start, start - kept.onset, kept.duration)
-    return replace(kept, duration=frozen(np.minimum(kept.duration, reach)))
-
-
 def _voice_names(voices: int) -> tuple[str, ...]:
     if not 1 <= voices <= 16:
         raise UsageError(f"{voices} voices: a sketch has 1 to 16 voices")
     return VOICE_NAMES.get(voices) or tuple(f"Voice {number}" for number in range(1, voices + 1))
 
 
-def written_bars(score: Score, text: str) -> tuple[int, int]:
-    """The written ticks of "bars 5-8"; raises :class:`UsageError`."""
-    match = re.fullmatch(r"\s*bars?\s+(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", text)
-    if match is None:
-        raise UsageError(f"{text!r} is not a region; write it as 'bars 5-8'")
-    shift = 0 if score.pickup else 1
-    first, last = int(match[1]) - shift, int(match[2] or match[1]) - shift
-    if not 0 <= first <= last < len(score.barlines) - 1:
-        raise UsageError(f"{text!r} lies outside the {score.bars} written bars")
-    return int(score.barlines[first]), int(score.barlines[last + 1])
-
-
-def _pin(score: Score, place: str, note: str) -> Pin:
-    """The pin of a note at "bar.beat"; beats may have fractions: ``2.1.5`` is half a beat after bar 2, beat 1."""
-    match = re.fullmatch(r"(\d{1,4})\.(\d{1,2}(?:\.\d{1,4})?)", place.strip())
-    if match is None:
-        raise UsageError(f"{place!r} is not a place; write bar.beat, such as 1.1")
-    first, end = written_bars(score, f"bars {match[1]}")
-    tick = first + round((float(match[2]) - 1) * score.meter.beat)
-    if not first <= tick < end:
-        raise UsageError(f"pin {place}={note}: {score.meter} has no beat {match[2]}")
-    return Pin(tick, parse_pitch(note), f"{match[1]}.{match[2]}")
+def _choir(score: Score, wishes: Iterable[Constraint], first: int = 0) -> list[Constraint]:
+    """Of four voices, from ``first`` on, the ranges of a choir where none is wished."""
+    said = {wish.voice for wish in wishes if isinstance(wish, Range)}
+    ranges = CHOIR_RANGES if len(score.parts) == len(CHOIR_RANGES) and None not in said else ()
+    return [Range.parse(text, voice) for voice, text in enumerate(ranges) if voice >= first and voice not in said]

@@ -57,8 +57,8 @@ def run_masks(*, masked: bool) -> RunMasks:
     starts, holds = np.ones((STEPS, 3), dtype=bool), np.ones((STEPS, 3), dtype=bool)
     if masked:
         starts[0, 0] = holds[3, 1] = starts[3, 2] = False
-    writable = np.ones((1, 3), dtype=bool)
-    return RunMasks(starts, holds, writable, np.zeros(STEPS, np.int32), context(np.arange(STEPS)))
+    lengths = np.ones((STEPS, 3), dtype=bool)
+    return RunMasks(starts, holds, lengths, lengths, context(np.arange(STEPS)))
 
 
 def column_masks(*, masked: bool) -> ColumnMasks:
@@ -207,17 +207,18 @@ def test_sampler_agrees_with_its_log_prob(cls: type[Generator], world: str, mask
 
 
 @each_class
-def test_first_orders_condition_exactly(cls: type[Generator]) -> None:
-    """For an order of at most 2, p(sequence | constraints) is p(sequence) over the sum of all that keep them."""
-    for options in ({"order": 1}, {"order": 2}, {"order": 2, "features": ()}, {"order": 2, "nearest": 0}):
-        generator = made(cls, runs(np.random.default_rng(0), 60), **options)
-        if not isinstance(generator, Exact):
-            pytest.skip("has no exact likelihood")
-        constraints = run_masks(masked=True)
-        worlds = everything(constraints)
-        free = np.array([generator.log_prob(sequence).sum() for sequence in worlds])
-        conditioned = np.array([generator.log_prob(sequence, constraints).sum() for sequence in worlds])
-        assert np.allclose(conditioned, free - np.log(np.exp(free).sum()), atol=1e-9)
+@each_world
+@pytest.mark.parametrize("masked", [False, True])
+def test_conditioning_is_exact(cls: type[Generator], world: str, masked: bool) -> None:
+    """p(sequence | constraints) is p(sequence) over the sum of all that keep them, at every order."""
+    generator, masks, _ = build(cls, world)
+    if not isinstance(generator, Exact):
+        pytest.skip("has no exact likelihood")
+    constraints = masks(masked=masked)
+    worlds = everything(constraints)
+    free = np.array([generator.log_prob(sequence).sum() for sequence in worlds])
+    conditioned = np.array([generator.log_prob(sequence, constraints).sum() for sequence in worlds])
+    assert np.allclose(conditioned, free - np.log(np.exp(free).sum()), rtol=0, atol=1e-9)
 
 
 @each_class

@@ -1,0 +1,424 @@
+"""Which pasts a variable-order chain can still tell apart, place by place: the static part of exact conditioning.
+
+The state of a back-off chain is the longest suffix of its past that anything stored begins with. Since the model also
+conditions on a label of the place (meter, position in the bar), which pasts matter depends on the label here and on the
+labels to come: ``R(l)`` holds every history stored under label l, and every history whose continuation matters where it
+leads. It is closed: what matters after one more event matters already now. A *spot* is a label together with the
+labels to which events lead; in a tune of equal bars there are as many spots as places in a bar.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.generators.trie import NOT_THERE
+from composer.inference.automata import Lattice
+
+if TYPE_CHECKING:
+    from composer.generators.markov import Markov
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """The chain at one kind of place, as rows (history, token), every history's after those of its back-off.
+
+    The weight of a token s after history h is ``own``[row], of one that has no row there
+    ``backoff``[h] times its weight after ``parent``[h]; the probability is the weight over ``total``[h].
+    """
+
+    parent: Ints  # (H,) the history without its oldest token; 0, the empty one, is its own
+    levels: Ints  # (K + 1,) where the histories of each length begin; the last is H
+    backoff: Floats  # (H,)
+    total: Floats  # (H,)
+    rows: Ints  # (H + 1,) where the rows of each history begin; those of history 0 are all the tokens that matter
+    token: Ints  # (R,) ascending within a history
+    own: Floats  # (R,)
+    lent: Floats  # (R,) what back-off alone would give: backoff times the weight after the parent
+    after: Ints  # (R,) the history that follows, among those of the place to which the token leads
+    before: Ints  # (R,) the history that would follow the parent
+    start: int  # the history at the beginning of a sequence
+
+    def chain(self, history: int) -> list[int]:
+        """The history and its back-offs, shortest first, without the empty one."""
+        found = []
+        while history:
+            found.append(history)
+            history = int(self.parent[history])
+        return found[::-1]
+
+    @cached_property
+    def owner(self) -> Ints:
+        """(R,) the history of each row."""
+        return np.repeat(np.arange(len(self.parent)), np.diff(self.rows))
+
+    @cached_property
+    def filled(self) -> Ints:
+        """The histories that have rows."""
+        return np.flatnonzero(np.diff(self.rows))
+
+    @cached_property
+    def column(self) -> Ints:
+        """(V,) the row of history 0 for each token that has one."""
+        tokens = self.token[: self.rows[1]]
+        column = np.zeros(int(tokens.max()) + 1, dtype=np.int64)
+        column[tokens] = np.arange(len(tokens))
+        return column
+
+
+class Histories:
+    """The spots of a model in a lattice, at a temperature."""
+
+    def __init__(self, model: Markov, lattice: Lattice, temperature: float = 1.0) -> None:
+        self.model, self.lattice, self.power = model, lattice, 1.0 / temperature
+        self.slots = lattice.slots
+        labels = model.label(lattice.constraints.context, lattice.constraints.end)
+        self._place(labels)
+        self._grow()
+        self._close()
+        self._spots: dict[int, Spot] = {}
+
+    def spot(self, position: int) -> Spot:
+        """The kind of place at a position on a way through the lattice."""
+        number = int(self._spot_of[position])
+        if number not in self._spots:
+            self._spots[number] = self._make(number)
+        return self._spots[number]
+
+    # --- places ---------------------------------------------------------------------------------------------------
+
+    def _place(self, labels: Ints) -> None:
+        """Number the places: tags (slot and label), where events lead from them, and spots."""
+        lattice, slots = self.lattice, self.slots
+        self.positions = np.array(sorted(lattice.options), dtype=np.int64)
+        keys = labels[self.positions // slots] * slots + self.positions % slots
+        self.tags, tag = np.unique(keys, return_inverse=True)  # label x slots + slot
+        tag = tag.reshape(-1)
+        at = np.full(lattice.end + 1, NOT_THERE)
+        at[self.positions] = tag
+        sizes = [len(alphabet) for alphabet in lattice.alphabets]
+        width = max(sizes)
+        self.usable = np.zeros((len(self.tags), width), dtype=bool)  # tokens that may begin at a place
+        self.arrives = np.zeros((len(self.tags), width + 1), dtype=bool)  # elements (tokens + 1) that may end there
+        self.arrives[at[0], 0] = True
+        for position, here in zip(self.positions.tolist(), tag.tolist(), strict=True):
+            options = lattice.options[position]
+            self.usable[here, options.tokens] = True
+            inside = options.after < lattice.end
+            self.arrives[at[options.after[inside]], options.tokens[inside] + 1] = True
+        durations = [np.unique(lattice.advance(slot)) for slot in range(slots)]
+        self.durations = np.unique(np.concatenate(durations))
+        self.duration_of: list[Ints] = [np.searchsorted(self.durations, d) for d in map(lattice.advance, range(slots))]
+        leads = self.positions[:, None] + self.durations[None, :]
+        window = np.where(leads <= lattice.end, at[np.minimum(leads, lattice.end)], NOT_THERE)  # (P, D)
+        self._usual_instead(tag, window)
+        spots, self._number = np.unique(np.column_stack([tag, window]), axis=0, return_inverse=True)
+        self._number = self._number.reshape(-1)
+        self.spot_tag, self.window = spots[:, 0], spots[:, 1:]
+        self._spot_of = np.full(lattice.end, NOT_THERE)
+        self._spot_of[self.positions] = self._number
+
+    @staticmethod
+    def _usual_instead(tag: Ints, window: Ints) -> None:
+        """Where nothing is reached, what is reached from elsewhere with the same tag: it is never used."""
+        usual = np.full((int(tag.max()) + 1, window.shape[1]), NOT_THERE)
+        rows, columns = np.nonzero(window != NOT_THERE)
+        usual[tag[rows], columns] = window[rows, columns]
+        missing = window == NOT_THERE
+        window[missing] = usual[tag][missing]
+
+    # --- all histories --------------------------------------------------------------------------------------------
+
+    def _grow(self) -> None:
+        """One trie of histories, labels left out, over the stored contexts that can occur here."""
+        trie, model = self.model.trie_, self.model
+        place = min(model.nearest, model.order - 1) + 1  # the length of contexts that the label ends
+        labels = np.unique(self.tags // self.slots)
+        used = np.zeros(max(int(trie.element.max()) + 1, int(labels.max()) + 1), dtype=bool)
+        used[labels] = True
+        known = np.zeros((self.slots, int(trie.element.max()) + 2), dtype=bool)
+        known[:, 0] = True
+        slot_of_tag = self.tags % self.slots
+        for slot in range(self.slots):
+            tokens = self.usable[slot_of_tag == slot].any(axis=0)
+            known[slot, 1 : len(tokens) + 1] |= tokens[: known.shape[1] - 1]
+        kept = np.zeros(len(trie.parent), dtype=bool)
+        self.label_of = np.full(len(trie.parent), NOT_THERE)
+        roots = int(trie.levels[1])
+        kept[:roots] = True
+        table = _Table(roots, int(trie.element.max()) + 1)
+        names = np.arange(len(trie.parent))  # of each stored context among the histories of its length
+        long = np.zeros(len(trie.parent), dtype=np.int64)  # the length of that history
+        for length in range(1, trie.depth + 1):
+            nodes = np.arange(trie.levels[length], trie.levels[length + 1])
+            nodes = nodes[kept[trie.parent[nodes]]]
+            above, element = trie.parent[nodes], trie.element[nodes]
+            if length == place:
+                nodes, above = nodes[used[element]], above[used[element]]
+                self.label_of[nodes] = trie.element[nodes]
+                names[nodes], long[nodes] = names[above], long[above]
+            else:
+                back = length if length < place else length - 1
+                there = known[(trie.root[nodes] - back) % self.slots, element]
+                nodes, above = nodes[there], above[there]
+                self.label_of[nodes] = self.label_of[above]
+                names[nodes], long[nodes] = table.add(names[above], element[there]), back
+            kept[nodes] = True
+        table.finish()
+        self.history_of = np.full(len(trie.parent), NOT_THERE)  # of each stored context that can occur here
+        for length in range(len(table.levels) - 1):
+            nodes = np.flatnonzero(kept & (long == length))
+            self.history_of[nodes] = table.numbers(length, names[nodes])
+        self.table = table
+
+    def _close(self) -> None:
+        """(tags, histories) the local number of each history that matters at a place, -1 for the others."""
+        table, tags = self.table, len(self.tags)
+        number = len(table.parent)
+        member = np.zeros((tags, number), dtype=bool)
+        tag_slot, tag_label = self.tags % self.slots, self.tags // self.slots
+        arrived = self.arrives[:, table.first]  # (tags, histories)
+        by_label = np.argsort(self.label_of, kind="stable")
+        edges = np.searchsorted(self.label_of[by_label], np.arange(int(tag_label.max()) + 2))
+        self.nodes: list[Ints] = []  # of each tag: its stored contexts, labelled and free
+        roots = self.model.trie_.root
+        free = by_label[: edges[0]]
+        free = free[self.history_of[free] != NOT_THERE]
+        for tag in range(tags):
+            label, slot = int(tag_label[tag]), int(tag_slot[tag])
+            nodes = np.concatenate([free, by_label[edges[label] : edges[label + 1]]])
+            nodes = nodes[roots[nodes] == slot]
+            histories = self.history_of[nodes]
+            keep = arrived[tag, histories] | (histories < self.slots)
+            self.nodes.append(nodes[keep])
+            member[tag, histories[keep]] = True
+        before = self._before()
+        for level in range(len(table.levels) - 2, 1, -1):
+            ids = np.arange(table.levels[level], table.levels[level + 1])
+            there, column = np.nonzero(member[:, ids])
+            history = ids[column]
+            there, history = there[table.first[history] > 0], history[table.first[history] > 0]
+            duration = self._duration(history)
+            tail = table.tail[history]
+            for source in before:
+                here = source[there, duration]
+                reached = (here != NOT_THERE) & arrived[here, tail]
+                member[here[reached], tail[reached]] = True
+        member &= table.root[None, :] == tag_slot[:, None]
+        self.local = np.where(member, np.cumsum(member, axis=1) - 1, NOT_THERE).astype(np.int32)
+        self.members = [np.flatnonzero(row) for row in member]
+
+    def _before(self) -> list[Ints]:
+        """Tables (tags, durations) of the tags from which an event of a duration leads to a tag, as many as needed."""
+        spots = np.repeat(self.spot_tag, self.window.shape[1])
+        columns = np.tile(np.arange(self.window.shape[1]), len(self.spot_tag))
+        there = self.window.ravel()
+        triples = np.unique(np.stack([there, columns, spots], axis=1)[there != NOT_THERE], axis=0)
+        same = np.ones(len(triples), dtype=bool)
+        same[1:] = (triples[1:, :2] == triples[:-1, :2]).all(axis=1)
+        same[:1] = False
+        run = np.arange(len(triples)) - np.maximum.accumulate(np.where(same, 0, np.arange(len(triples))))
+        tables = []
+        for number in range(int(run.max()) + 1 if len(run) else 0):
+            table = np.full((len(self.tags), self.window.shape[1]), NOT_THERE)
+            chosen = triples[run == number]
+            table[chosen[:, 0], chosen[:, 1]] = chosen[:, 2]
+            tables.append(table)
+        return tables
+
+    def _duration(self, histories: Ints) -> Ints:
+        """(N,) the number of the duration of each history's nearest token; that of a start is never asked for."""
+        table = self.table
+        token = np.maximum(table.first[histories] - 1, 0)
+        if self.slots > 1:
+            return np.zeros(len(histories), dtype=np.int64)  # a serial token lasts one position
+        return np.asarray(self.duration_of[0][token])
+
+    # --- one spot -------------------------------------------------------------------------------------------------
+
+    def _make(self, number: int) -> Spot:
+        table, trie, tag = self.table, self.model.trie_, int(self.spot_tag[number])
+        slot = int(self.tags[tag] % self.slots)
+        histories = self.members[tag]  # ascending: by level
+        local = self.local[tag]
+        parent = np.maximum(local[table.parent[histories]].astype(np.int64), 0)
+        levels = np.concatenate([[0], np.searchsorted(histories, table.levels[1:])])
+        size = len(self.lattice.alphabets[slot])
+        backoff = np.ones(len(histories))
+        keys, shares = [], []
+        for labelled in (False, True):  # a history's free context first, then its labelled one
+            nodes = self.nodes[tag]
+            nodes = nodes[(self.label_of[nodes] != NOT_THERE) == labelled]
+            owner = local[self.history_of[nodes]].astype(np.int64)
+            counts = trie.first[nodes + 1] - trie.first[nodes]
+            rows = np.repeat(trie.first[nodes] - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+            keys.append(np.repeat(owner, counts) * size + trie.token[rows])
+            shares.append(trie.alpha[rows])
+            if labelled:  # what the free context of the same history gives is lent through the labelled one
+                factor = np.ones(len(histories))
+                factor[owner] = trie.backoff[nodes]
+                shares[0] = shares[0] * factor[keys[0] // size]
+            backoff[owner] *= trie.backoff[nodes]
+        extension, leads = self._extensions(number, histories, size)
+        every = np.concatenate([np.arange(size), keys[0], keys[1], extension])
+        rows, index = np.unique(every, return_inverse=True)
+        index = index.reshape(-1)
+        stored = index[size : len(every) - len(extension)]
+        share = np.asarray(np.bincount(stored, np.concatenate(shares), len(rows)), dtype=np.float64)
+        after = np.full(len(rows), NOT_THERE)
+        after[index[len(every) - len(extension) :]] = leads
+        return self._weigh(_Rows(rows // size, rows % size, share, after), parent, levels, backoff, tag, size)
+
+    def _extensions(self, number: int, histories: Ints, size: int) -> tuple[Ints, Ints]:
+        """Rows (history, token) after which more is remembered than without the oldest token, and where they lead."""
+        table, window, tag = self.table, self.window[number], int(self.spot_tag[number])
+        first, last = table.tail_rows[histories], table.tail_rows[histories + 1]
+        counts = last - first
+        index = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+        longer = table.by_tail[index]
+        owner = np.repeat(np.arange(len(histories)), counts)
+        token = table.first[longer] - 1
+        place = window[self._duration(longer)]
+        leads = np.where((token >= 0) & (place != NOT_THERE), self.local[place, longer], NOT_THERE)
+        kept = (leads != NOT_THERE) & self.usable[tag, np.maximum(token, 0)]
+        return owner[kept] * size + token[kept], leads[kept].astype(np.int64)
+
+    def _weigh(self, rows: _Rows, parent: Ints, levels: Ints, backoff: Floats, tag: int, size: int) -> Spot:
+        """Probabilities, tempered weights and successors of all rows, from the shortest histories on."""
+        keys = rows.owner * size + rows.token
+        above = np.searchsorted(keys, parent[rows.owner] * size + rows.token)
+        bounds = np.searchsorted(rows.owner, levels)
+        p = np.array(rows.share)
+        p[: bounds[1]] += backoff[0] / size
+        after = rows.after
+        after[: bounds[1]] = np.maximum(after[: bounds[1]], 0)
+        lent = np.zeros(len(p))
+        for start, end in zip(bounds[1:-1].tolist(), bounds[2:].tolist(), strict=True):
+            lent[start:end] = backoff[rows.owner[start:end]] * p[above[start:end]]
+            p[start:end] += lent[start:end]
+            after[start:end] = np.where(after[start:end] < 0, after[above[start:end]], after[start:end])
+        total = np.ones(len(parent))
+        own = p
+        if self.power != 1.0:
+            own, lent, backoff = p**self.power, lent**self.power, backoff**self.power
+            starts = np.searchsorted(rows.owner, np.arange(len(parent)))
+            more = np.add.reduceat(np.append(own - lent, 0.0), starts)
+            more[starts == np.append(starts[1:], len(own))] = 0.0
+            total[0] = more[0]
+            for start, end in zip(levels[1:-1].tolist(), levels[2:].tolist(), strict=True):
+                total[start:end] = backoff[start:end] * total[parent[start:end]] + more[start:end]
+        kept = self.usable[tag, rows.token]
+        owner = rows.owner[kept]
+        return Spot(
+            parent, levels, backoff, total,
+            rows=np.searchsorted(owner, np.arange(len(parent) + 1)),
+            token=rows.token[kept],
+            own=own[kept],
+            lent=lent[kept],
+            after=after[kept],
+            before=after[above][kept],
+            start=self._beginning(tag),
+        )  # fmt: skip
+
+    def _beginning(self, tag: int) -> int:
+        table, history = self.table, int(self.tags[tag] % self.slots)
+        while True:
+            longer = table.child(history, 0)
+            if longer == NOT_THERE or self.local[tag, longer] < 0:
+                return int(self.local[tag, history])
+            history = longer
+
+
+@dataclass(frozen=True)
+class _Rows:
+    owner: Ints
+    token: Ints
+    share: Floats
+    after: Ints
+
+
+class _Table:
+    """Histories as a trie, nearest element first (token + 1, or 0 for the start); the roots are the slots of the token
+    that comes next. Numbers ascend by length, then parent, then element.
+    """
+
+    def __init__(self, roots: int, width: int) -> None:
+        self.roots, self.width = roots, width
+        self._rows: list[tuple[Ints, Ints]] = []  # of each length: number of the parent in its length, element
+        self._names: list[Ints] = []  # of each length: where what was added first has gone
+
+    def add(self, parent: Ints, element: Ints) -> Ints:
+        """One length more: (N,) numbers within it of the histories that elements make of those of the length before."""
+        keys, names = np.unique(parent * self.width + element, return_inverse=True)
+        self._rows.append((keys // self.width, keys % self.width))
+        self._names.append(np.arange(len(keys)))
+        return np.asarray(names.reshape(-1))
+
+    def finish(self) -> None:
+        """Close under leaving out the nearest element, and lay everything out."""
+        while self._lay_out():
+            pass
+        self.root = np.arange(self.levels[-1])
+        self.first = np.zeros(self.levels[-1], dtype=np.int64)
+        for length, (start, end) in enumerate(zip(self.levels[1:-1], self.levels[2:], strict=True), 1):
+            parent = self.parent[start:end]
+            self.root[start:end] = self.root[parent]
+            self.first[start:end] = self.element[start:end] if length == 1 else self.first[parent]
+        self.by_tail = np.argsort(self.tail[self.roots :], kind="stable") + self.roots
+        self.tail_rows = np.searchsorted(self.tail[self.by_tail], np.arange(self.levels[-1] + 1))
+
+    def numbers(self, length: int, names: Ints) -> Ints:
+        """(N,) the final numbers of histories that :meth:`add` named."""
+        return names if length == 0 else self.levels[length] + self._names[length - 1][names]
+
+    def child(self, history: int, element: int) -> int:
+        key = history * self.width + element
+        at = int(np.searchsorted(self._keys, key))
+        return self.roots + at if at < len(self._keys) and self._keys[at] == key else NOT_THERE
+
+    def _lay_out(self) -> bool:
+        """Arrays of all lengths; False once no tail is missing, else those that are have been added."""
+        sizes = [self.roots, *(len(parent) for parent, _ in self._rows)]
+        self.levels = np.concatenate([[0], np.cumsum(sizes)])
+        parents, elements = [np.arange(self.roots)], [np.zeros(self.roots, dtype=np.int64)]
+        for start, (parent, element) in zip(self.levels, self._rows, strict=False):
+            parents.append(parent + start)
+            elements.append(element)
+        self.parent, self.element = np.concatenate(parents), np.concatenate(elements)
+        self._keys = (self.parent * self.width + self.element)[self.roots :]
+        self.tail = np.full(len(self.parent), NOT_THERE)
+        self.tail[: self.roots] = (np.arange(self.roots) - 1) % self.roots
+        missing: dict[int, tuple[Ints, Ints]] = {}
+        for length, (start, end) in enumerate(zip(self.levels[1:-1], self.levels[2:], strict=True), 1):
+            above = self.tail[self.parent[start:end]]
+            if length == 1:
+                self.tail[start:end] = above
+                continue
+            keys = np.where(above == NOT_THERE, NOT_THERE, above * self.width + self.element[start:end])
+            found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+            there = self._keys[found] == keys
+            self.tail[start:end] = np.where(there, found + self.roots, NOT_THERE)
+            lost = ~there & (above != NOT_THERE)
+            if lost.any():
+                missing[length - 1] = above[lost] - self.levels[length - 2], self.element[start:end][lost]
+        if missing:
+            self._insert(missing)
+        return bool(missing)
+
+    def _insert(self, missing: dict[int, tuple[Ints, Ints]]) -> None:
+        moved = np.arange(self.roots)
+        for length, (parent, element) in enumerate(self._rows, 1):
+            more = missing.get(length, (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)))
+            keys = np.concatenate([moved[parent], moved[more[0]]]) * self.width
+            keys, names = np.unique(keys + np.concatenate([element, more[1]]), return_inverse=True)
+            moved = names.reshape(-1)[: len(parent)]
+            self._rows[length - 1] = keys // self.width, keys % self.width
+            self._names[length - 1] = moved[self._names[length - 1]]

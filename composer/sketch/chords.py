@@ -1,0 +1,89 @@
+"""The wish that a line fits chords."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from composer.errors import UsageError
+from composer.score import Score
+from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint
+from composer.sketch.places import beats
+from composer.theory import TICKS_PER_QUARTER, ChordSymbol, Ints, roman_chord
+
+FREE = ("-", ".")
+SIXTEENTH = TICKS_PER_QUARTER // 4
+
+
+@dataclass(frozen=True)
+class Chords(Constraint):
+    """What sounds on a beat, or where a chord begins, belongs to the chord there: symbols, or roman numerals.
+
+    Chords share the beats of their bar evenly and go on until the next one; ``-`` or ``.`` sets the line free. The
+    first bar of chords is bar 1, after a pickup.
+    """
+
+    text: str
+    voice: int | None = None
+
+    @classmethod
+    def parse(cls, text: str, score: Score) -> Self:
+        """Read ``Dm7 | G7/B C | I V7``; raises :class:`UsageError`."""
+        wish = cls(" ".join(text.split()).strip("| "))
+        wish.symbols(score)
+        return wish
+
+    def symbols(self, score: Score) -> list[tuple[int, ChordSymbol | None]]:
+        """The ticks at which chords begin, in order; None where the line is set free."""
+        bars = [bar.replace(",", " ").split() for bar in self.text.split("|")]
+        first = 1 if score.pickup else 0
+        if len(bars) > len(score.barlines) - 1 - first:
+            raise UsageError(
+                f"these are chords for {len(bars)} bars, and there are only {len(score.barlines) - 1 - first}"
+            )
+        found: list[tuple[int, ChordSymbol | None]] = []
+        lines = score.barlines[first:].tolist()
+        for number, (bar, start, end) in enumerate(zip(bars, lines[:-1], lines[1:], strict=False), 1):
+            if len(bar) > 1 and (end - start) % (SIXTEENTH * len(bar)):
+                raise UsageError(
+                    f"{len(bar)} chords do not share bar {number} evenly; repeat one that lasts longer, split bars by |"
+                )
+            for place, name in enumerate(bar):
+                tick = start + (end - start) // len(bar) * place
+                found.append((tick, None if name in FREE else _chord(name, score, tick)))
+        if not found:
+            raise UsageError("no chords are named; write some, such as Dm7 | G7 C or i | V7")
+        return found
+
+    def mask(self, ticks: Ints, score: Score) -> Cells:
+        symbols = self.symbols(score)
+        onsets = [tick for tick, _ in symbols]
+        table = np.ones((len(ticks), SYMBOLS), dtype=bool)
+        for tick in sorted({*onsets, *beats(score)}):
+            step = int(np.searchsorted(ticks, tick, "right")) - 1
+            index = int(np.searchsorted(onsets, tick, "right")) - 1
+            chord = symbols[index][1] if index >= 0 else None
+            if chord is not None and step >= 0:
+                table[step] &= np.isin(np.arange(SYMBOLS) % 12, list(chord.pitch_classes))
+                table[step, REST] = True
+        return Cells(table, table)
+
+    def written(self, score: Score) -> Score:
+        """The score with these chords on its page, in place of those that stood there."""
+        symbols = self.symbols(score)
+        kept = [chord for chord in score.chords if chord.onset < symbols[0][0]]
+        return replace(score, chords=(*kept, *(chord for _, chord in symbols if chord is not None)))
+
+    def __str__(self) -> str:
+        return f"chords {self.text if len(self.text) <= 40 else self.text[:36] + ' ...'}"
+
+
+def _chord(name: str, score: Score, tick: int) -> ChordSymbol:
+    try:
+        return ChordSymbol.parse(name, tick) if name[0] in "ABCDEFG" else roman_chord(name, score.key_at(tick), tick)
+    except UsageError:
+        raise UsageError(
+            f"{name!r} is not a chord; write a symbol such as Dm7 or G7/B, or a roman numeral such as ii or V7/V"
+        ) from None

@@ -1,0 +1,123 @@
+"""Regions of a score, in words: ``bars 5-8``, ``bars 5-8 of soprano``, ``voices 2-4``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from composer.errors import UsageError
+from composer.score import Part, Score, frozen
+from composer.sketch.cells import Constraint
+from composer.sketch.pitch import Diatonic, Range
+
+MAX_BARS = 10_000  # of a score that is continued
+
+BARS = r"bars?\s+(?P<first>\d{1,6})(?:\s*-\s*(?P<last>\d{1,6}))?"
+
+
+@dataclass(frozen=True)
+class Hole:
+    """The written ticks ``[start, end)`` of one voice are to be composed."""
+
+    voice: int
+    start: int
+    end: int
+
+
+def written_bars(score: Score, text: str) -> tuple[int, int]:
+    """The written ticks of "bars 5-8"; raises :class:`UsageError`."""
+    match = re.fullmatch(rf"\s*{BARS}\s*", text)
+    if match is None:
+        raise UsageError(f"{text!r} is not a region; write it as 'bars 5-8'")
+    shift = 0 if score.pickup else 1
+    first, last = int(match["first"]) - shift, int(match["last"] or match["first"]) - shift
+    if not 0 <= first <= last < len(score.barlines) - 1:
+        raise UsageError(f"{text!r} lies outside the {score.bars} written bars")
+    return int(score.barlines[first]), int(score.barlines[last + 1])
+
+
+def voices_of(score: Score, text: str) -> list[int]:
+    """Voices by number from 1, or by name: ``soprano``, ``voices 2-4``, ``1, tenor``; raises :class:`UsageError`."""
+    names = [part.name.strip().lower() for part in score.parts]
+    found: list[int] = []
+    for word in re.sub(r"^\s*voices?\s+", "", text.lower()).split(","):
+        match = re.fullmatch(r"\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?\s*", word)
+        if match and 1 <= int(match[1]) <= int(match[2] or match[1]) <= len(names):
+            found += range(int(match[1]) - 1, int(match[2] or match[1]))
+        elif word.strip() and word.strip() in names:
+            found.append(names.index(word.strip()))
+        else:
+            known = ", ".join(part.name for part in score.parts if part.name)
+            numbers = f"voices have the numbers 1 to {len(names)}" if len(names) > 1 else "there is one voice, number 1"
+            raise UsageError(f"{word.strip()!r} is no voice; {numbers}{known and f' and the names {known}'}")
+    return sorted(set(found))
+
+
+def holes_of(score: Score, text: str) -> tuple[Hole, ...]:
+    """What a region covers: ``bars 5-8``, ``bars 5-8 of alto, tenor``, ``soprano``; several are split by ``;``."""
+    holes: list[Hole] = []
+    for region in text.split(";"):
+        bars, of, voices = region.partition(" of ")
+        timed = re.match(r"\s*bars?\s+\d", bars)
+        start, end = written_bars(score, bars) if timed else (0, score.end)
+        chosen = range(len(score.parts)) if timed and not of else voices_of(score, voices if timed else region)
+        holes += [Hole(voice, start, end) for voice in chosen]
+    return tuple(sorted(holes, key=lambda hole: (hole.voice, hole.start)))
+
+
+def spans_of(score: Score, holes: tuple[Hole, ...]) -> list[str]:
+    """The bars that holes lie in, in words; none if some voice is free from start to end."""
+    spans = sorted({(hole.start, hole.end) for hole in holes} - {(0, score.end)})
+    shift = 0 if score.pickup else 1
+    first = np.searchsorted(score.barlines, [start for start, _ in spans], "right") - 1 + shift
+    last = np.searchsorted(score.barlines, [end for _, end in spans]) - 1 + shift
+    whole = any((hole.start, hole.end) == (0, score.end) for hole in holes)
+    return [] if whole else [f"bars {a}-{b}" for a, b in zip(first.tolist(), last.tolist(), strict=True)]
+
+
+def emptied(score: Score, holes: tuple[Hole, ...]) -> Score:
+    """The score without the notes and marks in the holes; notes that reach into one end where it begins."""
+    parts = list(score.parts)
+    for hole in holes:
+        parts[hole.voice] = _without(parts[hole.voice], hole.start, hole.end)
+    return replace(score, parts=tuple(parts))
+
+
+def lengthened(score: Score, bars: int) -> Score:
+    """The score with empty bars after its end, in the meter and key in force there.
+
+    Where its last bar is short, as before a pickup, the first new bar is what it lacks, and the last is as short.
+    """
+    if not 1 <= bars <= MAX_BARS:
+        raise UsageError(f"{bars} bars: a score can be continued by 1 to {MAX_BARS}")
+    bar = score.meter_at(score.end).bar
+    lacking = max(bar - int(score.barlines[-1] - score.barlines[-2]), 0)
+    lengths = [lacking, *[bar] * (bars - 1), bar - lacking] if lacking else [bar] * bars
+    return replace(score, barlines=frozen([*score.barlines, *(score.end + np.cumsum(lengths))]))
+
+
+def own_bounds(score: Score, wishes: Collection[str] = ()) -> tuple[Constraint, ...]:
+    """What a score keeps to, as wishes: the compass of each voice, and the key if no note leaves it; less what the
+    wishes of these names say.
+    """
+    bounds: list[Constraint] = []
+    if not {"range", "instrument", "only"} & set(wishes):
+        compass = [(int(part.pitch.min()), int(part.pitch.max())) if len(part) else None for part in score.parts]
+        bounds += [Range(*span, voice) for voice, span in enumerate(compass) if span]
+    scale = Diatonic()
+    inside = all(
+        scale.mask(part.onset, score).start[np.arange(len(part)), part.pitch].all() for part in score.parts if len(part)
+    )
+    if inside and not {"scale", "pitch_classes", "only"} & set(wishes):
+        bounds.append(scale)
+    return tuple(bounds)
+
+
+def _without(part: Part, start: int, end: int) -> Part:
+    kept = part.select((part.onset < start) | (part.onset >= end))
+    reach = np.where(kept.onset < start, start - kept.onset, kept.duration)
+    marks = tuple(mark for mark in part.annotations if not start <= mark.onset < end)
+    return replace(kept, duration=frozen(np.minimum(kept.duration, reach)), annotations=marks)
