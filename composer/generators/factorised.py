@@ -75,19 +75,9 @@ class Factorised:
             raise ReadError("its base measure is damaged")
         return cls(counts)
 
-    def table(self, before: Events | None = None) -> Floats:
-        """(D, K) the probability of each value of each integer, after the event ``before`` (D,)."""
-        return np.asarray(self.tables[0] if before is None else self._rows(before[None])[0])
-
-    def mass(self, allowed: Bools, before: Events | None = None) -> float:
-        """The probability of all events whose every integer d has a value k that ``allowed`` (D, any K) allows."""
-        return float(np.prod(self._within(allowed, before).sum(axis=1)))
-
-    def sample(self, allowed: Bools, rng: np.random.Generator, before: Events | None = None) -> Events:
-        """(D,) an event drawn among the allowed ones, whose mass must not be 0."""
-        sums = np.cumsum(self._within(allowed, before), axis=1)
-        drawn = np.minimum(rng.random(len(sums)) * sums[:, -1], np.nextafter(sums[:, -1], 0.0))
-        return np.asarray((sums <= drawn[:, None]).sum(axis=1), dtype=np.int32)
+    def chances(self, events: Events) -> Floats:
+        """(N,) the probability of events (N, D) of values in range, whatever came before."""
+        return np.asarray(np.prod(self.tables[0][np.arange(events.shape[1]), events], axis=1))
 
     def log_prob(self, sequence: Sequence, constraints: Constraints | None = None) -> Floats:
         """(T,) nats per event, each after the one before it; -inf for values out of range.
@@ -108,8 +98,3 @@ class Factorised:
         rows, values = len(self.tables), self.counts.shape[2]
         row = np.where((before >= 0) & (before < values) & (rows > 1), before + 1, 0)
         return np.asarray(self.tables[row, np.arange(before.shape[1])])
-
-    def _within(self, allowed: Bools, before: Events | None) -> Floats:
-        table = self.table(before)
-        values = min(table.shape[1], allowed.shape[1])
-        return np.asarray(table[:, :values] * allowed[:, :values])

@@ -14,6 +14,7 @@ from composer.generators.base import Generator, Progress
 from composer.generators.belief import Belief, Choice, State
 from composer.generators.factorised import Factorised
 from composer.generators.histories import Histories
+from composer.generators.opened import Opened
 from composer.generators.trie import NOT_THERE, Trie
 from composer.inference.automata import Lattice
 from composer.inference.sequence import Constraints, Events, Sequence
@@ -121,9 +122,15 @@ class Markov(Generator):
 
         Raises :class:`composer.errors.Infeasible` where nothing can pass.
         """
-        if self.base_ is not None:
-            raise Unsupported("this model's alphabet is open: it gives likelihoods, and cannot yet compose")
-        lattice = Lattice(constraints, self.alphabets_)
+        if self.base_ is None:
+            lattice = Lattice(constraints, self.alphabets_)
+        elif self.base == "unigram":
+            opened = Opened(constraints, self.base_, self.alphabets_[0], temperature)
+            lattice = Lattice(opened, [opened.alphabet])
+        else:
+            raise Unsupported(
+                "this model's base is 'previous', which is for likelihoods; one of base 'unigram' composes"
+            )
         return Belief(Histories(self, lattice, temperature), lattice)
 
     def sample(
@@ -148,7 +155,7 @@ class Markov(Generator):
                 seen[state] = choice, np.cumsum(choice.weights)
             choice, sums = seen[state]
             k = min(int(np.searchsorted(sums, rng.random() * sums[-1], "right")), len(sums) - 1)
-            chosen.append(self.alphabets_[state.position % slots][choice.tokens[k]])
+            chosen.append(self._event(belief, state.position, int(choice.tokens[k]), rng))
             places.append(state.position)
             state = State(int(choice.after[k]), int(choice.histories[k]), int(choice.states[k]))
         events = np.concatenate(chosen).reshape(-1, self.width_).astype(np.int32)
@@ -156,12 +163,21 @@ class Markov(Generator):
         context = belief.lattice.constraints.context
         return Sequence(events, steps, {name: column[steps] for name, column in context.items()})
 
+    def _event(self, belief: Belief, position: int, token: int, rng: np.random.Generator) -> Events:
+        """(D,) the event, or if serial its integer; drawn if the token stands for all that are unknown."""
+        alphabet, constraints = self.alphabets_[position % belief.lattice.slots], belief.lattice.constraints
+        if token == len(alphabet) and isinstance(constraints, Opened):
+            return constraints.draw(position, rng)
+        return np.asarray(alphabet[token])
+
     @staticmethod
     def _conditional(belief: Belief, sequence: Sequence, tokens: Ints) -> Floats:
         """(N,) the conditional probability of each token; 0 from the first on that cannot come."""
         state, slots, p = belief.start, belief.lattice.slots, np.zeros(len(tokens))
+        opened = belief.lattice.constraints if isinstance(belief.lattice.constraints, Opened) else None
         starts = (sequence.steps[:, None] * slots + np.arange(slots)).ravel()
-        for k, token in enumerate(tokens.tolist()):
+        wanted = tokens if opened is None else np.where(tokens == NOT_THERE, len(opened.known), tokens)
+        for k, token in enumerate(wanted.tolist()):
             if state.position != starts[k] or state.position >= belief.lattice.end:
                 return p
             choice = belief.choice(state)
@@ -169,6 +185,8 @@ class Markov(Generator):
             if not len(at):
                 return p
             p[k] = choice.weights[at[0]] / choice.weights.sum()
+            if opened is not None and tokens[k] == NOT_THERE:
+                p[k] *= opened.share(state.position, sequence.events[k])
             state = State(int(choice.after[at[0]]), int(choice.histories[at[0]]), int(choice.states[at[0]]))
         if state.position != belief.lattice.end:
             p[-1] = 0.0
