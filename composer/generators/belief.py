@@ -9,7 +9,8 @@ weight l(h), next-shorter history b(h) and next(h, s) the longest history that m
 because an event s without a row has p(s|h) = l(h) p(s|b(h)) and next(h, s) = next(b(h), s). The masks, preferences and
 the automaton are inside v. Tempered, p and l are raised to 1/T, and each sum is divided by the one without constraints.
 (Papadopoulos, Pachet, Roy and Sakellariou 2015 for regular constraints; Pachet 2026, arXiv 2605.07839, for variable
-order.) Memory and time are proportional to the sum over all places of the rows that matter there.
+order.) A history is paired only with the classes in which its nearest event can have left the automaton. Memory and
+time are proportional to the sum over all places of the pairs and rows that matter there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from composer.errors import Infeasible
 from composer.generators.histories import Histories, Spot
+from composer.generators.pairs import Pairs, Ways
 from composer.inference.automata import DEAD, Lattice
 
 Ints = NDArray[np.int64]
@@ -54,21 +56,13 @@ class Belief:
 
     def __init__(self, histories: Histories, lattice: Lattice) -> None:
         self.histories, self.lattice = histories, lattice
-        positions = sorted(lattice.options)
-        sizes = {q: len(histories.spot(q).parent) * lattice.classes[q] for q in positions}
-        edges = np.concatenate([[0], np.cumsum(list(sizes.values()))])
-        self._offset = np.zeros(lattice.end + 1, dtype=np.int64)
-        self._offset[positions] = edges[:-1]
-        self._offset[lattice.end] = edges[-1]
-        self._classes = np.ones(lattice.end + 1, dtype=np.int64)
-        self._classes[positions] = [lattice.classes[q] for q in positions]
-        longest = max(len(histories.spot(q).parent) for q in positions)
-        self._flat = np.ones(int(edges[-1]) + longest)  # messages, the largest of a position being 1; at the end, 1
+        self.pairs = Pairs(histories, lattice)
+        self._flat = np.ones(self.pairs.size)  # messages, the largest of a position being 1; at the end, 1
         self._scale = np.zeros(lattice.end + 1)  # the logarithm of what they were divided by
         self._live = np.ones(len(self._flat), dtype=bool) if len(histories.banned) else None
-        for position in reversed(positions):
+        for position in sorted(lattice.options, reverse=True):
             self._send(position)
-        if self._live is not None and not self._live[self._offset[0] + self.start.history]:
+        if self._live is not None and not self._live[self._first]:
             raise Infeasible("every way on copies more of the corpus than is allowed")
 
     @property
@@ -76,9 +70,13 @@ class Belief:
         return State(0, self.histories.spot(0).start, 0)
 
     @property
+    def _first(self) -> int:
+        return int(self.pairs.offset[0]) + self.start.history
+
+    @property
     def log_mass(self) -> float:
         """The logarithm of the probability that the chain by itself keeps the constraints, preferences weighed in."""
-        return float(np.log(self._flat[self._offset[0] + self.start.history]) + self._scale[0])
+        return float(np.log(self._flat[self._first]) + self._scale[0])
 
     @property
     def megabytes(self) -> float:
@@ -98,7 +96,7 @@ class Belief:
         live = np.flatnonzero(follow != DEAD)
         chosen = spot.column[options.tokens[live]]
         follow, leads, histories = follow[live], options.after[live], after[chosen]
-        ahead = self._flat[self._offset[leads] + histories * self._classes[leads] + follow]
+        ahead = self._flat[self.pairs.of(leads, options.tokens[live], histories, follow)]
         nats = self._scale[leads]
         if options.nats is not None:
             nats = nats + options.nats[state.state][live]
@@ -112,83 +110,48 @@ class Belief:
         logarithm of the mass by the logarithm of the token's weight.
         """
         flow = np.zeros(len(self._flat))
-        flow[self._offset[0] + self.start.history] = 1.0 / self._flat[self._offset[0] + self.start.history]
+        flow[self._first] = 1.0 / self._flat[self._first]
         for position in sorted(self.lattice.options):
-            spot, options = self.histories.spot(position), self.lattice.options[position]
-            ways = self._ways(position)
-            size, classes = len(spot.parent), self.lattice.classes[position]
-            here = flow[self._offset[position] :][: size * classes].reshape(size, classes)
-            here = here / spot.total[:, None] * np.exp(ways.reference - self._scale[position])
-            for start, end in reversed(_levels(spot)):
-                np.add.at(here, spot.parent[start:end], spot.backoff[start:end, None] * here[start:end])
-            gain = here[spot.owner] * ways.gain[spot.token]
-            after, before = ways.of(spot.token, spot.after), ways.of(spot.token, spot.before)
-            np.add.at(flow, after, spot.own[:, None] * gain)
-            np.subtract.at(flow, before, spot.lent[:, None] * gain)
-            share = (spot.own[:, None] * self._flat[after] - spot.lent[:, None] * self._flat[before]) * gain
-            mass = np.bincount(spot.token, share.sum(axis=1), len(ways.stride))[options.tokens]
+            spot, options, ways = self.histories.spot(position), self.lattice.options[position], self._ways(position)
+            here = flow[self.pairs.offset[position] :][: len(ways.history)] / spot.total[ways.history]
+            here *= np.exp(ways.reference - self._scale[position])
+            for start, end in reversed(ways.levels):
+                np.add.at(here, ways.parent[start:end], spot.backoff[ways.history[start:end]] * here[start:end])
+            gain = np.repeat(here, ways.counts) * ways.gain
+            np.add.at(flow, ways.after, spot.own[ways.row] * gain)
+            np.subtract.at(flow, ways.before, spot.lent[ways.row] * gain)
+            share = (spot.own[ways.row] * self._flat[ways.after] - spot.lent[ways.row] * self._flat[ways.before]) * gain
+            mass = np.bincount(spot.token[ways.row], share, int(options.tokens[-1]) + 1)[options.tokens]
             yield position, options.tokens, np.clip(mass, 0.0, 1.0)
 
     def _send(self, position: int) -> None:
         """The message of a position, from those of the positions to which its tokens lead."""
         spot, ways = self.histories.spot(position), self._ways(position)
-        gain = ways.gain[spot.token]
-        sums = spot.own[:, None] * (self._flat[ways.of(spot.token, spot.after)] * gain)
-        sums -= spot.lent[:, None] * (self._flat[ways.of(spot.token, spot.before)] * gain)
-        message = np.zeros((len(spot.parent), self.lattice.classes[position]))
-        message[spot.filled] = np.add.reduceat(sums, spot.rows[spot.filled], axis=0)
-        for start, end in _levels(spot):
-            message[start:end] += spot.backoff[start:end, None] * message[spot.parent[start:end]]
-        message /= spot.total[:, None]
+        sums = spot.own[ways.row] * (self._flat[ways.after] * ways.gain)
+        sums -= spot.lent[ways.row] * (self._flat[ways.before] * ways.gain)
+        message = ways.summed(sums)
+        for start, end in ways.levels:
+            message[start:end] += spot.backoff[ways.history[start:end]] * message[ways.parent[start:end]]
+        message /= spot.total[ways.history]
         most = float(message.max(initial=LEAST))
         message = np.maximum(message / most, LEAST)
+        here = slice(int(self.pairs.offset[position]), int(self.pairs.offset[position]) + len(message))
         if self._live is not None:
-            live = self._alive(position, spot, ways)
-            self._live[self._offset[position] :][: live.size] = live.ravel()
-            message[~live] = 0.0
-        self._flat[self._offset[position] :][: message.size] = message.ravel()
+            self._live[here] = self._alive(spot, ways)
+            message[~self._live[here]] = 0.0
+        self._flat[here] = message
         self._scale[position] = ways.reference + np.log(most)
 
-    def _alive(self, position: int, spot: Spot, ways: _Ways) -> Bools:
-        """(H, C) whether anything can follow, where words are forbidden: by counting, without rounding."""
+    def _alive(self, spot: Spot, ways: Ways) -> Bools:
+        """Whether anything can follow, where words are forbidden: by counting, without rounding."""
         assert self._live is not None
-        open_ = (ways.gain[spot.token] > 0) & (spot.may[:, None] if spot.may is not None else True)
-        lent = (ways.gain[spot.token] > 0) & (spot.lent[:, None] > 0)
-        counts = (self._live[ways.of(spot.token, spot.after)] & open_).astype(np.int64)
-        counts -= self._live[ways.of(spot.token, spot.before)] & lent
-        number = np.zeros((len(spot.parent), self.lattice.classes[position]), dtype=np.int64)
-        number[spot.filled] = np.add.reduceat(counts, spot.rows[spot.filled], axis=0)
-        for start, end in _levels(spot):
-            number[start:end] += number[spot.parent[start:end]]
-        return number > 0
+        assert spot.may is not None
+        open_ = self._live[ways.after] & (ways.gain > 0) & spot.may[ways.row]
+        lent = self._live[ways.before] & (ways.gain > 0) & (spot.lent[ways.row] > 0)
+        number = ways.summed(open_.astype(np.int64) - lent)
+        for start, end in ways.levels:
+            number[start:end] += number[ways.parent[start:end]]
+        return np.asarray(number > 0)
 
-    def _ways(self, position: int) -> _Ways:
-        options = self.lattice.options[position]
-        tokens, leads = options.tokens, options.after
-        size = len(self.lattice.alphabets[position % self.lattice.slots])
-        reference = float(self._scale[leads].max())
-        nats = (self._scale[leads] - reference)[None, :] + (0.0 if options.nats is None else options.nats)
-        gain, base = np.zeros((size, len(options.follow))), np.zeros((size, len(options.follow)), dtype=np.int64)
-        gain[tokens] = np.where(options.follow == DEAD, 0.0, np.exp(nats)).T
-        base[tokens] = (self._offset[leads] + np.maximum(options.follow, 0)).T
-        stride = np.zeros(size, dtype=np.int64)
-        stride[tokens] = self._classes[leads]
-        return _Ways(gain, base, stride, reference)
-
-
-class _Ways(NamedTuple):
-    """Where tokens lead from one position: of each token (V,) and class (C,)."""
-
-    gain: Floats  # (V, C) 0 where not allowed; else what the scale there and preferences make of a message
-    base: Ints  # (V, C) where the message begins
-    stride: Ints  # (V,) what a history adds to that
-    reference: float  # the largest scale
-
-    def of(self, token: Ints, history: Ints) -> Ints:
-        """(R,), (R,) -> (R, C) where the message of each row stands."""
-        return self.base[token] + (history * self.stride[token])[:, None]
-
-
-def _levels(spot: Spot) -> list[tuple[int, int]]:
-    """Where the histories of each length above 0 begin and end."""
-    return list(zip(spot.levels[1:-1].tolist(), spot.levels[2:].tolist(), strict=True))
+    def _ways(self, position: int) -> Ways:
+        return self.pairs.ways(position, self._scale)

@@ -38,6 +38,7 @@ class Spot:
     ``backoff``[h] times its weight after ``parent``[h]; the probability is the weight over ``total``[h].
     """
 
+    first: Ints  # (H,) the nearest element: 0 the start, else a token + 1; -1 for the empty history
     parent: Ints  # (H,) the history without its oldest token; 0, the empty one, is its own
     levels: Ints  # (K + 1,) where the histories of each length begin; the last is H
     backoff: Floats  # (H,)
@@ -60,20 +61,16 @@ class Spot:
         return found[::-1]
 
     @cached_property
-    def owner(self) -> Ints:
-        """(R,) the history of each row."""
-        return np.repeat(np.arange(len(self.parent)), np.diff(self.rows))
-
-    @cached_property
-    def filled(self) -> Ints:
-        """The histories that have rows."""
-        return np.flatnonzero(np.diff(self.rows))
-
-    @cached_property
     def column(self) -> Ints:
         """(V,) the row of history 0 for each token that has one."""
         tokens = self.token[: self.rows[1]]
         column = np.zeros(int(tokens.max()) + 1, dtype=np.int64)
+        column[tokens] = np.arange(len(tokens))
+        return column
+
+    def column_of(self, tokens: Ints) -> Ints:
+        """(V,) the place of each token of this spot among some of them, ascending; -1 where it is not there."""
+        column = np.full(len(self.column), NOT_THERE)
         column[tokens] = np.arange(len(tokens))
         return column
 
@@ -301,7 +298,8 @@ class Histories:
         after[extended] = leads
         may = np.ones(len(rows), dtype=bool)
         may[forbidden] = False
-        return self._weigh(_Rows(rows // size, rows % size, share, after, may), parent, levels, backoff, tag, size)
+        first = np.append(NOT_THERE, table.first[histories[1:]])
+        return self._weigh(_Rows(rows // size, rows % size, share, after, may), first, parent, levels, backoff, tag)
 
     def _extensions(self, number: int, histories: Ints, size: int) -> tuple[Ints, Ints]:
         """Rows (history, token) after which more is remembered than without the oldest token, and where they lead."""
@@ -317,8 +315,9 @@ class Histories:
         kept = (leads != NOT_THERE) & self.usable[tag, np.maximum(token, 0)]
         return owner[kept] * size + token[kept], leads[kept].astype(np.int64)
 
-    def _weigh(self, rows: _Rows, parent: Ints, levels: Ints, backoff: Floats, tag: int, size: int) -> Spot:
+    def _weigh(self, rows: _Rows, first: Ints, parent: Ints, levels: Ints, backoff: Floats, tag: int) -> Spot:
         """Probabilities, tempered weights and successors of all rows, from the shortest histories on."""
+        size = int(np.searchsorted(rows.owner, 1))  # the empty history has a row for every token
         keys = rows.owner * size + rows.token
         above = np.searchsorted(keys, parent[rows.owner] * size + rows.token)
         bounds = np.searchsorted(rows.owner, levels)
@@ -349,7 +348,7 @@ class Histories:
         kept = self.usable[tag, rows.token]
         owner = rows.owner[kept]
         return Spot(
-            parent, levels, backoff, total,
+            first, parent, levels, backoff, total,
             rows=np.searchsorted(owner, np.arange(len(parent) + 1)),
             token=rows.token[kept],
             own=np.where(rows.may, own, 0.0)[kept],
