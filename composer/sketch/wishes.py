@@ -299,7 +299,7 @@ def _text(wish: Wish, value: Any) -> str:
         parts = list(value)
     if not all(isinstance(part, str | int) and not isinstance(part, bool) for part in parts):
         raise UsageError(f"{str(value)[:40]!r} is not what is written here; write {wish.example!r}")
-    text = " ".join(map(str, parts))
+    text = " ".join(" ".join(map(str, parts)).split())
     if len(text) > LONGEST_VALUE:
         raise UsageError(f"{len(text)} characters are too many; there may be {LONGEST_VALUE}")
     return text
