@@ -66,7 +66,10 @@ def _pins(text: str, score: Score) -> list[Constraint]:
         raise UsageError(f"{wrong or text!r} is not a pin; write bar.beat=note, such as 1.1=D4")
     if len(pairs) > MOST_WISHES:
         raise UsageError(f"{len(pairs)} pins are too many; there may be {MOST_WISHES}")
-    return [Pin.parse(place, note, score) for place, _, note in pairs]
+    pins = [Pin.parse(place, note, score) for place, _, note in pairs]
+    if len({pin.tick for pin in pins}) < len(pins):
+        raise UsageError("two notes are pinned to the same place")
+    return [*pins]
 
 
 def _lowest(score: Score) -> int:

@@ -16,7 +16,6 @@ from composer.sketch import (
     WISHES,
     Contour,
     Density,
-    Diatonic,
     During,
     HalfCadence,
     Leap,
@@ -184,12 +183,20 @@ def test_nothing_is_said_of_cells_and_notes_outside_the_bars() -> None:
         ({"prefer": ["scale=G"]}, ["notes of the key", "rather scale G (weight 1)"]),
         (
             {"wish": ["bars 3-4: scale=G"]},
-            ["bars 1-2: notes of the key", "bars 5-8: notes of the key", "bars 3-4: scale G"],
+            ["elsewhere notes of the key", "bars 3-4: scale G"],
         ),
     ],
 )
 def test_notes_belong_to_the_key_where_no_others_are_named(wishes: dict[str, object], words: list[str]) -> None:
     assert said(Sketch.blank(bars=8, **wishes)) == words
+
+
+def test_other_notes_are_free_only_in_their_bars() -> None:
+    sketch = Sketch.blank(bars=4, form="AB", meter="2/4", pickup="1/8", range="F4:G4", wish=["bars 3: scale=D"])
+    cells = sketch.cells(0, ticks(sketch.score, Q // 2))
+    home, away = [65, 67, REST], [66, 67, REST]
+    found = [np.flatnonzero(row).tolist() for row in cells.start[7:14]]
+    assert found == [home, home, away, away, away, away, home]
 
 
 def test_a_scale_for_one_voice_leaves_the_others_theirs() -> None:
@@ -334,6 +341,7 @@ BAD: list[tuple[str, object, str]] = [
     ("half_cadence", 99, "half_cadence: bar 99 lies outside the 8 written bars"),
     ("fermatas", "4.9", "bar 4 in 4/4 has no beat 9"),
     ("pins", "1.1", "write bar.beat=note"),
+    ("pins", "1.1=D4 1.1.0=E4", "two notes are pinned to the same place"),
     ("pins", "1.1=D4 " * 2_000, "2000 pins are too many"),
     ("max_copy", "0 bars", "write it as '2 bars' or '12 notes'"),
     ("raneg", "D4:B5", "is it 'range'?"),
@@ -384,4 +392,9 @@ def lines_of(text: str) -> list[str]:
 def test_contours_are_named() -> None:
     with pytest.raises(UsageError, match="not a contour"):
         Contour("sideways")
-    assert str(Diatonic()) == "notes of the key"
+
+
+def test_a_line_that_does_not_move_has_no_contour_at_any_pitch() -> None:
+    for shape, states in (("rising", 257), ("falling", 257), ("arch", 385)):
+        ending = Contour(shape).automaton(ticks(EIGHT), EIGHT).breaks_at_end()
+        assert ending.tolist() == [True] * (states - 128) + [False] * 128
