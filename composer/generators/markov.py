@@ -14,6 +14,7 @@ from composer.generators.base import Generator, Progress
 from composer.generators.belief import Belief, Choice, State
 from composer.generators.histories import Histories
 from composer.generators.trie import NOT_THERE, Trie
+from composer.generators.walk import Walk
 from composer.inference.automata import Lattice
 from composer.inference.sequence import Constraints, Events, Sequence
 
@@ -102,6 +103,10 @@ class Markov(Generator):
         """
         lattice = Lattice(constraints, self.alphabets_)
         return Belief(Histories(self, lattice, temperature), lattice)
+
+    def walk(self, constraints: Constraints, temperature: float = 1.0) -> Walk:
+        """What :meth:`sample` draws from, one token at a time; raises as :meth:`belief`."""
+        return Walk(self.belief(constraints, temperature))
 
     def sample(
         self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator
