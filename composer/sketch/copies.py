@@ -82,8 +82,9 @@ class Fold:
         return replace(page, parts=parts)
 
     def unfolded(self, score: Score) -> Score:
-        """The whole score, with the notes of a folded one in their place and in their copies."""
-        return replace(self.score, parts=tuple(_carried(part, self.spans) for part in score.parts))
+        """The whole score, with the notes of a folded one in their place and in their copies, and its metadata."""
+        parts = tuple(_carried(part, self.spans) for part in score.parts)
+        return replace(self.score, parts=parts, metadata=score.metadata)
 
     def cells(self, ticks: Ints) -> tuple[Ints, Ints]:
         """For cells of the folded score that begin at ``ticks`` (S,): all cells of the whole score in order, each its
