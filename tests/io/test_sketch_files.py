@@ -158,6 +158,10 @@ def test_the_schema_knows_every_word_with_its_type() -> None:
     assert set(FRAME) < set(found["properties"])
     assert all("type" in entry and entry["description"] for entry in found["properties"].values())
     assert found["additionalProperties"] is False
+    for name in ("wish", "prefer"):
+        row = found["properties"][name]["items"]["properties"]
+        assert {"bars", "voice", "weight", "contour", "range"} < set(row)
+        assert "form" not in row
 
 
 def marked_choir() -> Score:
