@@ -104,6 +104,9 @@ class Markov(Generator):
         lattice = Lattice(constraints, self.alphabets_)
         return Belief(Histories(self, lattice, temperature), lattice)
 
+    def check(self, constraints: Constraints) -> None:
+        Lattice(constraints, self.alphabets_)
+
     def walk(self, constraints: Constraints, temperature: float = 1.0) -> Walk:
         """What :meth:`sample` draws from, one token at a time; raises as :meth:`belief`."""
         return Walk(self.belief(constraints, temperature))

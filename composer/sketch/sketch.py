@@ -210,6 +210,11 @@ class Sketch:
         """A completed score of :meth:`folded`, with its copies in their places again."""
         return Fold(self.score, self.copies).unfolded(score) if self.copies else score
 
+    def written(self, tick: int) -> int:
+        """Where a tick of :meth:`folded` stands on the whole page."""
+        spans = Fold(self.score, self.copies).spans if self.copies else []
+        return next((tick - span.start + span.whole for span in spans if span.start <= tick < span.end), tick)
+
     def broken(self, score: Score, grid: int) -> Constraint | None:
         """A wish whose automaton a finished score breaks, where bars are copies; ``grid`` ticks in a cell."""
         ticks = np.arange(0, score.end, grid, dtype=np.int32)
