@@ -6,20 +6,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from composer.errors import Infeasible
 from composer.score import Part
 from composer.sketch import Constraint, Hole, Preference, Sketch
+from composer.sketch.clash import clash
 
 PATIENCE = 0.7  # seconds after which the set may be larger than it need be
 
 Check = Callable[[Sketch], None]  # raises Infeasible, with the step at which it fails
 
 
-def explained(sketch: Sketch, check: Check, place: Callable[[int], str]) -> str | None:
+def explained(sketch: Sketch, check: Check, place: Callable[[int], str], grid: int) -> str | None:
     """``bar 8: ends on G and range D4:F#4 exclude each other``; None if the sketch's wishes are not at fault.
 
+    Wishes that leave nothing in a cell, of ``grid`` ticks, are told first: they exclude each other for every model.
     Found by deletion: what can be left out, and nothing passes still, is no part of it. ``place`` names a step.
     """
+    if found := clash(sketch, np.arange(0, sketch.score.end, grid, dtype=np.int32)):
+        return _told(place(found[0]), [str(wish) for wish in found[1]])
     until = time.perf_counter() + PATIENCE
     kept = [wish for wish in sketch.constraints if not isinstance(wish, Preference)]
     if _failing(sketch, kept, check) is None:
@@ -36,7 +42,11 @@ def explained(sketch: Sketch, check: Check, place: Callable[[int], str]) -> str 
     names = [str(wish) for wish in kept]
     if not names or _failing(_emptied(sketch), kept, check) is None:
         names.append("the given notes")
-    where = "" if step is None else f"{place(step)}: "
+    return _told("" if step is None else place(step), names)
+
+
+def _told(place: str, names: Sequence[str]) -> str:
+    where = f"{place}: " if place else ""
     if len(names) == 1:
         return f"{where}{names[0]} cannot be kept"
     return f"{where}{', '.join(names[:-1])} and {names[-1]} exclude each other"

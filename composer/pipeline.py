@@ -162,7 +162,10 @@ class Composer:
         def place(step: int) -> str:
             return whole.score.place(whole.written(step * self.encoding.grid))
 
-        return explained(folded, lambda sketch: self.generator.check(self.encoding.compile(sketch)), place)
+        def check(sketch: Sketch) -> None:
+            self.generator.check(self.encoding.compile(sketch))
+
+        return explained(folded, check, place, self.encoding.grid)
 
     def _finished(self, sketch: Sketch, composed: Score, seed: int, number: int, temperature: float) -> Score:
         """The composed notes in the holes, everything else as given, and a note of how it was made."""

@@ -103,7 +103,7 @@ def test_corpora_are_listed_and_shown(run) -> None:
         (["tune", "--tempo", "0"], 2, "tempo"),
         (["tune", "--model", "nonsense"], 2, "folk-markov"),
         (["tune", "--model", "chorales-markov"], 2, "folk-markov"),
-        (["tune", "--range", "C4:D4", "--pin", "2.1=G5"], 1, "bar 2, beat 1"),
+        (["tune", "--range", "C4:D4", "--pin", "2.1=G5"], 1, "bar 2, beat 1: range C4:D4 and pin 2.1=G5 exclude"),
         (["tune", "-o", "tune.docx"], 2, ".abc"),
         (["tune", "-o", "/proc/nowhere/tune.abc"], 1, "/proc/nowhere"),
         (["tune", "-o", "/dev/null/tune.abc"], 1, "cannot be made"),

@@ -39,7 +39,7 @@ from composer.io.midi import markers
 from composer.score import Score
 from composer.sketch import Hole, Sketch
 from composer.sketch.regions import emptied, own_bounds
-from composer.sketch.wishes import properties
+from composer.sketch.wishes import LISTS, WISHES, properties
 from composer.styles import tempo_of
 
 MAX_SKETCH = 2**20  # bytes
@@ -65,6 +65,11 @@ FRAME: dict[str, dict[str, Any]] = {
     "tune": {"type": ["string", "integer"], "description": "Of an ABC book as score, a tune's number or title"},
     "free": {"type": "string", "description": "Of the score, what to compose anew", "examples": ["bars 5-8 of alto"]},
     "continue": {"type": "integer", "minimum": 1, "description": "Bars to add at the score's end"},
+}
+LIMITS: dict[str, dict[str, Any]] = {
+    "bars": {"type": ["string", "integer"], "description": "Written bars", "examples": ["5-8"]},
+    "voice": {"type": ["string", "integer"], "description": "A voice's number from 1, or its name"},
+    "weight": {"type": "number", "description": "Of a preference: a break makes a tune exp(weight) times less likely"},
 }
 OF_A_SCORE = ("title", "score", "tune", "free", "continue", "voices")
 KINDS: dict[str, tuple[Any, str]] = {
@@ -142,11 +147,18 @@ def _from_score(frame: dict[str, Any], wishes: dict[str, Any], folder: Path) -> 
 
 def schema() -> dict[str, Any]:
     """The JSON schema of sketch files."""
+    words = properties()
+    row = {
+        "type": ["string", "object"],
+        "properties": {**LIMITS, **{name: words[name] for name in WISHES}},
+        "additionalProperties": False,
+    }
+    lists = {name: {**words[name], "items": row} for name in LISTS}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A sketch: a score with holes, and what is wanted in them",
         "type": "object",
-        "properties": {**FRAME, **properties()},
+        "properties": {**FRAME, **words, **lists},
         "additionalProperties": False,
     }
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from composer.errors import UsageError
 from composer.score import Part, Score, frozen
-from composer.sketch.cells import REST, SYMBOLS, Automaton, Cells, Constraint, Preference, Table
+from composer.sketch.cells import REST, SYMBOLS, Automaton, Cells, Constraint, Moves, Preference, Table
 from composer.theory import Ints
 
 
@@ -82,8 +82,9 @@ class Fold:
         return replace(page, parts=parts)
 
     def unfolded(self, score: Score) -> Score:
-        """The whole score, with the notes of a folded one in their place and in their copies."""
-        return replace(self.score, parts=tuple(_carried(part, self.spans) for part in score.parts))
+        """The whole score, with the notes of a folded one in their place and in their copies, and its metadata."""
+        parts = tuple(_carried(part, self.spans) for part in score.parts)
+        return replace(self.score, parts=parts, metadata=score.metadata)
 
     def cells(self, ticks: Ints) -> tuple[Ints, Ints]:
         """For cells of the folded score that begin at ``ticks`` (S,): all cells of the whole score in order, each its
@@ -103,7 +104,8 @@ class Fold:
 class Folded(Constraint):
     """A wish about the whole score, asked of the folded one: masks and lengths hold in every copy as well.
 
-    An automaton reads the folded cells alone: what it says across the edges of copies is left to :func:`breaks`.
+    An automaton reads the folded cells alone, and forgives the one after a copy: what it says across the edges of
+    copies is left to :func:`breaks`.
     """
 
     wish: Constraint
@@ -140,10 +142,29 @@ class Folded(Constraint):
     def automaton(self, ticks: Ints, score: Score) -> Automaton | None:
         whole, index = self.fold.cells(ticks)
         first = np.unique(index, return_index=True)[1]  # sources stand before their copies
-        return self.wish.automaton(frozen(whole[first]), self.fold.score)
+        automaton = self.wish.automaton(frozen(whole[first]), self.fold.score)
+        joins = np.flatnonzero(np.diff(whole[first]) != np.diff(ticks)) + 1
+        return None if automaton is None else _Lenient(automaton, set(joins.tolist()))
 
     def __str__(self) -> str:
         return str(self.wish)
+
+
+class _Lenient(Automaton):
+    """An automaton that does not break at ``steps``: their cells do not follow the ones before in the whole score."""
+
+    def __init__(self, inner: Automaton, steps: set[int]) -> None:
+        self.inner, self.steps, self.size = inner, steps, inner.size
+
+    def start(self, step: int) -> Moves:
+        moves = self.inner.start(step)
+        return Moves(moves.to, np.zeros_like(moves.breaks)) if step in self.steps else moves
+
+    def hold(self, step: int) -> Moves | None:
+        return self.inner.hold(step)  # nothing is held from a copy into what follows it
+
+    def breaks_at_end(self) -> Table:
+        return self.inner.breaks_at_end()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from composer.sketch.copies import Breaths, Copy
 from composer.theory import TICKS_PER_QUARTER, Ints, Meter
 
 MAX_BARS = 1_000
+LONGEST = 8_000 * TICKS_PER_QUARTER  # of a sketch: 2,000 bars of 4/4
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,24 @@ def page_of(form: str, bars: int, meter: Meter, endings: bool = False, pickup: i
     missing from its last bar. With ``endings`` each repeat closes with a first and a second ending of one bar.
     """
     names = _letters(form)
+    form = " ".join(form.split())
     if not 1 <= bars <= MAX_BARS:
         raise UsageError(f"{bars} bars: a sketch has 1 to {MAX_BARS} bars")
+    check_length(bars, meter, bars * meter.bar)
     if bars % len(names):
         raise UsageError(f"{bars} bars do not divide into the {len(names)} parts of {form}; try {len(names) * 8}")
     if not 0 <= pickup < meter.bar:
         raise UsageError(f"a pickup must be shorter than a bar of {meter}")
     return _laid_out([_section(*run, names, bars // len(names), meter.bar, endings, pickup) for run in _runs(names)])
+
+
+def check_length(bars: int, meter: Meter, end: int) -> None:
+    """Raise :class:`UsageError` if so many ticks are too many for a sketch."""
+    if end > LONGEST:
+        raise UsageError(
+            f"{bars} bars of {meter} are too long for a sketch, which has at most "
+            f"{LONGEST // TICKS_PER_QUARTER:,} quarter notes; take a part of them"
+        )
 
 
 def pickup_ticks(text: str) -> int:

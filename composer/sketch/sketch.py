@@ -15,16 +15,15 @@ from composer.registry import resolve
 from composer.score import Part, Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
 from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks
-from composer.sketch.form import page_of, phrases_of, pickup_ticks
+from composer.sketch.form import check_length, page_of, phrases_of, pickup_ticks
 from composer.sketch.pitch import Pin, Range
 from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_of
 from composer.sketch.usual import scales
 from composer.sketch.wishes import on_page, wished
 from composer.styles import style_named
-from composer.theory import TICKS_PER_QUARTER, Ints, Key, Meter, Tempo
+from composer.theory import Ints, Key, Meter, Tempo
 
 VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
-LONGEST = 8_000 * TICKS_PER_QUARTER  # of a sketch: 2,000 bars of 4/4
 CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
 
 
@@ -42,11 +41,7 @@ class Sketch:
     copies: tuple[Copy, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.score.end > LONGEST:
-            raise UsageError(
-                f"{self.score.bars} bars of {self.score.meter} are too long for a sketch, which has at most "
-                f"{LONGEST // TICKS_PER_QUARTER:,} quarter notes; take a part of them"
-            )
+        check_length(self.score.bars, self.score.meter, self.score.end)
         for hole in self.holes:
             if not 0 <= hole.voice < len(self.score.parts) or not 0 <= hole.start < hole.end <= self.score.end:
                 raise UsageError(
@@ -139,7 +134,9 @@ class Sketch:
         found = wished(score, wishes)
         constraints = [*scales(score, found), *_choir(score, found), *found]
         constraints += [phrases_of(score, phrases)] if phrases is not None else []
-        constraints += [Breaths(tuple(Fold(score, page.copies).edges()), f"form {form}")] if page.copies else []
+        constraints += (
+            [Breaths(tuple(Fold(score, page.copies).edges()), f"form {' '.join(form.split())}")] if page.copies else []
+        )
         holes = tuple(Hole(voice, 0, score.end) for voice, _ in enumerate(score.parts))
         return cls(on_page(score, found), holes, tuple(constraints), page.copies)
 

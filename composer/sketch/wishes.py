@@ -66,10 +66,7 @@ def _pins(text: str, score: Score) -> list[Constraint]:
         raise UsageError(f"{wrong or text!r} is not a pin; write bar.beat=note, such as 1.1=D4")
     if len(pairs) > MOST_WISHES:
         raise UsageError(f"{len(pairs)} pins are too many; there may be {MOST_WISHES}")
-    pins = [Pin.parse(place, note, score) for place, _, note in pairs]
-    if len({pin.tick for pin in pins}) < len(pins):
-        raise UsageError("two notes are pinned to the same place")
-    return [*pins]
+    return [Pin.parse(place, note, score) for place, _, note in pairs]
 
 
 def _lowest(score: Score) -> int:
@@ -305,7 +302,7 @@ def _text(wish: Wish, value: Any) -> str:
     text = " ".join(map(str, parts))
     if len(text) > LONGEST_VALUE:
         raise UsageError(f"{len(text)} characters are too many; there may be {LONGEST_VALUE}")
-    return text
+    return " ".join(text.split())
 
 
 def _in_voice(wish: Constraint, voice: int) -> Constraint:

@@ -158,6 +158,10 @@ def test_the_schema_knows_every_word_with_its_type() -> None:
     assert set(FRAME) < set(found["properties"])
     assert all("type" in entry and entry["description"] for entry in found["properties"].values())
     assert found["additionalProperties"] is False
+    for name in ("wish", "prefer"):
+        row = found["properties"][name]["items"]["properties"]
+        assert {"bars", "voice", "weight", "contour", "range"} < set(row)
+        assert "form" not in row
 
 
 def marked_choir() -> Score:
@@ -197,3 +201,14 @@ def test_a_score_without_marks_says_how_to_mark_it(melody: Path) -> None:
     with pytest.raises(UsageError, match="nothing in it is marked as free; write free"):
         read_sketch(melody)
     assert read(melody).bars == 4
+
+
+@pytest.mark.parametrize(
+    "text", ['form = "A\\nB"\nbars = 7', 'only = "D4\\nE4"', 'title = "a\\nb"\nmeter = "128/1"\nbars = 1000']
+)
+def test_line_breaks_in_words_do_not_break_what_is_said(tmp_path: Path, text: str) -> None:
+    try:
+        said = str(read_sketch(toml(tmp_path, text)))
+    except UsageError as error:
+        said = str(error)
+    assert "\n" not in said

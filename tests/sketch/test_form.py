@@ -1,5 +1,6 @@
 """Forms: what is written, what is copied, and that copied bars are composed once and put back."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -250,3 +251,28 @@ def test_copies_of_copies_and_of_what_comes_later_are_refused(copies: list[tuple
     spans = tuple(Copy(source * BAR, start * BAR, end * BAR) for source, start, end in copies)
     with pytest.raises(UsageError, match="a copy must repeat earlier bars"):
         Fold(score, spans)
+
+
+def test_an_automaton_over_copies_conditions_exactly() -> None:
+    """A leap limit on A A' gives what rejection from the unlimited sketch gives, by chi-square."""
+    rng = np.random.default_rng(0)
+    scale = np.array([60, 62, 64, 65, 67, 69, 71, 72])
+    lines = [scale[np.clip(np.cumsum(rng.integers(-3, 4, 8)), 0, 7)] for _ in range(40)]
+    tunes = [Score.of([Part.of(np.arange(8) * BAR, line, np.full(8, BAR))]) for line in lines]
+    model = Composer.untrained("melody", "markov", generator_options={"order": 2}).fit(tunes)
+    wishes = {"shortest": "1/1", "longest": "1/1", "only": "C4 E4 G4"}
+    found, expected = Counter[tuple[int, ...]](), Counter[tuple[int, ...]]()
+    for score in model.completions(Sketch.blank(bars=4, form="A A'", leap=4, **wishes), 700, seed=1):
+        found[tuple(score.parts[0].pitch.tolist())] += 1
+    for score in model.completions(Sketch.blank(bars=4, form="A A'", **wishes), 1400, seed=2):
+        expected[tuple(score.parts[0].pitch.tolist())] += 1
+    kept = {line: count for line, count in expected.items() if np.abs(np.diff(line)).max() <= 4}
+    assert len(kept) < len(expected)
+    assert all(np.abs(np.diff(line)).max() <= 4 for line in found)
+    ratio = sum(found.values()) / sum(kept.values())
+    lines_met = set(found) | set(kept)
+    chi = sum(
+        (found[line] - ratio * kept.get(line, 0)) ** 2 / (found[line] + ratio**2 * kept.get(line, 0))
+        for line in lines_met
+    )
+    assert chi < len(lines_met) + 4 * np.sqrt(2 * len(lines_met))

@@ -341,7 +341,7 @@ BAD: list[tuple[str, object, str]] = [
     ("half_cadence", 99, "half_cadence: bar 99 lies outside the 8 written bars"),
     ("fermatas", "4.9", "bar 4 in 4/4 has no beat 9"),
     ("pins", "1.1", "write bar.beat=note"),
-    ("pins", "1.1=D4 1.1.0=E4", "two notes are pinned to the same place"),
+    ("pins", "1.1=D4 1.1.0=E4", "pin 1.1=D4 and pin 1.1.0=E4: a voice has one note at a time"),
     ("pins", "1.1=D4 " * 2_000, "2000 pins are too many"),
     ("max_copy", "0 bars", "write it as '2 bars' or '12 notes'"),
     ("raneg", "D4:B5", "is it 'range'?"),
