@@ -39,9 +39,9 @@ class Markov(Generator):
     ``base`` is what back-off ends in. With ``"uniform"`` the alphabet is closed: an event (if serial, an integer) that
     training never showed has probability 0. With ``"unigram"`` and ``"previous"`` it is open, and not serial: all
     events of integers up to the largest seen have a probability, by a :class:`Factorised` measure, and an unknown event
-    ends the context of those after it. The measure of ``"unigram"`` looks at nothing before: all contexts share it, so
-    that conditioning can be exact. That of ``"previous"`` looks at the event before, known or not, which predicts
-    better, but leaves infinitely many contexts to sum over: it is for likelihoods.
+    ends the context of those after it. The measure of ``"unigram"`` looks at nothing before: all contexts share it, and
+    conditioning is exact. That of ``"previous"`` looks at the event before, known or not, which predicts better, but
+    leaves too many contexts to sum over: it is for likelihoods.
     """
 
     name: ClassVar[str] = "markov"
