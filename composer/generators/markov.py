@@ -167,7 +167,7 @@ class Markov(Generator):
         """(D,) the event, or if serial its integer; drawn if the token stands for all that are unknown."""
         alphabet, constraints = self.alphabets_[position % belief.lattice.slots], belief.lattice.constraints
         if token == len(alphabet) and isinstance(constraints, Opened):
-            return constraints.draw(position, rng)
+            return constraints.others(position).draw(rng)
         return np.asarray(alphabet[token])
 
     @staticmethod
@@ -186,7 +186,7 @@ class Markov(Generator):
                 return p
             p[k] = choice.weights[at[0]] / choice.weights.sum()
             if opened is not None and tokens[k] == NOT_THERE:
-                p[k] *= opened.share(state.position, sequence.events[k])
+                p[k] *= opened.others(state.position).share(sequence.events[k])
             state = State(int(choice.after[at[0]]), int(choice.histories[at[0]]), int(choice.states[at[0]]))
         if state.position != belief.lattice.end:
             p[-1] = 0.0
