@@ -75,7 +75,7 @@ def uneven_bars(score: Score) -> Iterator[tuple[int, Notice]]:
         if missing > 0 and (opens or (end in edges and completes)):
             continue
         text = f"has {_fraction(int(lengths[index]), meters[index])}, not {meters[index]}"
-        yield end, Notice("bar", f"bar {index + (score.pickup == 0)}", text)
+        yield end, Notice("bar", f"bar {score.bar_numbers[index]}", text)
 
 
 def _begun(score: Score, lines: NDArray[np.int64], lengths: NDArray[np.int64]) -> dict[int, int]:

@@ -17,28 +17,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer import __version__
+from composer.conflict import explained
+from composer.copies import Copied, Limits, Sources
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported, UsageError
 from composer.generators.base import Generator, Progress
 from composer.registry import ENCODINGS, GENERATORS, resolve
 from composer.score import Part, Score
 from composer.shipped import model_names, shipped
-from composer.sketch import Sketch
+from composer.sketch import MaxCopy, Sketch
 
 FORMAT = "composer model 1"
 MAX_MODEL = 2**30  # bytes
 TRIES = 100  # draws of a completion whose copied bars might break a wish where they begin or end
+BATCH = 32  # drawn at once, when one was not enough
 
 
 @dataclass(frozen=True)
 class Composer:
-    """Completes sketches. ``info`` says what it was trained on; ``digest`` names the model file's content."""
+    """Completes sketches. ``info`` says what it was trained on; ``digest`` names the model file's content; ``sources``
+    are the pieces it learned from, None if it is untrained or of a time before they were kept.
+    """
 
     encoding: Encoding
     generator: Generator
     name: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
+    sources: Sources | None = None
 
     @classmethod
     def untrained(
@@ -58,13 +64,31 @@ class Composer:
     def fit(
         self, scores: Iterable[Score], *, validation: Iterable[Score] = (), progress: Progress | None = None
     ) -> Self:
-        """Train the generator on scores; returns itself."""
+        """Train the generator on scores; returns the composer that also knows its sources."""
+        pieces = list(scores)
+        sequences = [self.encoding.encode(score) for score in pieces]
         self.generator.fit(
-            [self.encoding.encode(score) for score in scores],
+            sequences,
             validation=[self.encoding.encode(score) for score in validation],
             progress=progress,
         )
-        return self
+        return replace(self, sources=Sources.of(self.encoding, pieces, sequences))
+
+    def copied(self, score: Score) -> Copied | None:
+        """The longest run that a score shares with the training corpus in any key; None if it shares nothing.
+
+        Raises :class:`Unsupported` if the model does not know its sources.
+        """
+        return self.known_sources.copied(self.encoding, score)
+
+    @property
+    def known_sources(self) -> Sources:
+        """The sources; raises :class:`Unsupported` if the model does not know them."""
+        if self.sources is None:
+            raise Unsupported(
+                f"{self.name or 'this model'} has no index of its corpus, and cannot tell copies: train it again"
+            )
+        return self.sources
 
     def refusal(self, sketch: Sketch) -> str | None:
         """Why this model cannot complete the sketch, or None."""
@@ -97,24 +121,48 @@ class Composer:
 
     def _composed(self, sketch: Sketch, n: int, temperature: float, rng: np.random.Generator) -> list[Score]:
         """``n`` scores with composed notes. Where bars are copies, what an automaton says of their edges is kept by
-        drawing again, exactly, up to :data:`TRIES` times.
+        drawing again, exactly, up to :data:`TRIES` times for each.
         """
         folded = sketch.folded()
-        constraints = self.encoding.compile(folded)
+        limits = self.known_sources.limits(self.encoding, sketch) if _limited(sketch) else None
         kept: list[Score] = []
-        for _ in range(TRIES):
-            try:
-                drawn = self.generator.sample(constraints, n=n - len(kept), temperature=temperature, rng=rng)
-            except Infeasible as error:
-                raise Infeasible(f"{error} ({sketch})") from None
-            decoded = (self.encoding.decode(sequence, folded.score.frame()) for sequence in drawn)
-            scores = [sketch.unfolded(score) for score in decoded]
+        tried, batch = 0, n
+        while tried < TRIES * n:
+            drawn = self._drawn(sketch, folded, limits, batch, temperature, rng)
+            scores = [sketch.unfolded(score) for score in drawn]
             broken = [sketch.broken(score, self.encoding.grid) for score in scores]
+            if limits is not None:
+                broken = [wish or limits.broken(sketch, score) for wish, score in zip(broken, scores, strict=True)]
             kept += [score for score, wish in zip(scores, broken, strict=True) if wish is None]
-            if len(kept) == n:
-                return kept
+            if len(kept) >= n:
+                return kept[:n]
+            tried, batch = tried + batch, max(n, BATCH)
         wish = next(wish for wish in broken if wish is not None)
-        raise Infeasible(f"{TRIES} draws in a row broke {wish!s} where copied bars begin or end; ask for another form")
+        raise Infeasible(f"{tried} draws broke {wish!s} where copied bars begin or end; ask for another form")
+
+    def _drawn(
+        self, whole: Sketch, sketch: Sketch, limits: Limits | None, n: int, temperature: float, rng: np.random.Generator
+    ) -> list[Score]:
+        """``n`` completions of a folded sketch; within limits, their metadata say how they were drawn."""
+        frame, way = sketch.score.frame(), {}
+        try:
+            if limits is None:
+                constraints = self.encoding.compile(sketch)
+                sequences = self.generator.sample(constraints, n=n, temperature=temperature, rng=rng)
+            else:
+                sequences, words = limits.sample(self.generator, sketch, n=n, temperature=temperature, rng=rng)
+                way = {"guard": words}
+        except Infeasible as error:
+            raise Infeasible(self._why(whole, sketch) or f"{error} ({whole})") from None
+        return [self.encoding.decode(sequence, frame).with_metadata(**way) for sequence in sequences]
+
+    def _why(self, whole: Sketch, folded: Sketch) -> str | None:
+        """Which wishes exclude each other; None if it is not they that nothing passes."""
+
+        def place(step: int) -> str:
+            return whole.score.place(whole.written(step * self.encoding.grid))
+
+        return explained(folded, lambda sketch: self.generator.check(self.encoding.compile(sketch)), place)
 
     def _finished(self, sketch: Sketch, composed: Score, seed: int, number: int, temperature: float) -> Score:
         """The composed notes in the holes, everything else as given, and a note of how it was made."""
@@ -130,8 +178,16 @@ class Composer:
             "sketch": str(sketch),
             "software": f"composer {__version__}",
         }
-        entries = {key: value for key, value in made.items() if value}
-        return replace(sketch.score, parts=parts).with_metadata(**entries)
+        score = replace(sketch.score, parts=parts)
+        made["guard"] = composed.metadata.get("guard", "")
+        made["copied"] = self._told(sketch, score)
+        return score.with_metadata(**{key: value for key, value in made.items() if value})
+
+    def _told(self, sketch: Sketch, score: Score) -> str:
+        """What a completion shares with the corpus, in words; of its composed events, not of those that were given."""
+        if self.sources is None:
+            return ""
+        return f"longest run shared with the corpus: {self.sources.copied(self.encoding, score, sketch) or 'nothing'}"
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -140,6 +196,8 @@ class Composer:
         from safetensors.numpy import save
 
         arrays, metadata = self.generator.arrays()
+        if self.sources is not None:
+            arrays = arrays | {f"sources.{name}": array for name, array in self.sources.arrays().items()}
         header = {
             "format": FORMAT,
             "encoding": {"name": self.encoding.name, "options": asdict(self.encoding)},  # type: ignore[call-overload]
@@ -181,13 +239,21 @@ class Composer:
                 arrays, header["generator"]["metadata"]
             )
             info = dict(header["info"])
+            known = {name[8:]: array for name, array in arrays.items() if name.startswith("sources.")}
+            sources = Sources.from_arrays(known) if known else None
             if generator.width_ != encoding.width:
                 raise ReadError(
                     f"its generator writes {generator.width_} integers an event, its encoding {encoding.width}"
                 )
+            if sources is not None and not sources.fit(encoding):
+                raise ReadError("its sources are those of another encoding")
         except (SafetensorError, KeyError, TypeError, ValueError, UsageError, ReadError) as error:
             raise ReadError(f"{source}: is not a composer model, or is damaged ({_first_line(error)})") from None
-        return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12])
+        return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12], sources)
+
+
+def _limited(sketch: Sketch) -> bool:
+    return any(isinstance(wish, MaxCopy) for wish in sketch.constraints)
 
 
 def _registered(kind: str, registry: Mapping[str, str], name: str) -> Any:

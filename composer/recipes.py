@@ -59,7 +59,7 @@ def train(
     heard = (score for number, score in enumerate(corpus.train) if number not in seen.silent)
     validation, test = (sounding(composer.encoding, split) for split in (corpus.validation, corpus.test))
     held_out = {"validation": list(validation), "test": list(test)}
-    composer.fit(heard, validation=held_out["validation"], progress=progress)
+    composer = composer.fit(heard, validation=held_out["validation"], progress=progress)
     seconds = time.perf_counter() - started
     info: dict[str, Any] = {
         "corpus": corpus.name,

@@ -351,8 +351,36 @@ class Score:
 
     @property
     def bars(self) -> int:
-        """Written bars, the pickup not counted."""
-        return len(self.barlines) - 1 - (self.pickup > 0)
+        """Written bars, pickups not counted: see :attr:`bar_numbers`."""
+        return int(self.bar_numbers[-1])
+
+    @cached_property
+    def bar_numbers(self) -> Ints:
+        """(B,) the number of each written bar: a pickup is bar 0; a short bar that completes the short one before it
+        has the same number, as the pickup of a later part has.
+        """
+        lengths = np.diff(self.barlines)
+        onsets = [meter.onset for meter in self.meters]
+        meter = np.searchsorted(onsets, self.barlines[:-1], "right") - 1
+        full = np.array([meter.bar for meter in self.meters])[meter]
+        halves = (lengths[1:] < full[1:]) & (lengths[:-1] < full[:-1]) & (lengths[1:] + lengths[:-1] == full[1:])
+        first = 0 if self.pickup else 1
+        joined = np.zeros(len(lengths), dtype=bool)
+        for bar in (np.flatnonzero(halves) + 1).tolist():
+            joined[bar] = bar > 1 - first and not joined[bar - 1]
+        return frozen(np.cumsum(~joined) - 1 + first)
+
+    def bar_span(self, first: int, last: int) -> tuple[int, int]:
+        """The written ticks of the bars numbered ``first`` to ``last``, without a pickup to the part that follows them;
+        raises :class:`UsageError`.
+        """
+        numbers = self.bar_numbers
+        if not numbers[0] <= first <= last <= numbers[-1]:
+            name = f"bars {first}-{last}" if last != first else f"bar {first}"
+            raise UsageError(f"{name} lies outside the {self.bars} written bars")
+        start, end = int(np.searchsorted(numbers, first)), int(np.searchsorted(numbers, last, "right"))
+        upbeat = numbers[end - 2 : end].tolist() == [last, last] and self.barlines[end - 1] in self.section_starts
+        return int(self.barlines[start]), int(self.barlines[end - upbeat])
 
     @property
     def meter(self) -> Meter:
@@ -385,10 +413,13 @@ class Score:
         index = min(max(int(np.searchsorted(self.barlines, tick, "right")) - 1, 0), len(self.barlines) - 2)
         meter = self.meter_at(tick)
         into = tick - int(self.barlines[index])
+        number = int(self.bar_numbers[index])
         if index == 0 and self.pickup:
             into += meter.bar - self.pickup
+        elif index > 0 and number == self.bar_numbers[index - 1]:
+            into += int(self.barlines[index] - self.barlines[index - 1])
         beat = 1 + into / meter.beat
-        return f"bar {index + (self.pickup == 0)}, beat {beat:.3g}"
+        return f"bar {number}, beat {beat:.3g}"
 
     @cached_property
     def section_starts(self) -> Ints:
@@ -444,11 +475,10 @@ class Score:
         if match is None:
             raise UsageError(f"{text!r} is not a region; write it as 'bars 9-16'")
         heard = self.unfold()
-        shift = 0 if heard.pickup else 1
-        first, last = int(match[1]) - shift, int(match[2] or match[1]) - shift
-        if not 0 <= first <= last < len(heard.barlines) - 1:
-            raise UsageError(f"{text!r} lies outside the {heard.bars} bars that are heard")
-        return heard._assemble([(int(heard.barlines[first]), int(heard.barlines[last + 1]))])
+        try:
+            return heard._assemble([heard.bar_span(int(match[1]), int(match[2] or match[1]))])
+        except UsageError:
+            raise UsageError(f"{text!r} lies outside the {heard.bars} bars that are heard") from None
 
     def rearranged(self, spans: Sequence[tuple[int, int]]) -> Self:
         """Written spans (start, end) one after another; repeats inside a span stay.

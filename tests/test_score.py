@@ -227,3 +227,31 @@ def test_rearranging_into_the_order_that_stands_changes_nothing_that_is_heard(sc
     found = score.rearranged([(0, score.end)])
     assert found.repeats == score.repeats
     assert found.unfold().parts == score.unfold().parts
+
+
+@pytest.mark.parametrize(
+    ("lengths", "numbers"),
+    [
+        ([4, 4, 4], [1, 2, 3]),
+        ([1, 4, 4], [0, 1, 2]),
+        ([1, 4, 3, 1, 4, 3], [0, 1, 2, 2, 3, 4]),
+        ([1, 3, 1, 3], [0, 1, 1, 2]),
+        ([4, 2, 2, 2, 2, 4], [1, 2, 2, 3, 3, 4]),
+        ([4, 3, 4, 2, 4], [1, 2, 3, 4, 5]),
+    ],
+)
+def test_bars_are_numbered_as_people_do(lengths: list[int], numbers: list[int]) -> None:
+    score = Score.of([], barlines=np.cumsum([0, *lengths]) * Q)
+    assert score.bar_numbers.tolist() == numbers
+    assert score.bars == numbers[-1]
+
+
+def test_a_pickup_to_a_later_part_is_the_end_of_the_bar_before() -> None:
+    score = Score.of([], barlines=np.cumsum([0, 1, 4, 3, 1, 4, 3]) * Q, repeats=[Repeat(0, 8 * Q)])
+    assert score.place(7 * Q) == "bar 2, beat 3"
+    assert score.place(8 * Q) == "bar 2, beat 4"
+    assert score.bar_span(2, 2) == (5 * Q, 8 * Q)
+    assert score.bar_span(2, 3) == (5 * Q, 13 * Q)
+    assert (score.bars, score.unfold().bars) == (4, 6)
+    with pytest.raises(UsageError, match="bar 5 lies outside the 4 written bars"):
+        score.bar_span(5, 5)

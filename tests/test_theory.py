@@ -16,6 +16,7 @@ from composer.theory import (
     parse_name,
     parse_pitch,
     pitch_name,
+    roman_chord,
     spelled,
 )
 
@@ -116,3 +117,37 @@ def test_impossible_tempos_are_refused() -> None:
         Tempo(0)
     with pytest.raises(InvalidScore):
         Tempo(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("key", "numerals", "chords"),
+    [
+        ("C", "I ii iii IV V vi viio", "C Dm Em F G Am Bdim"),
+        ("A minor", "i iio III iv v VI VII", "Am Bdim C Dm Em F G"),
+        ("A minor", "V viio7 V7 bII6", "E G#dim7 E7 Bb/D"),
+        ("D dorian", "i IV VII v", "Dm G C Am"),
+        ("G mixolydian", "I VII bVII IV", "G F F C"),
+        ("Bb", "I6 I64 V65 V43 V42 ii65", "Bb/D Bb/F F7/A F7/C F7/Eb Cm7/Eb"),
+        ("C", "I7 ii7 IV7 V7 vii%7 viiø7 viio7 III+", "Cmaj7 Dm7 Fmaj7 G7 Bm7b5 Bm7b5 Bdim7 Eaug"),
+        ("C", "V/V V7/ii viio/vi viio43/V V/V/V", "D A7 G#dim F#dim7/C A"),
+        ("E", "V/V V7/iii", "F# D#7"),
+        ("C", "bIII bVI #ivo", "Eb Ab F#dim"),
+    ],
+)
+def test_roman_numerals_are_chords_of_their_key(key: str, numerals: str, chords: str) -> None:
+    found = [roman_chord(numeral, Key.parse(key)) for numeral in numerals.split()]
+    assert [str(chord) for chord in found] == chords.split()
+
+
+@given(st.sampled_from(list(MODES)), st.integers(-7, 7), st.integers(0, 6))
+def test_triads_without_sign_begin_on_the_scale(mode: str, signature: int, degree: int) -> None:
+    key = Key(signature + MODES[mode], mode)
+    numeral = ("I", "II", "III", "IV", "V", "VI", "VII")[degree]
+    assert 7 * roman_chord(numeral, key).root % 12 in key.scale
+    assert (ord(note_name(roman_chord(numeral, key).root)[0]) - ord(note_name(key.tonic)[0])) % 7 == degree
+
+
+@pytest.mark.parametrize("text", ["", "VIII", "iV", "H", "V8", "V/", "/V", "I/I/I/I", "bbII", "V" * 1000])
+def test_what_is_no_roman_numeral(text: str) -> None:
+    with pytest.raises(UsageError, match="not a roman numeral"):
+        roman_chord(text, Key(0))

@@ -97,6 +97,8 @@ def complete_and_write(sketch: Sketch, asked: Asked, title: str, source: Path | 
         return
     typer.echo("\n".join(texts).rstrip())
     report([path for files in written for path in files], f"seed {seed}")
+    for score in scores if asked.n == 1 else ():
+        report([], ", ".join(score.metadata[name] for name in ("copied", "guard") if name in score.metadata))
 
 
 def _model(sketch: Sketch, name: str | None) -> Composer:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.inference.sequence import Constraints, Sequence
+
+if TYPE_CHECKING:
+    from composer.generators.walk import Walk
 
 Progress = Callable[[float], None]  # called with the share of the work that is done, 0 to 1
 
@@ -48,6 +51,10 @@ class Generator(ABC):
         """``n`` independent sequences that keep the constraints and fill them to their end."""
 
     @abstractmethod
+    def check(self, constraints: Constraints) -> None:
+        """Raise :class:`composer.errors.Infeasible`, with the step, where nothing it can write passes; quick."""
+
+    @abstractmethod
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What is saved: named arrays, and metadata that JSON can hold."""
 
@@ -75,6 +82,15 @@ class Pseudo(Protocol):
 
     def pseudo_log_prob(self, sequence: Sequence) -> NDArray[np.float64]:
         """(T,) nats per event of each event given all others; not a likelihood."""
+        ...
+
+
+@runtime_checkable
+class Stepwise(Protocol):
+    """A generator that writes one token after another, and so can be guarded while it does."""
+
+    def walk(self, constraints: Constraints, temperature: float = 1.0) -> Walk:
+        """Inside the constraints; raises as :meth:`Generator.sample`."""
         ...
 
 

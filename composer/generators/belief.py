@@ -20,11 +20,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.errors import Infeasible
 from composer.generators.histories import Histories, Spot
 from composer.inference.automata import DEAD, Lattice
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+LEAST = 1e-300  # in place of what is possible and rounded to nothing
 
 
 class State(NamedTuple):
@@ -61,8 +65,11 @@ class Belief:
         longest = max(len(histories.spot(q).parent) for q in positions)
         self._flat = np.ones(int(edges[-1]) + longest)  # messages, the largest of a position being 1; at the end, 1
         self._scale = np.zeros(lattice.end + 1)  # the logarithm of what they were divided by
+        self._live = np.ones(len(self._flat), dtype=bool) if len(histories.banned) else None
         for position in reversed(positions):
             self._send(position)
+        if self._live is not None and not self._live[self._offset[0] + self.start.history]:
+            raise Infeasible("every way on copies more of the corpus than is allowed")
 
     @property
     def start(self) -> State:
@@ -97,7 +104,7 @@ class Belief:
             nats = nats + options.nats[state.state][live]
         found = weights[chosen] * ahead * np.exp(nats - nats.max())
         if not found.any():  # every way on is too improbable for a float: keep what is possible
-            found = np.ones(len(found))
+            found = ((weights[chosen] > 0) & (ahead > 0)).astype(np.float64)
         return Choice(options.tokens[live], found, leads, histories, follow)
 
     def marginals(self) -> Iterator[tuple[int, Ints, Floats]]:
@@ -132,10 +139,28 @@ class Belief:
         message[spot.filled] = np.add.reduceat(sums, spot.rows[spot.filled], axis=0)
         for start, end in _levels(spot):
             message[start:end] += spot.backoff[start:end, None] * message[spot.parent[start:end]]
-        message = np.maximum(message / spot.total[:, None], 0.0)
-        most = float(message.max())
-        self._flat[self._offset[position] :][: message.size] = message.ravel() / most
+        message /= spot.total[:, None]
+        most = float(message.max(initial=LEAST))
+        message = np.maximum(message / most, LEAST)
+        if self._live is not None:
+            live = self._alive(position, spot, ways)
+            self._live[self._offset[position] :][: live.size] = live.ravel()
+            message[~live] = 0.0
+        self._flat[self._offset[position] :][: message.size] = message.ravel()
         self._scale[position] = ways.reference + np.log(most)
+
+    def _alive(self, position: int, spot: Spot, ways: _Ways) -> Bools:
+        """(H, C) whether anything can follow, where words are forbidden: by counting, without rounding."""
+        assert self._live is not None
+        open_ = (ways.gain[spot.token] > 0) & (spot.may[:, None] if spot.may is not None else True)
+        lent = (ways.gain[spot.token] > 0) & (spot.lent[:, None] > 0)
+        counts = (self._live[ways.of(spot.token, spot.after)] & open_).astype(np.int64)
+        counts -= self._live[ways.of(spot.token, spot.before)] & lent
+        number = np.zeros((len(spot.parent), self.lattice.classes[position]), dtype=np.int64)
+        number[spot.filled] = np.add.reduceat(counts, spot.rows[spot.filled], axis=0)
+        for start, end in _levels(spot):
+            number[start:end] += number[spot.parent[start:end]]
+        return number > 0
 
     def _ways(self, position: int) -> _Ways:
         options = self.lattice.options[position]

@@ -46,6 +46,11 @@ class Guarded(NamedTuple):
     rate: float  # rejection: accepted over started; particles: the mean estimate
     way: str  # rejection or particles
 
+    def __str__(self) -> str:
+        if self.way == "rejection":
+            return f"rejection, which accepts {self.rate:.1%} of tries"
+        return f"{PARTICLES} particles each; {self.rate:.2g} of tries would pass"
+
 
 def guarded(steps: Steps[State], bans: Bans[State], *, n: int, rng: np.random.Generator) -> Guarded:
     """``n`` samples: by rejection while it accepts one start in 20, else by 32 particles for each sample.

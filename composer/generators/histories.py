@@ -9,6 +9,7 @@ labels to which events lead; in a tune of equal bars there are as many spots as 
 
 from __future__ import annotations
 
+from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.generators.history_trie import HistoryTrie, Words
 from composer.generators.opened import Opened
 from composer.generators.trie import NOT_THERE
 from composer.inference.automata import Lattice
@@ -46,6 +48,7 @@ class Spot:
     lent: Floats  # (R,) what back-off alone would give: backoff times the weight after the parent
     after: Ints  # (R,) the history that follows, among those of the place to which the token leads
     before: Ints  # (R,) the history that would follow the parent
+    may: Bools | None  # (R,) False where a word forbids the row; None: no word does
     start: int  # the history at the beginning of a sequence
 
     def chain(self, history: int) -> list[int]:
@@ -78,8 +81,9 @@ class Spot:
 class Histories:
     """The spots of a model in a lattice, at a temperature."""
 
-    def __init__(self, model: Markov, lattice: Lattice, temperature: float = 1.0) -> None:
-        self.model, self.lattice, self.power = model, lattice, 1.0 / temperature
+    def __init__(self, model: Markov, lattice: Lattice, temperature: float = 1.0, words: SequenceOf[Ints] = ()) -> None:
+        """``words`` are rows of at least two tokens (of whole events) that may not follow each other anywhere."""
+        self.model, self.lattice, self.power, self.words = model, lattice, 1.0 / temperature, words
         self.slots = lattice.slots
         labels = model.label(lattice.constraints.context, lattice.constraints.end)
         self._place(labels)
@@ -155,7 +159,8 @@ class Histories:
         self.label_of = np.full(len(trie.parent), NOT_THERE)
         roots = int(trie.levels[1])
         kept[:roots] = True
-        table = _Table(roots, int(trie.element.max()) + 1)
+        words = self._possible_words()
+        table = HistoryTrie(roots, max(int(trie.element.max()) + 1, self.arrives.shape[1]))
         names = np.arange(len(trie.parent))  # of each stored context among the histories of its length
         long = np.zeros(len(trie.parent), dtype=np.int64)  # the length of that history
         for length in range(1, trie.depth + 1):
@@ -171,14 +176,23 @@ class Histories:
                 there = known[(trie.root[nodes] - back) % self.slots, element]
                 nodes, above = nodes[there], above[there]
                 self.label_of[nodes] = self.label_of[above]
-                names[nodes], long[nodes] = table.add(names[above], element[there]), back
+                names[nodes], long[nodes] = words.add(table, back, names[above], element[there]), back
             kept[nodes] = True
+        for back in range(trie.depth, words.longest + 1):
+            words.add(table, back, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
         table.finish()
         self.history_of = np.full(len(trie.parent), NOT_THERE)  # of each stored context that can occur here
         for length in range(len(table.levels) - 1):
             nodes = np.flatnonzero(kept & (long == length))
             self.history_of[nodes] = table.numbers(length, names[nodes])
         self.table = table
+        self.banned_after = words.histories(table)  # (B,) the history after which ``banned`` (B,) may not come
+        self.banned = words.last
+
+    def _possible_words(self) -> Words:
+        """The words whose tokens may all stand somewhere."""
+        usable: Bools = np.asarray(self.usable.any(axis=0))
+        return Words([word for word in self.words if usable[word].all()])
 
     def _close(self) -> None:
         """(tags, histories) the local number of each history that matters at a place, -1 for the others."""
@@ -186,7 +200,7 @@ class Histories:
         number = len(table.parent)
         member = np.zeros((tags, number), dtype=bool)
         tag_slot, tag_label = self.tags % self.slots, self.tags // self.slots
-        arrived = self.arrives[:, table.first]  # (tags, histories)
+        arrived: Bools = np.asarray(self.arrives[:, table.first])  # (tags, histories)
         by_label = np.argsort(self.label_of, kind="stable")
         edges = np.searchsorted(self.label_of[by_label], np.arange(int(tag_label.max()) + 2))
         self.nodes: list[Ints] = []  # of each tag: its stored contexts, labelled and free
@@ -201,11 +215,13 @@ class Histories:
             keep = arrived[tag, histories] | (histories < self.slots)
             self.nodes.append(nodes[keep])
             member[tag, histories[keep]] = True
+        member[:, self.banned_after] |= arrived[:, self.banned_after] & self.usable[:, self.banned]
         before = self._before()
         for level in range(len(table.levels) - 2, 1, -1):
             ids = np.arange(table.levels[level], table.levels[level + 1])
             there, column = np.nonzero(member[:, ids])
             history = ids[column]
+            member[there, table.parent[history]] = True
             there, history = there[table.first[history] > 0], history[table.first[history] > 0]
             duration = self._duration(history)
             tail = table.tail[history]
@@ -213,7 +229,7 @@ class Histories:
                 here = source[there, duration]
                 reached = (here != NOT_THERE) & arrived[here, tail]
                 member[here[reached], tail[reached]] = True
-        member &= table.root[None, :] == tag_slot[:, None]
+        member &= np.equal(table.root[None, :], tag_slot[:, None])
         self.local = np.where(member, np.cumsum(member, axis=1) - 1, NOT_THERE).astype(np.int32)
         self.members = [np.flatnonzero(row) for row in member]
 
@@ -269,14 +285,23 @@ class Histories:
                 shares[0] = shares[0] * factor[keys[0] // size]
             backoff[owner] *= trie.backoff[nodes]
         extension, leads = self._extensions(number, histories, size)
-        every = np.concatenate([np.arange(size), keys[0], keys[1], extension])
+        there = local[self.banned_after] >= 0
+        owner, token = local[self.banned_after[there]].astype(np.int64), self.banned[there]
+        lent = []  # rows of the histories that those with a forbidden row back off to
+        above = parent[owner]
+        while above.any():
+            lent.append(above * size + token)
+            above = parent[above]
+        every = np.concatenate([np.arange(size), *keys, extension, owner * size + token, *lent])
         rows, index = np.unique(every, return_inverse=True)
-        index = index.reshape(-1)
-        stored = index[size : len(every) - len(extension)]
+        cuts = np.cumsum([size, len(keys[0]) + len(keys[1]), len(extension), len(owner)])
+        _, stored, extended, forbidden, _ = np.split(index.reshape(-1), cuts)
         share = np.asarray(np.bincount(stored, np.concatenate(shares), len(rows)), dtype=np.float64)
         after = np.full(len(rows), NOT_THERE)
-        after[index[len(every) - len(extension) :]] = leads
-        return self._weigh(_Rows(rows // size, rows % size, share, after), parent, levels, backoff, tag, size)
+        after[extended] = leads
+        may = np.ones(len(rows), dtype=bool)
+        may[forbidden] = False
+        return self._weigh(_Rows(rows // size, rows % size, share, after, may), parent, levels, backoff, tag, size)
 
     def _extensions(self, number: int, histories: Ints, size: int) -> tuple[Ints, Ints]:
         """Rows (history, token) after which more is remembered than without the oldest token, and where they lead."""
@@ -307,6 +332,7 @@ class Histories:
             lent[start:end] = backoff[rows.owner[start:end]] * p[above[start:end]]
             p[start:end] += lent[start:end]
             after[start:end] = np.where(after[start:end] < 0, after[above[start:end]], after[start:end])
+            rows.may[start:end] &= rows.may[above[start:end]]
         total = np.ones(len(parent))
         own = p
         if self.power != 1.0:
@@ -326,8 +352,9 @@ class Histories:
             parent, levels, backoff, total,
             rows=np.searchsorted(owner, np.arange(len(parent) + 1)),
             token=rows.token[kept],
-            own=own[kept],
-            lent=lent[kept],
+            own=np.where(rows.may, own, 0.0)[kept],
+            lent=np.where(rows.may[above], lent, 0.0)[kept],
+            may=rows.may[kept] if len(self.banned) else None,
             after=after[kept],
             before=after[above][kept],
             start=self._beginning(tag),
@@ -348,82 +375,4 @@ class _Rows:
     token: Ints
     share: Floats
     after: Ints
-
-
-class _Table:
-    """Histories as a trie, nearest element first (token + 1, or 0 for the start); the roots are the slots of the token
-    that comes next. Numbers ascend by length, then parent, then element.
-    """
-
-    def __init__(self, roots: int, width: int) -> None:
-        self.roots, self.width = roots, width
-        self._rows: list[tuple[Ints, Ints]] = []  # of each length: number of the parent in its length, element
-        self._names: list[Ints] = []  # of each length: where what was added first has gone
-
-    def add(self, parent: Ints, element: Ints) -> Ints:
-        """One length more: (N,) numbers within it of the histories that elements make of those of the length before."""
-        keys, names = np.unique(parent * self.width + element, return_inverse=True)
-        self._rows.append((keys // self.width, keys % self.width))
-        self._names.append(np.arange(len(keys)))
-        return np.asarray(names.reshape(-1))
-
-    def finish(self) -> None:
-        """Close under leaving out the nearest element, and lay everything out."""
-        while self._lay_out():
-            pass
-        self.root = np.arange(self.levels[-1])
-        self.first = np.zeros(self.levels[-1], dtype=np.int64)
-        for length, (start, end) in enumerate(zip(self.levels[1:-1], self.levels[2:], strict=True), 1):
-            parent = self.parent[start:end]
-            self.root[start:end] = self.root[parent]
-            self.first[start:end] = self.element[start:end] if length == 1 else self.first[parent]
-        self.by_tail = np.argsort(self.tail[self.roots :], kind="stable") + self.roots
-        self.tail_rows = np.searchsorted(self.tail[self.by_tail], np.arange(self.levels[-1] + 1))
-
-    def numbers(self, length: int, names: Ints) -> Ints:
-        """(N,) the final numbers of histories that :meth:`add` named."""
-        return names if length == 0 else self.levels[length] + self._names[length - 1][names]
-
-    def child(self, history: int, element: int) -> int:
-        key = history * self.width + element
-        at = int(np.searchsorted(self._keys, key))
-        return self.roots + at if at < len(self._keys) and self._keys[at] == key else NOT_THERE
-
-    def _lay_out(self) -> bool:
-        """Arrays of all lengths; False once no tail is missing, else those that are have been added."""
-        sizes = [self.roots, *(len(parent) for parent, _ in self._rows)]
-        self.levels = np.concatenate([[0], np.cumsum(sizes)])
-        parents, elements = [np.arange(self.roots)], [np.zeros(self.roots, dtype=np.int64)]
-        for start, (parent, element) in zip(self.levels, self._rows, strict=False):
-            parents.append(parent + start)
-            elements.append(element)
-        self.parent, self.element = np.concatenate(parents), np.concatenate(elements)
-        self._keys = (self.parent * self.width + self.element)[self.roots :]
-        self.tail = np.full(len(self.parent), NOT_THERE)
-        self.tail[: self.roots] = (np.arange(self.roots) - 1) % self.roots
-        missing: dict[int, tuple[Ints, Ints]] = {}
-        for length, (start, end) in enumerate(zip(self.levels[1:-1], self.levels[2:], strict=True), 1):
-            above = self.tail[self.parent[start:end]]
-            if length == 1:
-                self.tail[start:end] = above
-                continue
-            keys = np.where(above == NOT_THERE, NOT_THERE, above * self.width + self.element[start:end])
-            found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-            there = self._keys[found] == keys
-            self.tail[start:end] = np.where(there, found + self.roots, NOT_THERE)
-            lost = ~there & (above != NOT_THERE)
-            if lost.any():
-                missing[length - 1] = above[lost] - self.levels[length - 2], self.element[start:end][lost]
-        if missing:
-            self._insert(missing)
-        return bool(missing)
-
-    def _insert(self, missing: dict[int, tuple[Ints, Ints]]) -> None:
-        moved = np.arange(self.roots)
-        for length, (parent, element) in enumerate(self._rows, 1):
-            more = missing.get(length, (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)))
-            keys = np.concatenate([moved[parent], moved[more[0]]]) * self.width
-            keys, names = np.unique(keys + np.concatenate([element, more[1]]), return_inverse=True)
-            moved = names.reshape(-1)[: len(parent)]
-            self._rows[length - 1] = keys // self.width, keys % self.width
-            self._names[length - 1] = moved[self._names[length - 1]]
+    may: Bools

@@ -16,6 +16,7 @@ from composer.generators.factorised import Factorised
 from composer.generators.histories import Histories
 from composer.generators.opened import Opened
 from composer.generators.trie import NOT_THERE, Trie
+from composer.generators.walk import Walk
 from composer.inference.automata import Lattice
 from composer.inference.sequence import Constraints, Events, Sequence
 
@@ -132,6 +133,13 @@ class Markov(Generator):
                 "this model's base is 'previous', which is for likelihoods; one of base 'unigram' composes"
             )
         return Belief(Histories(self, lattice, temperature), lattice)
+
+    def check(self, constraints: Constraints) -> None:
+        Lattice(constraints, self.alphabets_)
+
+    def walk(self, constraints: Constraints, temperature: float = 1.0) -> Walk:
+        """What :meth:`sample` draws from, one token at a time; raises as :meth:`belief`."""
+        return Walk(self.belief(constraints, temperature))
 
     def sample(
         self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator

@@ -24,6 +24,7 @@ Bools = NDArray[np.bool_]
 
 STEP, BEGINS, LASTS = 0, 1, 2  # columns of a move
 UNITS = {"notes": BEGINS, "steps": LASTS}  # what a limit counts, and the column that says how much an event counts
+SHORT = 4  # pairs: shorter runs are found by what comes after them, which is rare
 FIRST, UNKNOWN = -1, -2  # in place of a pair: the first event of a piece, and what the corpus never has
 
 
@@ -76,8 +77,8 @@ class CopyIndex:
         matched, place = np.zeros(len(moves), dtype=np.int64), np.full(len(moves), -1)
         run = np.zeros(len(self.ids), dtype=np.int32)
         before = np.zeros(0, dtype=np.int64)
-        for event, (low, high) in enumerate(self._occurrences(self.pairs(moves))):
-            found = self._sorted[1][low:high]
+        for event, (low, high) in enumerate(self.occurrences(self.pairs(moves))):
+            found = self.ordered[1][low:high]
             lengths = run[found - 1] + 1
             run[before] = 0
             run[found] = lengths
@@ -93,9 +94,13 @@ class CopyIndex:
         """(T,) for each event the length in events of the longest copied run that ends there; 0 if there is none."""
         return self.runs(moves)[0]
 
-    def where(self, moves: Rows) -> Run | None:
-        """The longest copied run of all, the first of equals, and where it stands; None if nothing is copied."""
+    def where(self, moves: Rows, ends: Bools | None = None) -> Run | None:
+        """The longest copied run, the first of equals, and where it stands; of those that end with one of the events
+        ``ends`` (T,) if they are given. None if nothing is copied.
+        """
         length, place = self.runs(moves)
+        if ends is not None:
+            length = np.where(ends, length, 0)
         if not length.any():
             return None
         last = int(length.argmax())
@@ -139,21 +144,16 @@ class CopyIndex:
         return pairs
 
     @cached_property
-    def _sorted(self) -> tuple[Ints, Ints]:
+    def ordered(self) -> tuple[Ints, Ints]:
         """The pairs of the corpus in ascending order, and where they stand, equal ones by place."""
         order = np.argsort(self.corpus_pairs, kind="stable")
         return self.corpus_pairs[order], order
 
-    def _occurrences(self, pairs: Ints) -> list[tuple[int, int]]:
-        """For each pair the range of ``_sorted`` that holds where it occurs."""
+    def occurrences(self, pairs: Ints) -> list[tuple[int, int]]:
+        """For each pair the range of :attr:`ordered` that holds where it occurs."""
         known = np.where(pairs < 0, np.iinfo(np.int64).max, pairs)
-        low, high = (np.searchsorted(self._sorted[0], known, side) for side in ("left", "right"))
+        low, high = (np.searchsorted(self.ordered[0], known, side) for side in ("left", "right"))
         return list(zip(low.tolist(), high.tolist(), strict=True))
-
-    def places(self, pair: int) -> Ints:
-        """Where in the corpus a pair occurs, ascending."""
-        low, high = self._occurrences(np.array([pair]))[0]
-        return self._sorted[1][low:high]
 
     # --- saving ---------------------------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class CopyIndex:
         rows, ids, lengths = (column.astype(np.int64) for column in (rows, ids, lengths))
         sound = (
             rows.shape[1] > LASTS
-            and bool((np.abs(rows) < 2**31).all())
+            and bool((rows >= -(2**31)).all() and (rows < 2**31).all())
             and bool(((rows[:, BEGINS] == 0) | (rows[:, BEGINS] == 1)).all() and (rows[:, LASTS] > 0).all())
             and bool((lengths >= 0).all() and (lengths <= len(ids)).all() and lengths.sum() == len(ids))
             and bool((ids >= 0).all() and (ids < len(rows)).all())
@@ -197,52 +197,59 @@ class Guard:
         if self.unit not in UNITS or self.limit < 1:
             raise UsageError(f"copy at most {self.limit} {self.unit}: the limit is at least 1, in {' or '.join(UNITS)}")
 
-    def broken(self, moves: Rows) -> Bools:
-        """(T,) whether a copied run that is too long ends with each event."""
-        return np.asarray(self._length(moves) > self.limit)
-
-    def _length(self, moves: Rows) -> Ints:
-        """(T,) the longest copied run that ends with each event, in notes or steps."""
-        events = self.index.longest(moves)
-        sums = np.cumsum(np.append(0, moves[:, UNITS[self.unit]]))
-        return np.asarray(sums[1:] - sums[np.arange(len(moves)) + 1 - events])
+    def broken(self, moves: Rows, free: Bools | None = None) -> Bools:
+        """(T,) whether a copied run that is too long ends with each event; of such runs, the shortest must hold one of
+        the events ``free`` (T,) if they are given.
+        """
+        first, _ = self._shortest(moves)
+        broken = (first >= 0) & (self.index.longest(moves) > np.arange(len(moves)) - first)
+        if free is not None:
+            composed = np.cumsum(np.append(0, free))
+            broken &= composed[1:] > composed[np.maximum(first, 0)]
+        return np.asarray(broken)
 
     def after(self, moves: Rows) -> Rows:
         """(B, K) the moves that, coming next after these (T, K), would complete a copied run that is too long."""
-        index, last = self.index, len(moves) - 1
         needed = self._needed(moves)
-        least = int(needed.min(initial=len(moves)))
-        if least >= len(moves):
-            return index.rows[:0]
-        pairs = index.pairs(moves)
-        alive = self._candidates(pairs, moves, least)
-        alive = alive[index.corpus_pairs[(alive + 1) % len(index.ids)] != FIRST]  # the next event is of the same piece
-        depth = needed[self._weight[index.ids[alive + 1]]]
+        if needed.min(initial=len(moves)) == len(moves):
+            return self.index.rows[:0]
+        pairs, heavy = self.index.pairs(moves), needed < SHORT
+        found = [self._heavy(moves, heavy)]
+        if not heavy.all():
+            found.append(self._after_run(pairs, int(needed[~heavy].min())))
+        alive = np.concatenate(found)
+        number = self.index.ids[alive]
+        depth = needed[self._weight[number]]
         alive, depth = alive[depth < len(moves)], depth[depth < len(moves)]
-        for back in range(least, int(depth.max(initial=0))):
-            kept = (back >= depth) | (index.corpus_pairs[alive - back] == pairs[last - back])
+        for back in range(int(depth.max(initial=0))):
+            kept = (back >= depth) | (self.index.corpus_pairs[alive - 1 - back] == pairs[len(moves) - 1 - back])
             alive, depth = alive[kept], depth[kept]
-        return np.asarray(index.rows[np.unique(index.ids[alive + 1])])
+        return np.asarray(self.index.rows[np.unique(self.index.ids[alive])])
 
     def bans(self, moves: Rows, candidates: Rows) -> Bools:
         """(V,) which of the ``candidates`` (V, K), coming next, would complete a copied run that is too long."""
-        banned = self.after(moves)
-        return np.asarray((candidates[:, None, :] == banned[None, :, :]).all(axis=2).any(axis=1))
+        return among(candidates, self.after(moves))
+
+    def _shortest(self, moves: Rows) -> tuple[Ints, Ints]:
+        """(T,) where the shortest run over the limit that ends with each event begins, copied or not, -1: nowhere; and
+        (T + 1,) what all events before each count.
+        """
+        sums = np.cumsum(np.append(0, moves[:, UNITS[self.unit]].astype(np.int64)))
+        anchors = np.flatnonzero(moves[:, BEGINS])
+        heavy = np.searchsorted(sums[anchors], sums[1:] - self.limit, "left")  # anchors with more than the limit after
+        earlier = np.searchsorted(anchors, np.arange(len(moves)), "left")  # and with another event after them
+        return np.append(-1, anchors)[np.minimum(heavy, earlier)], sums
 
     def windows(self) -> list[Rows]:
         """(n, K) each: the distinct shortest runs of the corpus over the limit; what has none of them in it is free."""
         index = self.index
-        weight = index.rows[index.ids, UNITS[self.unit]].astype(np.int64)
-        sums = np.append(0, np.cumsum(weight))
-        anchors = np.flatnonzero(index.rows[index.ids, BEGINS])
-        ends = np.arange(len(index.ids))
-        heavy = np.searchsorted(sums[anchors], sums[1:] - self.limit, "left") - 1  # last anchor with enough from it on
-        anchor = np.minimum(heavy, np.searchsorted(anchors, ends, "left") - 1)  # and another event after it
-        first = np.append(anchors, -1)[anchor]
+        moves = index.rows[index.ids]
+        first, sums = self._shortest(moves)
+        ends = np.arange(len(moves))
         piece = index.starts[np.searchsorted(index.starts, ends, "right") - 1]
         shorter = (sums[:-1] - sums[first] > self.limit) & (first < ends - 1)  # over it without the last event
         found: dict[bytes, Rows] = {}
-        for end in np.flatnonzero((anchor >= 0) & (first >= piece) & ~shorter).tolist():
+        for end in np.flatnonzero((first >= piece) & ~shorter).tolist():
             start = int(first[end])
             found.setdefault(index.corpus_pairs[start + 1 : end + 1].tobytes(), index.rows[index.ids[start : end + 1]])
         return list(found.values())
@@ -281,19 +288,38 @@ class Guard:
         first = np.append(-1, anchors)[enough]
         return np.where(enough > 0, len(moves) - 1 - first, len(moves))
 
-    def _candidates(self, pairs: Ints, moves: Rows, length: int) -> Ints:
-        """Where in the corpus the last ``length`` pairs end; if it is 0, where the last event's shape stands."""
+    def _after_run(self, pairs: Ints, length: int) -> Ints:
+        """Places in the corpus right after the last ``length`` of these pairs, inside a piece."""
         index, last = self.index, len(pairs) - 1
-        if not length:
-            shape = index.shapes.numbers(moves[-1:, BEGINS:])[0]
-            return np.flatnonzero(index.shape[index.ids] == shape)
-        spans = np.array(index._occurrences(pairs[last - length + 1 :]))
+        if length > last:
+            return np.zeros(0, dtype=np.int64)
+        spans = np.array(index.occurrences(pairs[last - length + 1 :]))
         rarest = int((spans[:, 1] - spans[:, 0]).argmin())
-        alive = index._sorted[1][spans[rarest, 0] : spans[rarest, 1]] + length - 1 - rarest
+        alive = index.ordered[1][spans[rarest, 0] : spans[rarest, 1]] + length - rarest
         alive = alive[alive < len(index.ids)]
         for back in range(length):
-            alive = alive[index.corpus_pairs[alive - back] == pairs[last - back]]
-        return alive
+            alive = alive[index.corpus_pairs[alive - 1 - back] == pairs[last - back]]
+        return np.asarray(alive[index.corpus_pairs[alive] != FIRST])
+
+    def _heavy(self, moves: Rows, heavy: Bools) -> Ints:
+        """Places in the corpus of events that count one of the ``heavy`` amounts, after the shape of the last move."""
+        index = self.index
+        places = np.concatenate([self._places[0][:0], *(self._places[k] for k in np.flatnonzero(heavy))])
+        shape = index.shapes.numbers(moves[-1:, BEGINS:])[0]
+        return np.asarray(places[index.shape[index.ids[places - 1]] == shape])
+
+    @cached_property
+    def _places(self) -> list[Ints]:
+        """For each amount, ascending, where events that count it stand, the first of each piece left out."""
+        amount = self._weight[self.index.ids]
+        order = np.argsort(amount, kind="stable")
+        places = np.split(order, np.searchsorted(amount[order], np.arange(1, len(self._weights))))
+        return [place[self.index.corpus_pairs[place] != FIRST] for place in places]
+
+
+def among(rows: Rows, others: Rows) -> Bools:
+    """(N, K), (B, K) -> (N,) which rows are among others, of which there are few."""
+    return np.asarray((rows[:, None, :] == others[None, :, :]).all(axis=2).any(axis=1))
 
 
 def _next_note(moves: Rows) -> Ints:

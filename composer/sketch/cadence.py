@@ -12,8 +12,10 @@ import numpy as np
 from composer.errors import UsageError
 from composer.score import Score
 from composer.sketch.cells import SYMBOLS, Cells, Constraint, Table, from_step, pitches
-from composer.sketch.places import bar_span, beat_in, beats, place
+from composer.sketch.places import beats, place
 from composer.theory import ChordSymbol, Ints, Key, parse_pitch, roman_chord, spelled
+
+MOST_FERMATAS = 1_000
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,16 @@ class HalfCadence(Constraint):
         words = text.replace(",", " ").split()
         if not words or not all(re.fullmatch(r"\d{1,5}", word) for word in words):
             raise UsageError(f"{text!r} are no bars; write their numbers, such as 8 or 8 16")
-        bars = tuple(int(word) for word in words)
+        bars = tuple(dict.fromkeys(int(word) for word in words))
         for bar in bars:
-            bar_span(score, bar, bar)
+            score.bar_span(bar, bar)
         return cls(bars)
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
-        allowed = _anything(ticks)
+        allowed, found = _anything(ticks), beats(score)
         for bar in self.bars:
-            start, end = bar_span(score, bar, bar)
-            beat = beat_in(score, start, end)
+            start, end = score.bar_span(bar, bar)
+            beat = _last_beat(found, start, end)
             _through(allowed, ticks, beat, end, _of_classes(_dominant(score.key_at(beat))))
         return allowed
 
@@ -117,18 +119,18 @@ class Fermatas(Constraint):
     @classmethod
     def parse(cls, text: str, score: Score) -> Self:
         """Read ``4.3 8.1``, bars and beats; raises :class:`UsageError`."""
-        places = tuple(text.replace(",", " ").split())
-        if not places:
-            raise UsageError("no place is named; write bar.beat, such as 4.3")
+        places = tuple(dict.fromkeys(text.replace(",", " ").split()))
+        if not 1 <= len(places) <= MOST_FERMATAS:
+            raise UsageError(f"{len(places)} places are named; write 1 to {MOST_FERMATAS} as bar.beat, such as 4.3 8.1")
         for where in places:
             place(score, where)
         return cls(places)
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
-        allowed, edges = _anything(ticks), [*beats(score), score.end]
+        allowed, edges = _anything(ticks), np.union1d(beats(score), score.barlines)
         for where in self.places:
             tick = place(score, where)
-            _through(allowed, ticks, tick, next(edge for edge in edges if edge > tick), _SOUNDING)
+            _through(allowed, ticks, tick, int(edges[np.searchsorted(edges, tick, "right")]), _SOUNDING)
         return allowed
 
     def written(self, score: Score) -> Score:
@@ -168,6 +170,12 @@ def _through(allowed: Cells, ticks: Ints, start: int, end: int, note: Table) -> 
 
 
 def _ending(ticks: Ints, score: Score, note: Table) -> Cells:
-    allowed = _anything(ticks)
-    _through(allowed, ticks, beat_in(score, int(score.barlines[-2]), score.end), score.end, note)
+    allowed, beat = _anything(ticks), _last_beat(beats(score), int(score.barlines[-2]), score.end)
+    _through(allowed, ticks, beat, score.end, note)
     return allowed
+
+
+def _last_beat(found: Ints, start: int, end: int) -> int:
+    """The last of the beats in the ticks ``[start, end)``, or ``start``."""
+    inside = found[(found >= start) & (found < end)]
+    return int(inside[-1]) if len(inside) else start

@@ -9,7 +9,7 @@ import numpy as np
 
 from composer.errors import UsageError
 from composer.score import Score
-from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint
+from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Table, pitches
 from composer.sketch.places import beats
 from composer.theory import TICKS_PER_QUARTER, ChordSymbol, Ints, roman_chord
 
@@ -38,20 +38,19 @@ class Chords(Constraint):
     def symbols(self, score: Score) -> list[tuple[int, ChordSymbol | None]]:
         """The ticks at which chords begin, in order; None where the line is set free."""
         bars = [bar.replace(",", " ").split() for bar in self.text.split("|")]
-        first = 1 if score.pickup else 0
-        if len(bars) > len(score.barlines) - 1 - first:
-            raise UsageError(
-                f"these are chords for {len(bars)} bars, and there are only {len(score.barlines) - 1 - first}"
-            )
+        if len(bars) > score.bars:
+            raise UsageError(f"these are chords for {len(bars)} bars, and there are only {score.bars}")
         found: list[tuple[int, ChordSymbol | None]] = []
-        lines = score.barlines[first:].tolist()
-        for number, (bar, start, end) in enumerate(zip(bars, lines[:-1], lines[1:], strict=False), 1):
-            if len(bar) > 1 and (end - start) % (SIXTEENTH * len(bar)):
+        for number, bar in enumerate(bars, 1):
+            start, end = score.bar_span(number, number)
+            full = score.meter_at(start).bar  # of which a last bar may lack the next pickup
+            length = full if (len(bar) - 1) * full < len(bar) * (end - start) else end - start
+            if len(bar) > 1 and length % (SIXTEENTH * len(bar)):
                 raise UsageError(
                     f"{len(bar)} chords do not share bar {number} evenly; repeat one that lasts longer, split bars by |"
                 )
             for place, name in enumerate(bar):
-                tick = start + (end - start) // len(bar) * place
+                tick = start + length // len(bar) * place
                 found.append((tick, None if name in FREE else _chord(name, score, tick)))
         if not found:
             raise UsageError("no chords are named; write some, such as Dm7 | G7 C or i | V7")
@@ -59,15 +58,13 @@ class Chords(Constraint):
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
         symbols = self.symbols(score)
-        onsets = [tick for tick, _ in symbols]
+        fitting = [np.ones(SYMBOLS, dtype=bool), *(_fitting(chord) for _, chord in symbols)]
+        places = np.union1d([tick for tick, _ in symbols], beats(score))
+        index = np.searchsorted([tick for tick, _ in symbols], places, "right")
         table = np.ones((len(ticks), SYMBOLS), dtype=bool)
-        for tick in sorted({*onsets, *beats(score)}):
-            step = int(np.searchsorted(ticks, tick, "right")) - 1
-            index = int(np.searchsorted(onsets, tick, "right")) - 1
-            chord = symbols[index][1] if index >= 0 else None
-            if chord is not None and step >= 0:
-                table[step] &= np.isin(np.arange(SYMBOLS) % 12, list(chord.pitch_classes))
-                table[step, REST] = True
+        for step, number in zip((np.searchsorted(ticks, places, "right") - 1).tolist(), index.tolist(), strict=True):
+            if step >= 0:
+                table[step] &= fitting[number]
         return Cells(table, table)
 
     def written(self, score: Score) -> Score:
@@ -78,6 +75,12 @@ class Chords(Constraint):
 
     def __str__(self) -> str:
         return f"chords {self.text if len(self.text) <= 40 else self.text[:36] + ' ...'}"
+
+
+def _fitting(chord: ChordSymbol | None) -> Table:
+    """(129,) the notes that belong to a chord, and rests."""
+    classes = range(12) if chord is None else chord.pitch_classes
+    return np.asarray(pitches((pitch for pitch in range(REST) if pitch % 12 in classes), rest=True)[0])
 
 
 def _chord(name: str, score: Score, tick: int) -> ChordSymbol:

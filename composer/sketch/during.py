@@ -13,7 +13,7 @@ from composer.sketch.cadence import Fermatas, HalfCadence
 from composer.sketch.cells import SYMBOLS, Automaton, Cells, Constraint, Moves, Preference, Table
 from composer.sketch.copying import MaxCopy
 from composer.sketch.pitch import Pin
-from composer.sketch.places import bar_span, bars_named
+from composer.sketch.places import bars_named
 from composer.theory import Ints
 
 
@@ -60,7 +60,7 @@ class During(Constraint):
         return None if inner is None else _Inside(inner, inside)
 
     def written(self, score: Score) -> Score:
-        start, end = bar_span(score, self.first, self.last)
+        start, end = score.bar_span(self.first, self.last)
         inside = [
             replace(chord, onset=chord.onset + start)
             for chord in self.wish.written(cut(score, self.first, self.last)).chords
@@ -69,7 +69,7 @@ class During(Constraint):
         return replace(score, chords=(*before, *inside, *(chord for chord in score.chords if chord.onset >= end)))
 
     def _cut(self, ticks: Ints, score: Score) -> tuple[Table, int, Score]:
-        start, end = bar_span(score, self.first, self.last)
+        start, end = score.bar_span(self.first, self.last)
         return (ticks >= start) & (ticks < end), start, cut(score, self.first, self.last)
 
     def __str__(self) -> str:
@@ -114,4 +114,4 @@ def bar_numbers(text: str) -> tuple[int, int]:
 
 def cut(score: Score, first: int, last: int) -> Score:
     """The score of these written bars alone."""
-    return score.rearranged([bar_span(score, first, last)])
+    return score.rearranged([score.bar_span(first, last)])

@@ -11,15 +11,7 @@ from composer.errors import UsageError
 from composer.score import Score
 from composer.theory import Ints
 
-FINEST = 48  # parts of a beat in which places are named
-
-
-def bar_span(score: Score, first: int, last: int) -> tuple[int, int]:
-    """The written ticks of bars ``first`` to ``last``; bar 0 is the pickup. Raises :class:`UsageError`."""
-    shift = 0 if score.pickup else 1
-    if not 0 <= first - shift <= last - shift < len(score.barlines) - 1:
-        raise UsageError(f"{bars_named(first, last)} lies outside the {score.bars} written bars")
-    return int(score.barlines[first - shift]), int(score.barlines[last - shift + 1])
+PARTS = (32, 48, 5, 7)  # of a beat, in which places are named
 
 
 def bars_named(first: int, last: int) -> str:
@@ -36,34 +28,32 @@ def felt_bars(score: Score) -> Ints:
     return np.asarray(lines - np.where(pickup, full - lengths, 0))
 
 
-def beats(score: Score) -> list[int]:
-    """The ticks of all beats, as they are felt: two in a bar of 6/8."""
+def beats(score: Score) -> Ints:
+    """(N,) the ticks of all beats, as they are felt: two in a bar of 6/8."""
     found: list[int] = []
     lines = score.barlines.tolist()
     for line, end, felt in zip(lines[:-1], lines[1:], felt_bars(score).tolist(), strict=True):
         beat = score.meter_at(line).beat
         found += range(felt + -(-(line - felt) // beat) * beat, end, beat)
-    return found
-
-
-def beat_in(score: Score, start: int, end: int) -> int:
-    """The tick of the last beat in the ticks ``[start, end)``, or ``start``."""
-    inside = [tick for tick in beats(score) if start <= tick < end]
-    return inside[-1] if inside else start
+    return np.array(found, dtype=np.int32)
 
 
 def place(score: Score, text: str) -> int:
     """The written tick of "bar.beat"; beats may have fractions: ``2.1.5`` is half a beat after bar 2, beat 1.
 
-    Beats of a pickup are counted as if its bar were whole. Raises :class:`UsageError`.
+    Beats of a pickup are counted as if its bar were whole; ``1.33`` is a third. Raises :class:`UsageError`.
     """
     match = re.fullmatch(r"(\d{1,4})\.(\d{1,3}(?:\.\d{1,4})?)", text.strip())
     if match is None:
         raise UsageError(f"{text!r} is not a place; write bar.beat, such as 1.1")
-    start, end = bar_span(score, int(match[1]), int(match[1]))
+    bar = int(match[1])
+    start, _ = score.bar_span(bar, bar)
+    end = int(score.barlines[np.searchsorted(score.bar_numbers, bar, "right")])  # with a pickup to what follows
     meter = score.meter_at(start)
     felt = end - meter.bar if start == 0 and score.pickup else start
-    tick = felt + round((Fraction(match[2]).limit_denominator(FINEST) - 1) * meter.beat)
+    beat = Fraction(match[2])
+    nearest = min((Fraction(round(beat * parts), parts) for parts in PARTS), key=lambda part: abs(part - beat))
+    tick = felt + round((nearest - 1) * meter.beat)
     if not start <= tick < end:
         raise UsageError(f"{text}: bar {match[1]} in {meter} has no beat {match[2]}")
     return tick

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from composer.score import Part, Score, frozen
 from composer.sketch.cells import Constraint
 from composer.sketch.pitch import Diatonic, Range
 
-MAX_BARS = 10_000  # of a score that is continued
+MAX_BARS = 1_000  # that continue a score
 
 BARS = r"bars?\s+(?P<first>\d{1,6})(?:\s*-\s*(?P<last>\d{1,6}))?"
 
@@ -32,11 +33,7 @@ def written_bars(score: Score, text: str) -> tuple[int, int]:
     match = re.fullmatch(rf"\s*{BARS}\s*", text)
     if match is None:
         raise UsageError(f"{text!r} is not a region; write it as 'bars 5-8'")
-    shift = 0 if score.pickup else 1
-    first, last = int(match["first"]) - shift, int(match["last"] or match["first"]) - shift
-    if not 0 <= first <= last < len(score.barlines) - 1:
-        raise UsageError(f"{text!r} lies outside the {score.bars} written bars")
-    return int(score.barlines[first]), int(score.barlines[last + 1])
+    return score.bar_span(int(match["first"]), int(match["last"] or match["first"]))
 
 
 def voices_of(score: Score, text: str) -> list[int]:
@@ -71,9 +68,8 @@ def holes_of(score: Score, text: str) -> tuple[Hole, ...]:
 def spans_of(score: Score, holes: tuple[Hole, ...]) -> list[str]:
     """The bars that holes lie in, in words; none if some voice is free from start to end."""
     spans = sorted({(hole.start, hole.end) for hole in holes} - {(0, score.end)})
-    shift = 0 if score.pickup else 1
-    first = np.searchsorted(score.barlines, [start for start, _ in spans], "right") - 1 + shift
-    last = np.searchsorted(score.barlines, [end for _, end in spans]) - 1 + shift
+    first = score.bar_numbers[np.searchsorted(score.barlines, [start for start, _ in spans], "right") - 1]
+    last = score.bar_numbers[np.searchsorted(score.barlines, [end for _, end in spans]) - 1]
     whole = any((hole.start, hole.end) == (0, score.end) for hole in holes)
     return [] if whole else [f"bars {a}-{b}" for a, b in zip(first.tolist(), last.tolist(), strict=True)]
 
@@ -99,21 +95,34 @@ def lengthened(score: Score, bars: int) -> Score:
     return replace(score, barlines=frozen([*score.barlines, *(score.end + np.cumsum(lengths))]))
 
 
-def own_bounds(score: Score, wishes: Collection[str] = ()) -> tuple[Constraint, ...]:
+def own_bounds(score: Score, wishes: Mapping[str, Any] | None = None) -> tuple[Constraint, ...]:
     """What a score keeps to, as wishes: the compass of each voice, and the key if no note leaves it; less what the
-    wishes of these names say.
+    ``wishes`` by name (:mod:`composer.sketch.wishes`) say of all of it.
     """
+    named = said(wishes or {})
     bounds: list[Constraint] = []
-    if not {"range", "instrument", "only"} & set(wishes):
+    if not named & {"range", "instrument", "only"}:
         compass = [(int(part.pitch.min()), int(part.pitch.max())) if len(part) else None for part in score.parts]
         bounds += [Range(*span, voice) for voice, span in enumerate(compass) if span]
     scale = Diatonic()
     inside = all(
         scale.mask(part.onset, score).start[np.arange(len(part)), part.pitch].all() for part in score.parts if len(part)
     )
-    if inside and not {"scale", "pitch_classes", "only"} & set(wishes):
+    if inside and not named & {"scale", "pitch_classes", "only"}:
         bounds.append(scale)
     return tuple(bounds)
+
+
+def said(wishes: Mapping[str, Any]) -> set[str]:
+    """The names of the wishes that are made, in the list ``wish`` those limited neither to bars nor to a voice."""
+    rows = wishes.get("wish") or ()
+    found = {name for name, value in wishes.items() if value}
+    for row in [rows] if isinstance(rows, str | Mapping) else rows:
+        if isinstance(row, str):
+            found.add(row.partition("=")[0].strip())
+        elif isinstance(row, Mapping) and not {"bars", "voice"} & set(row):
+            found |= set(row)
+    return found
 
 
 def _without(part: Part, start: int, end: int) -> Part:

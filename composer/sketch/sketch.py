@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import UsageError
+from composer.registry import resolve
 from composer.score import Part, Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
 from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks
 from composer.sketch.form import page_of, phrases_of, pickup_ticks
 from composer.sketch.pitch import Pin, Range
 from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_of
-from composer.sketch.wishes import on_page, scales, wished
+from composer.sketch.usual import scales
+from composer.sketch.wishes import on_page, wished
 from composer.styles import style_named
-from composer.theory import Ints, Key, Meter, Tempo
+from composer.theory import TICKS_PER_QUARTER, Ints, Key, Meter, Tempo
 
 VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
+LONGEST = 8_000 * TICKS_PER_QUARTER  # of a sketch: 2,000 bars of 4/4
 CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
 
 
@@ -38,6 +42,11 @@ class Sketch:
     copies: tuple[Copy, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.score.end > LONGEST:
+            raise UsageError(
+                f"{self.score.bars} bars of {self.score.meter} are too long for a sketch, which has at most "
+                f"{LONGEST // TICKS_PER_QUARTER:,} quarter notes; take a part of them"
+            )
         for hole in self.holes:
             if not 0 <= hole.voice < len(self.score.parts) or not 0 <= hole.start < hole.end <= self.score.end:
                 raise UsageError(
@@ -146,6 +155,12 @@ class Sketch:
         chosen = {"bars": dance.bars, "meter": dance.meter, "form": dance.form, "tempo": dance.tempo, **given}
         return cls.blank(metadata=metadata, **chosen)  # type: ignore[arg-type]
 
+    @classmethod
+    def read(cls, path: str | Path) -> Sketch:
+        """A sketch from a TOML file, or a score with marked regions; see :mod:`composer.io.sketch`."""
+        sketch: Sketch = resolve("composer.io.sketch:read_sketch")(path)
+        return sketch
+
     def free(self, voice: int, ticks: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """(N,) whether each tick lies in a hole of the voice."""
         free = np.zeros(len(ticks), dtype=bool)
@@ -198,6 +213,11 @@ class Sketch:
         """A completed score of :meth:`folded`, with its copies in their places again."""
         return Fold(self.score, self.copies).unfolded(score) if self.copies else score
 
+    def written(self, tick: int) -> int:
+        """Where a tick of :meth:`folded` stands on the whole page."""
+        spans = Fold(self.score, self.copies).spans if self.copies else []
+        return next((tick - span.start + span.whole for span in spans if span.start <= tick < span.end), tick)
+
     def broken(self, score: Score, grid: int) -> Constraint | None:
         """A wish whose automaton a finished score breaks, where bars are copies; ``grid`` ticks in a cell."""
         ticks = np.arange(0, score.end, grid, dtype=np.int32)
@@ -210,7 +230,7 @@ class Sketch:
 
     def __str__(self) -> str:
         score = self.score
-        heard = -(-score.unfold().end // score.meter.bar) if len(score.meters) == 1 else score.unfold().bars
+        heard = score.unfold().bars if score.repeats else score.bars
         return "; ".join([f"{heard} bars of {score.meter} in {score.key}", *(str(c) for c in self.constraints)])
 
 

@@ -22,7 +22,7 @@ from composer.sketch.contour import Contour, Leap, Melody
 from composer.sketch.copying import MaxCopy
 from composer.sketch.during import During, bar_numbers, cut
 from composer.sketch.instruments import instrument_named
-from composer.sketch.pitch import Among, Diatonic, Pin, Range, Scale
+from composer.sketch.pitch import Among, Pin, Range, Scale
 from composer.sketch.regions import voices_of
 from composer.sketch.rhythm import Density, Longest, Rhythm, Shortest, Unsyncopated, value_ticks
 
@@ -64,7 +64,12 @@ def _pins(text: str, score: Score) -> list[Constraint]:
     wrong = next((place for place, sign, _ in pairs if not sign), None)
     if wrong is not None or not pairs:
         raise UsageError(f"{wrong or text!r} is not a pin; write bar.beat=note, such as 1.1=D4")
-    return [Pin.parse(place, note, score) for place, _, note in pairs]
+    if len(pairs) > MOST_WISHES:
+        raise UsageError(f"{len(pairs)} pins are too many; there may be {MOST_WISHES}")
+    pins = [Pin.parse(place, note, score) for place, _, note in pairs]
+    if len({pin.tick for pin in pins}) < len(pins):
+        raise UsageError("two notes are pinned to the same place")
+    return [*pins]
 
 
 def _lowest(score: Score) -> int:
@@ -225,12 +230,17 @@ def wished(score: Score, wishes: Mapping[str, Any], spans: Sequence[str] = ()) -
     found: list[Constraint] = []
     for name, value in wishes.items():
         if name in LISTS and value is not None:
-            found += _listed(name, value, score)
+            found += _listed(name, value, score, spans)
         elif value is not None:
-            placed = name in WISHES and WISHES[name].placed
-            for bars in [None] if placed or not spans else spans:
-                found += wanted(name, value, score, bars=bars)
+            found += _where_free(spans, name, value, score)
     return found
+
+
+def _where_free(spans: Sequence[str], name: str, value: Any, score: Score, **limits: Any) -> list[Constraint]:
+    """One wish, in each of the spans if it does not say where it holds."""
+    if limits.get("bars") is not None or not spans or _named(name).placed:
+        return wanted(name, value, score, **limits)
+    return [wish for span in spans for wish in wanted(name, value, score, **limits | {"bars": span})]
 
 
 def wanted(
@@ -314,38 +324,38 @@ def _weight(weight: float | str) -> float:
     return found
 
 
-def _listed(name: str, entries: Any, score: Score) -> list[Constraint]:
+def _listed(name: str, entries: Any, score: Score, spans: Sequence[str]) -> list[Constraint]:
     """The wishes of a list: texts, tables and constraints."""
     rows = [entries] if isinstance(entries, str | Mapping | Constraint) else entries
     if not isinstance(rows, Iterable) or len(rows := list(rows)) > MOST_WISHES:
         raise UsageError(f"{name}: write a list of wishes, such as 'bars 5-8: contour=rising', at most {MOST_WISHES}")
     weight = 1.0 if name == "prefer" else None
-    return [wish for row in rows for wish in _row(row, score, weight)]
+    return [wish for row in rows for wish in _row(row, score, weight, spans)]
 
 
-def _row(row: Any, score: Score, weight: float | None) -> list[Constraint]:
+def _row(row: Any, score: Score, weight: float | None, spans: Sequence[str]) -> list[Constraint]:
     if isinstance(row, Constraint):
         return [row if weight is None or isinstance(row, Preference) else Preference(row, weight)]
     if isinstance(row, str):
-        return from_text(row, score, weight)
+        return from_text(row, score, weight, spans)
     if not isinstance(row, Mapping):
         raise UsageError(f"{str(row)[:40]!r} is not a wish; write one such as 'bars 5-8: contour=rising'")
     names = [name for name in row if name not in ("bars", "voice", "weight")]
-    if len(names) != 1:
+    if len(names) != 1 or not isinstance(names[0], str):
         raise UsageError(f"a wish says one thing, beside its bars, voice and weight; this says {len(names)}")
     limits = {name: str(row[name]) for name in ("bars", "voice") if name in row}
-    return wanted(names[0], row[names[0]], score, weight=row.get("weight", weight), **limits)
+    return _where_free(spans, names[0], row[names[0]], score, weight=row.get("weight", weight), **limits)
 
 
-def from_text(text: str, score: Score, weight: float | None = None) -> list[Constraint]:
+def from_text(text: str, score: Score, weight: float | None = None, spans: Sequence[str] = ()) -> list[Constraint]:
     """Read ``bars 5-8 voice 2: range=F3:D5 weight 2``, of which only the wish must be there; a ``weight`` makes it a
-    preference. Raises :class:`UsageError`.
+    preference, and without bars it holds in each of ``spans``. Raises :class:`UsageError`.
 
     >>> [str(wish) for wish in from_text("bars 1: leap=5th weight 2", Score.of([]))]
     ['rather bar 1: leap 5th (weight 2)']
     """
-    said, _, heavy = text.partition(" weight ")
-    head, sign, value = said.partition("=")
+    light, _, heavy = text.partition(" weight ")
+    head, sign, value = light.partition("=")
     limits, colon, name = head.rpartition(":")
     match = re.fullmatch(r"\s*(?:(bars?\s+\d+(?:\s*-\s*\d+)?)[\s,]*)?(?:voices?\s+(.+?))?\s*", limits)
     if match is None or (colon and not limits.strip()):
@@ -353,25 +363,8 @@ def from_text(text: str, score: Score, weight: float | None = None) -> list[Cons
     wish = _named(name)
     if not sign and wish.schema is not FLAG:
         raise UsageError(f"{text[:50]!r} says no value; write it as {wish.name}={wish.example}")
-    return wanted(name, value.strip() if sign else True, score, bars=match[1], voice=match[2], weight=heavy or weight)
-
-
-def scales(score: Score, wishes: Iterable[Constraint]) -> list[Constraint]:
-    """The wish that notes belong to the key, wherever no others are named."""
-    first = 0 if score.pickup else 1
-    bars = range(first, first + len(score.barlines) - 1)
-    limits = [(w.wish, range(w.first, w.last + 1)) if isinstance(w, During) else (w, bars) for w in wishes]
-    limits = [(wish, span) for wish, span in limits if isinstance(wish, Scale | Melody)]
-    if not limits:
-        return [Diatonic()]
-    found: list[Constraint] = []
-    for voice in range(len(score.parts)):
-        said = {bar for wish, span in limits if wish.voice in (None, voice) for bar in span}
-        free = [bar for bar in bars if bar not in said]
-        starts, ends = [bar for bar in free if bar - 1 not in free], [bar for bar in free if bar + 1 not in free]
-        spans = [During(Diatonic(voice), *span) for span in zip(starts, ends, strict=True)]
-        found += [Diatonic(voice)] if len(free) == len(bars) else spans
-    return found
+    said = value.strip() if sign else True
+    return _where_free(spans, name, said, score, bars=match[1], voice=match[2], weight=heavy or weight)
 
 
 def on_page(score: Score, wishes: Iterable[Constraint]) -> Score:

@@ -80,6 +80,26 @@ def test_phrases_are_breathing_places_in_each_part() -> None:
     assert closed == [4, 8, 12]
 
 
+def test_bars_are_numbered_from_the_first_whole_one_and_pickups_can_be_pinned() -> None:
+    sketch = Sketch.blank(
+        bars=16, form="AB", pickup="1/4", pins={"0.4": "D4", "8.4": "E4", "9.1": "F4"}, half_cadence=8
+    )
+    starts = sketch.cells(0, ticks(sketch.score)).start
+    assert np.flatnonzero(starts[0]).tolist() == [62]
+    step = 8 * BAR // GRID
+    assert np.flatnonzero(starts[step]).tolist() == [64]
+    assert np.flatnonzero(starts[step + 2]).tolist() == [65]
+    assert {pitch % 12 for pitch in np.flatnonzero(starts[step - 2]).tolist()} == {7, 11, 2}
+
+
+def test_chords_stand_on_the_beats_of_numbered_bars() -> None:
+    score = Sketch.blank(bars=4, meter="6/8", form="AB", pickup="1/8", chords="C | G Am | F | C G").score
+    assert [(str(chord), score.place(chord.onset)) for chord in score.chords] == [
+        ("C", "bar 1, beat 1"), ("G", "bar 2, beat 1"), ("Am", "bar 2, beat 2"), ("F", "bar 3, beat 1"),
+        ("C", "bar 4, beat 1"), ("G", "bar 4, beat 2"),
+    ]  # fmt: skip
+
+
 def random_score(sketch: Sketch, seed: int) -> Score:
     """Notes in every half beat or so of the folded sketch, none held over what its cells forbid."""
     folded = sketch.folded().score

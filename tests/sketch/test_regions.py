@@ -102,6 +102,13 @@ def test_absurd_continuations_get_one_line(choir: Score, bars: int) -> None:
         Sketch.continuing(choir, bars)
 
 
+def test_what_is_too_long_is_refused_before_anything_is_computed() -> None:
+    score = Score.of([Part.of([0], [60], [Q])], barlines=np.arange(10_001) * BAR)
+    for sketch in (lambda: Sketch.of(score, "bar 1"), lambda: Sketch.blank(bars=1000, meter="128/4")):
+        with pytest.raises(UsageError, match="are too long for a sketch, which has at most 8,000 quarter notes"):
+            sketch()
+
+
 def test_a_melody_is_given_and_voices_are_wanted_below_it(choir: Score) -> None:
     melody = Score.of([choir.parts[0]])
     sketch = Sketch.harmonizing(melody, 4)
@@ -117,6 +124,20 @@ def test_a_score_s_own_bounds_are_its_compass_and_its_key(choir: Score) -> None:
     assert own_bounds(choir) == (Range(72, 72, 0), Range(65, 65, 1), Range(60, 60, 2), Range(48, 48, 3), Diatonic())
     sharp = Score.of([Part.of([0, Q], [60, 61], [Q, Q]), Part.of()])
     assert own_bounds(sharp) == (Range(60, 61, 0),)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "left"),
+    [
+        ({"range": "C4:C6"}, ["notes of the key"]),
+        ({"wish": ["range=C4:C6"]}, ["notes of the key"]),
+        ({"wish": [{"instrument": "fiddle"}, "scale=chromatic"]}, []),
+        ({"wish": ["bars 1: range=C4:C6", {"voice": 1, "scale": "chromatic"}]}, ["range F4:F4", "notes of the key"]),
+    ],
+)
+def test_what_is_wished_of_all_of_it_takes_the_place_of_its_own_bounds(wishes, left: list[str]) -> None:
+    score = Score.of([Part.of([0], [65], [Q])])
+    assert [str(bound) for bound in own_bounds(score, wishes)] == left
 
 
 def test_a_voice_is_composed_to_the_others(tmp_path) -> None:

@@ -1,0 +1,176 @@
+"""What a composer remembers of the pieces it learned from, to tell and to forbid copies.
+
+It is the pieces themselves, as the composer's encoding sees them, but for the key of each: whoever has the model file
+can read them from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.encodings.base import Encoding
+from composer.errors import ReadError, Unsupported
+from composer.generators.base import Generator, Stepwise
+from composer.generators.guarded import guarded
+from composer.generators.walk import copies
+from composer.inference.rows import Ints
+from composer.inference.sequence import Sequence
+from composer.inference.suffixes import BEGINS, LASTS, CopyIndex, Guard
+from composer.score import Score
+from composer.sketch import MaxCopy, Sketch
+
+MAX_TITLE = 80  # characters
+
+
+class Copied(NamedTuple):
+    """The longest run that a score shares with the corpus, in any key, and where it begins there.
+
+    Notes that begin together count once; ``bars`` are the score's.
+    """
+
+    notes: int
+    bars: float
+    title: str
+    bar: int  # written, 0 the pickup
+    whole: bool  # all notes of the score
+
+    def __str__(self) -> str:
+        notes = "1 note" if self.notes == 1 else f"{self.notes} notes"
+        bars = "1 bar" if self.bars == 1 else f"{self.bars:.3g} bars"
+        return f"{notes}, {bars}, {self.title}, bar {self.bar}"
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """The pieces of a training split: their moves, titles and bars."""
+
+    index: CopyIndex
+    titles: tuple[str, ...]
+    bars: Ints  # steps of each bar, one piece after another
+    counts: Ints  # (P,) bars of each piece
+    pickups: Ints  # (P,) 1 if its first bar is a pickup
+
+    @classmethod
+    def of(cls, encoding: Encoding, scores: Iterable[Score], sequences: Iterable[Sequence]) -> Self:
+        """The sources of scores, at least one, and of the same as sequences."""
+        pieces = list(scores)
+        lines = [-(-score.barlines.astype(np.int64) // encoding.grid) for score in pieces]
+        return cls(
+            CopyIndex.of([encoding.moves(sequence.events) for sequence in sequences]),
+            tuple(" ".join(score.title.split())[:MAX_TITLE] for score in pieces),
+            np.concatenate([np.diff(line) for line in lines]),
+            np.array([len(line) - 1 for line in lines]),
+            np.array([int(score.pickup > 0) for score in pieces]),
+        )
+
+    def copied(self, encoding: Encoding, score: Score, sketch: Sketch | None = None) -> Copied | None:
+        """The longest copied run of a score, None if nothing is copied; of the completion of a ``sketch``, of those
+        that end with something composed.
+        """
+        sequence = encoding.encode(score)
+        moves = encoding.moves(sequence.events)
+        ends = None if sketch is None else _composed(sketch, sequence.steps * encoding.grid)
+        run = self.index.where(moves, ends)
+        if run is None:
+            return None
+        copied = moves[run.first : run.first + run.events]
+        steps = int(copied[:, LASTS].sum())
+        before = int(self.index.piece(run.piece)[: run.place, LASTS].sum())
+        first = int(self.counts[: run.piece].sum())
+        lines = np.cumsum(self.bars[first : first + self.counts[run.piece]])
+        bar = int(np.searchsorted(lines, before, "right")) + 1 - int(self.pickups[run.piece])
+        notes = int(copied[:, BEGINS].sum())
+        title = self.titles[run.piece].rstrip(".") or f"piece {run.piece + 1} of the corpus"
+        whole = notes == int(moves[:, BEGINS].sum())
+        return Copied(notes, steps * encoding.grid / score.meter.bar, title, bar, whole)
+
+    def guard(self, encoding: Encoding, score: Score, limit: int, unit: str) -> Guard:
+        """Forbids copies of more than ``limit`` "notes", or "bars" of the score's first meter."""
+        if unit == "bars":
+            return Guard(self.index, limit * score.meter.bar // encoding.grid, "steps")
+        return Guard(self.index, limit, unit)
+
+    def limits(self, encoding: Encoding, sketch: Sketch) -> Limits:
+        """What a sketch says of copies."""
+        wishes = [wish for wish in sketch.constraints if isinstance(wish, MaxCopy)]
+        guards = [self.guard(encoding, sketch.score, wish.limit, wish.unit) for wish in wishes]
+        return Limits(encoding, wishes, guards)
+
+    def fit(self, encoding: Encoding) -> bool:
+        """Whether they are pieces as this encoding sees them."""
+        nothing = np.zeros((0, encoding.width), dtype=np.int32)
+        return bool(encoding.moves(nothing).shape[1] == self.index.rows.shape[1])
+
+    # --- saving ---------------------------------------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What is saved."""
+        names = np.frombuffer("\n".join(self.titles).encode(), dtype=np.uint8)
+        return self.index.arrays() | {
+            "titles": names,
+            "bars": self.bars.astype(np.uint16 if self.bars.max() < 2**16 else np.uint32),
+            "counts": self.counts.astype(np.uint32),
+            "pickups": self.pickups.astype(np.uint8),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+        """The sources of these untrusted arrays; raises :class:`ReadError` if they do not belong together."""
+        index = CopyIndex.from_arrays(arrays)
+        names = ("titles", "bars", "counts", "pickups")
+        if any(name not in arrays or arrays[name].ndim != 1 or arrays[name].dtype.kind != "u" for name in names):
+            raise ReadError("the arrays of its sources are missing or of another kind")
+        text = arrays["titles"].astype(np.uint8).tobytes().decode("utf-8", "replace")
+        titles = tuple("".join(c for c in title if c.isprintable())[:MAX_TITLE] for title in text.split("\n"))
+        bars, counts, pickups = (arrays[name].astype(np.int64) for name in names[1:])
+        sound = (
+            len(titles) == len(counts) == len(pickups) == len(index.starts) - 1
+            and bool((bars > 0).all() and (bars < 2**32).all() and (counts > 0).all() and (counts <= len(bars)).all())
+            and int(counts.sum()) == len(bars)
+            and bool((pickups <= 1).all())
+        )
+        if not sound:
+            raise ReadError("the arrays of its sources do not belong together")
+        return cls(index, titles, bars, counts, pickups)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a sketch lets a composer copy."""
+
+    encoding: Encoding
+    wishes: list[MaxCopy]
+    guards: list[Guard]
+
+    def sample(
+        self, generator: Generator, sketch: Sketch, *, n: int, temperature: float, rng: np.random.Generator
+    ) -> tuple[list[Sequence], str]:
+        """``n`` sequences that complete the sketch within the limits, and how they were drawn, in words.
+
+        Raises :class:`Infeasible`, and :class:`Unsupported` for a generator that does not write token by token.
+        """
+        if not isinstance(generator, Stepwise):
+            raise Unsupported(f"{generator.name} cannot keep to max_copy; leave it out")
+        constraints = self.encoding.compile(sketch)
+        walk = generator.walk(constraints, temperature)
+        free = _composed(sketch, np.arange(constraints.end) * self.encoding.grid)
+        drawn = guarded(walk, copies(walk, self.guards, self.encoding, free), n=n, rng=rng)
+        return [walk.sequence(path) for path in drawn.paths], str(drawn)
+
+    def broken(self, sketch: Sketch, score: Score) -> MaxCopy | None:
+        """A limit that a finished score does not keep: where bars are repeated, runs go on over their edges."""
+        sequence = self.encoding.encode(score)
+        moves, free = self.encoding.moves(sequence.events), _composed(sketch, sequence.steps * self.encoding.grid)
+        pairs = zip(self.wishes, self.guards, strict=True)
+        return next((wish for wish, guard in pairs if guard.broken(moves, free).any()), None)
+
+
+def _composed(sketch: Sketch, ticks: NDArray[Any]) -> NDArray[np.bool_]:
+    """(N,) whether something is composed at each tick."""
+    free = [sketch.free(voice, ticks) for voice in range(len(sketch.score.parts))]
+    return np.asarray(np.any(free, axis=0))
