@@ -40,9 +40,9 @@ class Markov(Generator):
     ``base`` is what back-off ends in. With ``"uniform"`` the alphabet is closed: an event (if serial, an integer) that
     training never showed has probability 0. With ``"unigram"`` and ``"previous"`` it is open, and not serial: all
     events of integers up to the largest seen have a probability, by a :class:`Factorised` measure, and an unknown event
-    ends the context of those after it. The measure of ``"unigram"`` looks at nothing before: all contexts share it, so
-    that conditioning can be exact. That of ``"previous"`` looks at the event before, known or not, which predicts
-    better, but leaves infinitely many contexts to sum over: it is for likelihoods.
+    ends the context of those after it. The measure of ``"unigram"`` looks at nothing before: all contexts share it, and
+    conditioning is exact. That of ``"previous"`` looks at the event before, known or not, which predicts better, but
+    leaves too many contexts to sum over: it is for likelihoods.
     """
 
     name: ClassVar[str] = "markov"
@@ -175,7 +175,7 @@ class Markov(Generator):
         """(D,) the event, or if serial its integer; drawn if the token stands for all that are unknown."""
         alphabet, constraints = self.alphabets_[position % belief.lattice.slots], belief.lattice.constraints
         if token == len(alphabet) and isinstance(constraints, Opened):
-            return constraints.draw(position, rng)
+            return constraints.others(position).draw(rng)
         return np.asarray(alphabet[token])
 
     @staticmethod
@@ -194,7 +194,7 @@ class Markov(Generator):
                 return p
             p[k] = choice.weights[at[0]] / choice.weights.sum()
             if opened is not None and tokens[k] == NOT_THERE:
-                p[k] *= opened.share(state.position, sequence.events[k])
+                p[k] *= opened.others(state.position).share(sequence.events[k])
             state = State(int(choice.after[at[0]]), int(choice.histories[at[0]]), int(choice.states[at[0]]))
         if state.position != belief.lattice.end:
             p[-1] = 0.0

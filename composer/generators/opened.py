@@ -8,9 +8,7 @@ histories stays as it is, and stays exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,6 @@ from composer.errors import Unsupported
 from composer.generators.factorised import Factorised
 from composer.inference.sequence import Constraints, Events
 
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -27,16 +24,58 @@ OTHER = -1  # in every integer of the event that stands for the unknown ones
 LEAST = 1e-300  # in place of what is possible and rounded to nothing
 
 
-class Others(NamedTuple):
-    """The unknown events that may come at a step."""
+class Others:
+    """The events that are not known, each weighing the product of what its integers weigh.
 
-    weight: Floats  # (D, K) of each value of each integer, the largest being 1; 0 where it is not allowed
-    masses: Floats  # (D,) the sum of their products over the events that leave the known ones at this integer
-    nats: float  # the logarithm of the sum over all of them, undivided; -inf exactly if there are none
+    ``nats`` (D, K) is the logarithm of the weight of each value of each integer, -inf where it is not allowed;
+    ``known`` (V, D) are ascending. ``total`` is the logarithm of the sum over the unknown events; -inf exactly if there
+    are none.
+    """
 
-    @property
-    def possible(self) -> bool:
-        return self.nats > -np.inf
+    def __init__(self, nats: Floats, known: Events) -> None:
+        most = np.where(np.isfinite(nats.max(axis=1)), nats.max(axis=1), 0.0)
+        self.weight = np.where(np.isfinite(nats), np.maximum(np.exp(nats - most[:, None]), LEAST), 0.0)
+        self._later = np.append(np.cumprod(self.weight.sum(axis=1)[::-1])[::-1], 1.0)
+        kept = (self.weight[np.arange(len(nats)), known] > 0).all(axis=1)
+        self._known = known if kept.all() else known[kept]
+        unlike = self._known[1:] != self._known[:-1]
+        self._differs = np.append(-1, unlike.argmax(axis=1))[: len(self._known)]  # from the one above: at which integer
+        prefix, masses = np.ones(len(self._known)), []
+        for dim, weight in enumerate(self.weight):
+            masses.append(self._leaving(dim, prefix[self._differs < dim]).sum())
+            prefix *= weight[self._known[:, dim]]
+        self._masses = np.array(masses)
+        self.total = float(most.sum() + np.log(self._masses.sum())) if self._masses.any() else -np.inf
+
+    def share(self, event: Events) -> float:
+        """The probability of an unknown event (D,) among them all."""
+        if self.total == -np.inf or (event < 0).any() or (event >= self.weight.shape[1]).any():
+            return 0.0
+        return float(np.prod(self.weight[np.arange(len(event)), event]) / self._masses.sum())
+
+    def draw(self, rng: np.random.Generator) -> Events:
+        """(D,) an unknown event, with exactly its share."""
+        dim = _drawn(self._masses, rng)
+        alike = self._known[self._differs < dim]
+        mass = self._leaving(dim, np.prod(self.weight[np.arange(dim), alike[:, :dim]], axis=1))
+        row, value = divmod(_drawn(mass.ravel(), rng), mass.shape[1])
+        event = np.array([_drawn(weight, rng) for weight in self.weight], dtype=np.int32)
+        if dim:
+            event[:dim] = alike[row, :dim]
+        event[dim] = value
+        return event
+
+    def _leaving(self, dim: int, prefix: Floats) -> Floats:
+        """(N, K) the mass of all events that are like a known one in the integers before ``dim``, of which there are N
+        kinds that weigh ``prefix`` (N,), and go on with a value that no known event of the kind has there.
+        """
+        kinds = self._differs < dim
+        if dim == 0 and not len(kinds):
+            prefix = np.ones(1)  # nothing known is allowed
+        mass = prefix[:, None] * self.weight[dim] * self._later[dim + 1]
+        mass = np.where(self.weight[dim] > 0, np.maximum(mass, LEAST), 0.0)
+        mass[np.cumsum(kinds) - 1, self._known[:, dim]] = 0.0
+        return mass
 
 
 class Opened:
@@ -53,13 +92,13 @@ class Opened:
         if (constraints.advance(known) != 1).any():
             raise Unsupported("this model's alphabet is open: its events must all last one step")
         self.constraints, self.known = constraints, known
-        self.base = np.append(measure.chances(known), 1.0)  # (V + 1,) what the measure gives; of others see ``mass``
+        self.base = np.append(measure.chances(known), 1.0)  # (V + 1,) what the measure gives; the others have ``mass``
         self._nats = np.log(measure.tables[0]) / temperature  # (D, K)
-        self._weighed: dict[bytes, Others] = {}
-        self.mass = max(float(np.exp(self._others(self._nats).nats)), LEAST)  # of all others, tempered
+        self.mass = max(float(np.exp(Others(self._nats, known).total)), LEAST)  # of all others, tempered
         if not np.isfinite(self.mass):
             raise Unsupported(f"a temperature of {temperature:g} is too high for events of {known.shape[1]} integers")
         self._at: dict[int, Others] = {}
+        self._alike: dict[bytes, Others] = {}
 
     @property
     def alphabet(self) -> Events:
@@ -79,7 +118,7 @@ class Opened:
 
     def allows(self, step: int, events: Events) -> Bools:
         other = events[:, 0] == OTHER
-        found = np.full(len(events), self.others(step).possible)
+        found = np.full(len(events), self.others(step).total > -np.inf)
         found[~other] = self.constraints.allows(step, events[~other])
         return found
 
@@ -88,15 +127,13 @@ class Opened:
 
     def nats(self, step: int, events: Events, part: int | None) -> Floats | None:
         other = events[:, 0] == OTHER
-        found = np.full(len(events), self.others(step).nats - np.log(self.mass))
+        found = np.full(len(events), self.others(step).total - np.log(self.mass))
         preferred = self.constraints.nats(step, events[~other], part)
         found[~other] = 0.0 if preferred is None else preferred
         return found
 
     def where(self, step: int) -> str:
         return self.constraints.where(step)
-
-    # --- unknown events -------------------------------------------------------------------------------------------
 
     def others(self, step: int) -> Others:
         """What the constraints and preferences leave of the unknown events at a step."""
@@ -107,57 +144,11 @@ class Opened:
                 preferred = self.constraints.nats(step, values[:, None], dim)
                 nats[dim] += 0.0 if preferred is None else preferred
                 nats[dim, ~self.constraints.allows_part(step, dim, values)] = -np.inf
-            self._at[step] = self._others(nats)
+            key = nats.tobytes()
+            if key not in self._alike:
+                self._alike[key] = Others(nats, self.known)
+            self._at[step] = self._alike[key]
         return self._at[step]
-
-    def share(self, step: int, event: Events) -> float:
-        """The probability of an unknown event (D,) at a step, given that one comes."""
-        weight, masses, nats = self.others(step)
-        inside = ((event >= 0) & (event < weight.shape[1])).all()
-        if not inside or nats == -np.inf:
-            return 0.0
-        return float(np.prod(weight[np.arange(len(event)), event]) / max(masses.sum(), LEAST))
-
-    def draw(self, step: int, rng: np.random.Generator) -> Events:
-        """(D,) an unknown event at a step, with its probability given that one comes."""
-        weight, masses, _ = self.others(step)
-        leaves = _drawn(masses, rng)
-        alike, mass = next(islice(self._leaving(weight), leaves, None))
-        row, value = divmod(_drawn(mass.ravel(), rng), weight.shape[1])
-        event = np.array([_drawn(values, rng) for values in weight], dtype=np.int32)
-        event[:leaves], event[leaves] = self.known[alike[row], :leaves], value
-        return event
-
-    def _others(self, nats: Floats) -> Others:
-        """The unknown events if each value of each integer weighs exp ``nats`` (D, K)."""
-        key = nats.tobytes()
-        if key not in self._weighed:
-            most = nats.max(axis=1)
-            weight = np.exp(nats - np.where(np.isfinite(most), most, 0.0)[:, None])
-            weight = np.where(np.isfinite(nats), np.maximum(weight, LEAST), 0.0)
-            masses = np.array([mass.sum() for _, mass in self._leaving(weight)])
-            total = most.sum() + np.log(masses.sum()) if masses.any() else -np.inf
-            self._weighed[key] = Others(weight, masses, float(total))
-        return self._weighed[key]
-
-    def _leaving(self, weight: Floats) -> Iterator[tuple[Ints, Floats]]:
-        """For each integer d: the known events (N,) that differ in the integers before it, and (N, K) the mass of all
-        events that are like them up to there, and go on with a value that no known event has there.
-        """
-        width = len(weight)
-        kept = np.flatnonzero((weight[np.arange(width), self.known] > 0).all(axis=1))
-        later = np.append(np.cumprod(weight.sum(axis=1)[::-1])[::-1], 1.0)
-        if not len(kept):
-            yield np.zeros(1, dtype=np.int64), weight[:1] * later[1]
-            return
-        known, prefix, first = self.known[kept], np.ones(len(kept)), np.arange(len(kept)) == 0
-        for dim in range(width):
-            mass = prefix[first, None] * weight[dim] * later[dim + 1]
-            mass = np.where(weight[dim] > 0, np.maximum(mass, LEAST), 0.0)
-            mass[np.cumsum(first) - 1, known[:, dim]] = 0.0
-            yield kept[first], mass
-            prefix = prefix * weight[dim, known[:, dim]]
-            first[1:] |= known[1:, dim] != known[:-1, dim]
 
 
 def _drawn(weights: Floats, rng: np.random.Generator) -> int:

@@ -117,14 +117,14 @@ def test_nothing_possible_is_rounded_away() -> None:
         return Opened(ColumnMasks(allowed), measure, known, temperature=0.1)
 
     two = opened(3, 50)
-    drawn = Counter(tuple(two.draw(0, np.random.default_rng(seed))[[3, 50]].tolist()) for seed in range(400))
+    drawn = Counter(tuple(two.others(0).draw(np.random.default_rng(seed))[[3, 50]].tolist()) for seed in range(400))
     assert set(drawn) == {(0, 1), (1, 0)}  # both notes together are as improbable again
     assert 140 < drawn[0, 1] < 260
     struck = np.eye(88, dtype=np.int32)
-    assert two.share(0, struck[3]) == pytest.approx(0.5)
-    assert two.share(0, struck[4]) == 0
-    assert not opened().others(0).possible
-    assert opened(7).share(0, struck[7]) == pytest.approx(1.0)
+    assert two.others(0).share(struck[3]) == pytest.approx(0.5)
+    assert two.others(0).share(struck[4]) == 0
+    assert opened().others(0).total == -np.inf
+    assert opened(7).others(0).share(struck[7]) == pytest.approx(1.0)
 
 
 def test_what_cannot_be_followed_is_refused_in_one_line() -> None:
