@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from composer.copies import Copied, Sources
+from composer.copies import Copied, Piece, Sources
 from composer.encodings.base import Encoding
 from composer.errors import ReadError, Unsupported
 from composer.pipeline import Composer
@@ -41,7 +42,9 @@ def test_the_longest_run_is_told_with_its_place(name: str) -> None:
     encoding: Encoding = resolve(ENCODINGS[name])()
     first = line([60, 60, 60, 60, 60], title="Still")
     second = line([67, 60, 64, 62, 65, 63, 61, 68, 66], title=" The\nBlackbird. ", pickup=Q)
-    sources = Sources.of(encoding, [first, second], [encoding.encode(first), encoding.encode(second)])
+    pieces = [Piece.of(encoding, score) for score in (first, second)]
+    sources = Sources.of(encoding, pieces, [encoding.encode(first), encoding.encode(second)])
+    assert sources is not None
     query = line([70, 64, 68, 66, 69, 67, 65, 72, 40, 43, 45], key="D")
     copied = sources.copied(encoding, query)
     assert copied == Copied(7, 7 / 4, "The Blackbird", 1, False)
@@ -51,6 +54,12 @@ def test_the_longest_run_is_told_with_its_place(name: str) -> None:
     assert (whole.whole, whole.title) == (True, "Still")
     loaded = Sources.from_arrays(sources.arrays())
     assert loaded.copied(encoding, query) == copied
+
+
+def test_too_much_to_keep_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("composer.copies.MAX_EVENTS", 12)
+    assert Composer.untrained("melody", "markov").fit([line([60] * 12)]).sources is not None
+    assert Composer.untrained("melody", "markov").fit([line([60] * 16)]).sources is None
 
 
 def test_nothing_shared_is_nothing(composer: Composer) -> None:
@@ -85,6 +94,17 @@ def test_max_copy_holds_over_the_edges_of_repeated_bars(composer: Composer) -> N
     for score in composer.completions(sketch, 5, seed=3):
         found = composer.copied(score)
         assert found is None or found.notes <= 6
+
+
+def test_the_command_line_tells_it_in_one_line(composer: Composer, run, tmp_path: Path) -> None:
+    (tmp_path / "walks.safetensors").write_bytes(composer.dumps({}))
+    asked = ("--model", "walks.safetensors", "--bars", 8, "--range", "C4:C5", "--key", "C", "--seed", 1)
+    said = run("tune", *asked, "--form", "A").err.splitlines()
+    assert said[0] == "seed 1"
+    assert said[1].startswith("longest run shared with the corpus: ")
+    said = run("tune", *asked, "--form", "A", "--max-copy", "6 notes").err.splitlines()
+    assert ", rejection, which accepts " in said[1]
+    assert len(said) == 2
 
 
 def test_what_is_given_may_be_a_copy(composer: Composer) -> None:
