@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer import __version__
+from composer.conflict import explained
 from composer.copies import Copied, Limits, Piece, Sources
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported, UsageError
@@ -130,7 +131,7 @@ class Composer:
         kept: list[Score] = []
         tried, batch = 0, n
         while tried < TRIES * n:
-            drawn = self._drawn(folded, limits, batch, temperature, rng)
+            drawn = self._drawn(sketch, folded, limits, batch, temperature, rng)
             scores = [sketch.unfolded(score) for score in drawn]
             broken = [sketch.broken(score, self.encoding.grid) for score in scores]
             if limits is not None:
@@ -143,7 +144,7 @@ class Composer:
         raise Infeasible(f"{tried} draws broke {wish!s} where copied bars begin or end; ask for another form")
 
     def _drawn(
-        self, sketch: Sketch, limits: Limits | None, n: int, temperature: float, rng: np.random.Generator
+        self, whole: Sketch, sketch: Sketch, limits: Limits | None, n: int, temperature: float, rng: np.random.Generator
     ) -> list[Score]:
         """``n`` completions of a folded sketch; within limits, their metadata say how they were drawn."""
         frame, way = sketch.score.frame(), {}
@@ -155,8 +156,16 @@ class Composer:
                 sequences, words = limits.sample(self.generator, sketch, n=n, temperature=temperature, rng=rng)
                 way = {"guard": words}
         except Infeasible as error:
-            raise Infeasible(f"{error} ({sketch})") from None
+            raise Infeasible(self._why(whole, sketch) or f"{error} ({whole})") from None
         return [self.encoding.decode(sequence, frame).with_metadata(**way) for sequence in sequences]
+
+    def _why(self, whole: Sketch, folded: Sketch) -> str | None:
+        """Which wishes exclude each other; None if it is not they that nothing passes."""
+
+        def place(step: int) -> str:
+            return whole.score.place(whole.written(step * self.encoding.grid))
+
+        return explained(folded, lambda sketch: self.generator.check(self.encoding.compile(sketch)), place)
 
     def _finished(self, sketch: Sketch, composed: Score, seed: int, number: int, temperature: float) -> Score:
         """The composed notes in the holes, everything else as given, and a note of how it was made."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.errors import UsageError
+from composer.errors import InvalidScore, UsageError
 from composer.score import DEFAULT_VELOCITY, Annotation, Note, Part, Score, frozen
 from composer.theory import TICKS_PER_QUARTER, Meter, Tempo
 
@@ -61,6 +61,16 @@ def style_named(name: str) -> Style:
     if style is None:
         raise UsageError(f"{name!r} is not a style; the styles are {', '.join(STYLES)}")
     return style
+
+
+def tempo_of(bpm: float, meter: str | None, style: str | None) -> Tempo:
+    """So many beats a minute, in the beats of the meter, or of the style's; raises :class:`UsageError`."""
+    try:
+        if style and meter is None:
+            return Tempo(bpm, style_named(style).tempo.beat)
+        return Tempo(bpm, Meter.parse(meter or "4/4").beat)
+    except InvalidScore as error:
+        raise UsageError(str(error)) from None
 
 
 def perform(score: Score) -> Score:

@@ -102,6 +102,25 @@ def test_tune_has_forms_pickups_and_phrases(run) -> None:
     assert not any(((part.onset < tick) & (part.offset > tick)).any() for tick in phrase.tolist())
 
 
+def test_what_is_wished_takes_the_place_of_what_is_usual(run) -> None:
+    usual = json.loads(run("tune", "--bars", 4, "--form", "A", "--seed", 1, "--json").out)["tunes"][0]["made"]["sketch"]
+    assert "range D4:B5" in usual
+    assert "ends on the tonic" in usual
+    wished = run(
+        "tune", "--bars", 4, "--form", "A", "--seed", 1, "--json", "--for", "fiddle", "--wish", "ends_on=A",
+        "--scale", "D pentatonic", "--prefer", "shortest=1/8", "--chords", "D | A | D | A",
+        "--wish", "bars 2: longest=1/2",
+    )  # fmt: skip
+    row = json.loads(wished.out)["tunes"][0]
+    assert row["made"]["sketch"].split("; ")[1:] == [
+        "range G3:B5 (fiddle)", "scale D pentatonic", "chords D | A | D | A", "ends on A", "bar 2: longest 1/2",
+        "rather shortest 1/8 (weight 1)",
+    ]  # fmt: skip
+    part = loads(row["abc"].encode(), "printed").parts[0]
+    assert set(part.pitch % 12) <= {2, 4, 6, 9, 11}
+    assert part.pitch[-1] % 12 == 9
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -125,6 +144,12 @@ def test_tune_has_forms_pickups_and_phrases(run) -> None:
         (["tune", "--form", "A B!"], 2, "not a form"),
         (["tune", "--pickup", "7/8", "--meter", "3/4"], 2, "shorter than a bar"),
         (["tune", "--phrases", "0"], 2, "phrases of 0 bars"),
+        (["tune", "--wish", "foo=3"], 2, "'foo' is not a wish"),
+        (["tune", "--for", "fidle"], 2, "try fiddle"),
+        (["tune", "--chords", "H7"], 2, "'H7' is not a chord"),
+        (["tune", "--pin", "1.1=D4", "--pin", "1.1=E4"], 2, "pin 1.1=D4 and pin 1.1=E4"),
+        (["tune", "--max-copy", "a lot"], 2, "2 bars"),
+        (["vary", "mine.abc", "--bars", "1", "--wish", "bars 9: leap=2"], 2, "outside the 4 written bars"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -56,7 +56,9 @@ def tune(
         typer.Option(metavar="BAR.BEAT=NOTE", help="A note that must begin there: 1.1=D4. Repeatable."),
     ] = None,
     starts_on_tonic: Annotated[bool, typer.Option(help="Begin on the tonic.")] = False,
-    ends_on_tonic: Annotated[bool, typer.Option(help="End on the tonic.")] = True,
+    ends_on_tonic: Annotated[
+        bool | None, typer.Option("--ends-on-tonic/--no-ends-on-tonic", help="End on the tonic (the usual).")
+    ] = None,
     max_copy: MaxCopy = None,
     wish: Wishes = None,
     prefer: Preferences = None,
@@ -71,7 +73,10 @@ def tune(
 ) -> None:
     """Compose a tune: prints it as ABC, writes it where you say."""
     from composer.sketch import Sketch
+    from composer.sketch.regions import said
+    from composer.styles import tempo_of
 
+    named = said({"range": pitch_range, "instrument": instrument, "wish": wish})
     options: dict[str, Any] = {
         "bars": bars,
         "meter": meter,
@@ -80,39 +85,23 @@ def tune(
         "endings": endings,
         "pickup": pickup,
         "phrases": phrases,
-        "range": pitch_range or (None if instrument else "D4:B5"),
+        "range": pitch_range if named & {"range", "instrument", "only"} else "D4:B5",
         "instrument": instrument,
         "scale": scale,
         "chords": chords,
         "starts_on_tonic": starts_on_tonic,
-        "ends_on_tonic": ends_on_tonic,
+        "ends_on_tonic": "ends_on" not in named if ends_on_tonic is None else ends_on_tonic,
         "pins": pin,
         "max_copy": max_copy,
         "wish": wish,
         "prefer": prefer,
-        "tempo": _tempo(tempo, meter, style),
+        "tempo": None if tempo is None else tempo_of(tempo, meter, style),
     }
     if style:
         sketch = Sketch.styled(style, **options)
     else:
-        defaults = {"bars": 32, "meter": "4/4", "form": "AABB", "tempo": _tempo(100.0, meter, None)}
+        defaults = {"bars": 32, "meter": "4/4", "form": "AABB", "tempo": tempo_of(100.0, meter, None)}
         sketch = Sketch.blank(**{**options, **{k: v for k, v in defaults.items() if options[k] is None}})
     outputs: list[Path] = output or []
     asked = Asked(model, seed, n, temperature, outputs, soundfont, as_json)
     complete_and_write(sketch, asked, title or f"{(style or 'tune').title()} in {sketch.score.key}")
-
-
-def _tempo(bpm: float | None, meter: str | None, style: str | None) -> Any:
-    """The asked tempo in the beats of the meter."""
-    if bpm is None:
-        return None
-    from composer.errors import InvalidScore, UsageError
-    from composer.styles import style_named
-    from composer.theory import Meter, Tempo
-
-    try:
-        if style and meter is None:
-            return Tempo(bpm, style_named(style).tempo.beat)
-        return Tempo(bpm, Meter.parse(meter or "4/4").beat)
-    except InvalidScore as error:
-        raise UsageError(str(error)) from None

@@ -51,6 +51,10 @@ class Generator(ABC):
         """``n`` independent sequences that keep the constraints and fill them to their end."""
 
     @abstractmethod
+    def check(self, constraints: Constraints) -> None:
+        """Raise :class:`composer.errors.Infeasible`, with the step, where nothing it can write passes; quick."""
+
+    @abstractmethod
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What is saved: named arrays, and metadata that JSON can hold."""
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.generators.history_trie import HistoryTrie, Words
+from composer.generators.opened import Opened
 from composer.generators.trie import NOT_THERE
 from composer.inference.automata import Lattice
 
@@ -322,7 +323,8 @@ class Histories:
         above = np.searchsorted(keys, parent[rows.owner] * size + rows.token)
         bounds = np.searchsorted(rows.owner, levels)
         p = np.array(rows.share)
-        p[: bounds[1]] += backoff[0] / size
+        opened = self.lattice.constraints if isinstance(self.lattice.constraints, Opened) else None
+        p[: bounds[1]] += backoff[0] / size if opened is None else backoff[0] * opened.base
         after = rows.after
         after[: bounds[1]] = np.maximum(after[: bounds[1]], 0)
         lent = np.zeros(len(p))
@@ -335,6 +337,9 @@ class Histories:
         own = p
         if self.power != 1.0:
             own, lent, backoff = p**self.power, lent**self.power, backoff**self.power
+        if opened is not None:
+            own[size - 1] *= opened.mass
+        if self.power != 1.0:
             starts = np.searchsorted(rows.owner, np.arange(len(parent)))
             more = np.add.reduceat(np.append(own - lent, 0.0), starts)
             more[starts == np.append(starts[1:], len(own))] = 0.0

@@ -6,7 +6,8 @@ For a context c with back-off weight l(c) and next-shorter context b(c),
     p(s | c) = (count(c s) - D(count(c s))) / total(c)  +  l(c) p(s | b(c)),
 
 counts below the longest contexts being numbers of distinct longer contexts (equation 21), with three discounts D for
-each length (equation 26), and a uniform base. Counts are stored, not probabilities: they are small, and give p exactly.
+each length (equation 26), and a base measure below them all: uniform, unless the caller brings its own. Counts are
+stored, not probabilities: they are small, and give p exactly.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Trie:
     alpha: Floats = field(init=False)  # (M,) the discounted share of each n-gram
     backoff: Floats = field(init=False)  # (C,) l(c)
     child: Ints = field(init=False)  # (C + 1,) where the children of each context begin
+    _width: int = field(init=False)  # more than the largest element
     _contexts: Ints = field(init=False)  # (C,) keys of (parent, element), ascending below the roots
     _ngrams: Ints = field(init=False)  # (M,) ascending keys of (context, token)
 
@@ -55,20 +57,17 @@ class Trie:
         owner = np.repeat(np.arange(contexts), np.diff(self.first))
         discount = self.discounts[self.length[owner], np.minimum(self.count, 3) - 1]
         total = np.add.reduceat(self.count, self.first[:-1]).astype(np.float64)
-        roots = int(self.levels[1])
+        roots, width = int(self.levels[1]), int(self.element.max()) + 1
         derived = {
             "alpha": (self.count - discount) / total[owner],
             "backoff": np.add.reduceat(discount, self.first[:-1]) / total,
             "child": roots + np.searchsorted(self.parent[roots:], np.arange(contexts + 1)),
-            "_contexts": self.parent * self._width + self.element,
+            "_width": width,
+            "_contexts": self.parent * width + self.element,
             "_ngrams": owner * int(self.sizes.max()) + self.token,
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
-
-    @property
-    def _width(self) -> int:
-        return int(self.element.max()) + 1
 
     @property
     def depth(self) -> int:
@@ -151,7 +150,15 @@ class Trie:
 
     def probability(self, roots: Ints, elements: list[Ints], tokens: Ints) -> Floats:
         """(N,) p(token | context) for contexts as in :meth:`count_up`; 0 for tokens outside the alphabet (-1)."""
-        p = np.where(tokens >= 0, 1.0 / self.sizes[roots], 0.0)
+        seen, left = self.shares(roots, elements, tokens)
+        return np.asarray(np.where(tokens >= 0, seen + left / self.sizes[roots], 0.0))
+
+    def shares(self, roots: Ints, elements: list[Ints], tokens: Ints) -> tuple[Floats, Floats]:
+        """(N,) and (N,): what all n-grams give a token after its context, and what they leave to the base measure.
+
+        p(token | context) is the first, 0 for tokens outside the alphabet (-1), plus the second times base(token).
+        """
+        seen, left = np.zeros(len(tokens)), np.ones(len(tokens))
         node = roots
         for depth in range(self.depth + 1):
             if depth:
@@ -160,8 +167,9 @@ class Trie:
             keys = np.where(there & (tokens >= 0), node * int(self.sizes.max()) + tokens, NOT_THERE)
             row = np.minimum(np.searchsorted(self._ngrams, keys), len(self._ngrams) - 1)
             alpha = np.where(self._ngrams[row] == keys, self.alpha[row], 0.0)
-            p = np.where(there, alpha + self.backoff[node] * p, p)
-        return p
+            backoff = np.where(there, self.backoff[node], 1.0)
+            seen, left = alpha + backoff * seen, backoff * left
+        return seen, left
 
     # --- saving ---------------------------------------------------------------------------------------------------
 

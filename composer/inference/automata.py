@@ -69,14 +69,38 @@ class Lattice:
             raise Unsupported("this model holds events that last no time")
         self.options: dict[int, Options] = {}
         self.classes: dict[int, int] = {self.end: 1}
-        self._join(self._unroll())
+        if constraints.machine is None:
+            self._pass()
+        else:
+            self._join(self._unroll())
 
     def advance(self, position: int) -> Ints:
         """(V,) how many positions each token at a position lasts."""
         return self._advance[position % self.slots]
 
+    def _pass(self) -> None:
+        """The same as :meth:`_unroll` and :meth:`_join` where there is one state."""
+        reached = np.zeros(self.end + 1, dtype=bool)
+        reached[0] = True
+        one = np.zeros(1, dtype=np.int64)
+        found: list[tuple[int, _Unrolled]] = []
+        for position in range(self.end):
+            if reached[position]:
+                found.append((position, self._at(position, one)))
+                reached[found[-1][1].after] = True
+        leads_on = np.zeros(self.end + 1, dtype=bool)
+        leads_on[self.end] = True
+        for position, here in reversed(found):
+            used = np.flatnonzero(leads_on[here.after])
+            if len(used):
+                leads_on[position] = True
+                nats = None if here.nats is None else here.nats[:, used]
+                self.options[position] = Options(here.tokens[used], here.after[used], here.to[:, used], nats)
+                self.classes[position] = 1
+        if not leads_on[0]:
+            raise self._stuck(found[-1][0])
+
     def _unroll(self) -> dict[int, _Unrolled]:
-        machine = self.constraints.machine
         pending: dict[int, list[Ints]] = {0: [np.zeros(1, dtype=np.int64)]}
         unrolled: dict[int, _Unrolled] = {}
         furthest = 0
@@ -85,7 +109,7 @@ class Lattice:
             if arrivals is None:
                 continue
             furthest = position
-            states = arrivals[0] if machine is None else np.unique(np.concatenate(arrivals))
+            states = np.unique(np.concatenate(arrivals))
             if len(states) > MAX_STATES:
                 where = self.constraints.where(position // self.slots)
                 raise Unsupported(f"{where}: these wishes together are too much to keep apart; leave one out")
@@ -123,8 +147,8 @@ class Lattice:
     def _join(self, unrolled: dict[int, _Unrolled]) -> None:
         """From the end: states from which the same can come become one class, states from which nothing can, none."""
         last = unrolled.pop(self.end)
-        machine = self.constraints.machine
-        ends = np.zeros(len(last.states)) if machine is None else machine.at_end(last.states)
+        assert self.constraints.machine is not None
+        ends = self.constraints.machine.at_end(last.states)
         merged = {self.end: np.where(np.isfinite(ends), 0, DEAD)}
         known = {self.end: last.states}
         for position in sorted(unrolled, reverse=True):

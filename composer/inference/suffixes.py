@@ -265,10 +265,11 @@ class Guard:
         for window in self.windows():
             for pitch in np.unique(alphabet[:, 0]).tolist():
                 events = view.played(window, pitch)
-                word, moves = tokens.numbers(events), view.moves(events)
-                same = moves[0, BEGINS] == 1 and (moves[1:] == window[1:]).all()  # not off the ends of the pitches
-                if same and (word >= 0).all():
-                    words.append(word)
+                word = tokens.numbers(events)
+                if (word >= 0).all():
+                    moves = view.moves(events)
+                    if moves[0, BEGINS] == 1 and (moves[1:] == window[1:]).all():  # not off the ends of the pitches
+                        words.append(word)
         return words
 
     @cached_property

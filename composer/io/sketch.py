@@ -40,6 +40,7 @@ from composer.score import Score
 from composer.sketch import Hole, Sketch
 from composer.sketch.regions import emptied, own_bounds
 from composer.sketch.wishes import properties
+from composer.styles import tempo_of
 
 MAX_SKETCH = 2**20  # bytes
 FREE, END = "free", "/free"
@@ -61,10 +62,11 @@ FRAME: dict[str, dict[str, Any]] = {
     "tempo": {"type": "number", "description": "Beats a minute; in 6/8 a beat is three eighths"},
     "voices": {"type": "integer", "minimum": 1, "maximum": 16, "description": "How many voices; with score, in all"},
     "score": {"type": "string", "description": "A file to begin from; a path beside the sketch"},
+    "tune": {"type": ["string", "integer"], "description": "Of an ABC book as score, a tune's number or title"},
     "free": {"type": "string", "description": "Of the score, what to compose anew", "examples": ["bars 5-8 of alto"]},
     "continue": {"type": "integer", "minimum": 1, "description": "Bars to add at the score's end"},
 }
-OF_A_SCORE = ("title", "score", "free", "continue", "voices")
+OF_A_SCORE = ("title", "score", "tune", "free", "continue", "voices")
 KINDS: dict[str, tuple[Any, str]] = {
     "string": (str, "a text in quotes"),
     "integer": (int, "a whole number"),
@@ -107,10 +109,12 @@ def sketch_of(entries: Mapping[str, Any], folder: Path = Path()) -> Sketch:
 
 
 def _blank(frame: dict[str, Any], wishes: dict[str, Any]) -> Sketch:
-    for name in ("free", "continue"):
+    for name in ("tune", "free", "continue"):
         if name in frame:
             raise UsageError(f'{name!r} is about a score; say which: score = "tune.abc"')
     words = {name: value for name, value in (frame | wishes).items() if name not in ("title", "style")}
+    if "tempo" in words:
+        words["tempo"] = tempo_of(words["tempo"], words.get("meter"), frame.get("style"))
     words["metadata"] = {"title": frame["title"]} if frame.get("title") else {}
     return Sketch.styled(frame["style"], **words) if "style" in frame else Sketch.blank(**words)
 
@@ -119,7 +123,10 @@ def _from_score(frame: dict[str, Any], wishes: dict[str, Any], folder: Path) -> 
     odd = next((name for name in frame if name not in OF_A_SCORE), None)
     if odd is not None:
         raise UsageError(f"{odd!r} says what a blank page is; with a score, that is said by the score")
-    score = read(folder / frame["score"])
+    chosen = {"tune": str(frame["tune"])} if "tune" in frame else {}
+    if chosen and not frame["score"].lower().endswith(".abc"):
+        raise UsageError("'tune' is for ABC files, which may hold many")
+    score = read(folder / frame["score"], **chosen)
     if "title" in frame:
         score = score.with_metadata(title=frame["title"])
     ways = [name for name in ("free", "continue", "voices") if name in frame]

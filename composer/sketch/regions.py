@@ -14,7 +14,7 @@ from composer.score import Part, Score, frozen
 from composer.sketch.cells import Constraint
 from composer.sketch.pitch import Diatonic, Range
 
-MAX_BARS = 10_000  # of a score that is continued
+MAX_BARS = 1_000  # that continue a score
 
 BARS = r"bars?\s+(?P<first>\d{1,6})(?:\s*-\s*(?P<last>\d{1,6}))?"
 
@@ -99,24 +99,24 @@ def own_bounds(score: Score, wishes: Mapping[str, Any] | None = None) -> tuple[C
     """What a score keeps to, as wishes: the compass of each voice, and the key if no note leaves it; less what the
     ``wishes`` by name (:mod:`composer.sketch.wishes`) say of all of it.
     """
-    said = _said(wishes or {})
+    named = said(wishes or {})
     bounds: list[Constraint] = []
-    if not said & {"range", "instrument", "only"}:
+    if not named & {"range", "instrument", "only"}:
         compass = [(int(part.pitch.min()), int(part.pitch.max())) if len(part) else None for part in score.parts]
         bounds += [Range(*span, voice) for voice, span in enumerate(compass) if span]
     scale = Diatonic()
     inside = all(
         scale.mask(part.onset, score).start[np.arange(len(part)), part.pitch].all() for part in score.parts if len(part)
     )
-    if inside and not said & {"scale", "pitch_classes", "only"}:
+    if inside and not named & {"scale", "pitch_classes", "only"}:
         bounds.append(scale)
     return tuple(bounds)
 
 
-def _said(wishes: Mapping[str, Any]) -> set[str]:
-    """The names of wishes, and of those in their list that are limited neither to bars nor to a voice."""
+def said(wishes: Mapping[str, Any]) -> set[str]:
+    """The names of the wishes that are made, in the list ``wish`` those limited neither to bars nor to a voice."""
     rows = wishes.get("wish") or ()
-    found = set(wishes)
+    found = {name for name, value in wishes.items() if value}
     for row in [rows] if isinstance(rows, str | Mapping) else rows:
         if isinstance(row, str):
             found.add(row.partition("=")[0].strip())

@@ -21,9 +21,10 @@ from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_o
 from composer.sketch.usual import scales
 from composer.sketch.wishes import on_page, wished
 from composer.styles import style_named
-from composer.theory import Ints, Key, Meter, Tempo
+from composer.theory import TICKS_PER_QUARTER, Ints, Key, Meter, Tempo
 
 VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
+LONGEST = 8_000 * TICKS_PER_QUARTER  # of a sketch: 2,000 bars of 4/4
 CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
 
 
@@ -41,6 +42,11 @@ class Sketch:
     copies: tuple[Copy, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.score.end > LONGEST:
+            raise UsageError(
+                f"{self.score.bars} bars of {self.score.meter} are too long for a sketch, which has at most "
+                f"{LONGEST // TICKS_PER_QUARTER:,} quarter notes; take a part of them"
+            )
         for hole in self.holes:
             if not 0 <= hole.voice < len(self.score.parts) or not 0 <= hole.start < hole.end <= self.score.end:
                 raise UsageError(
@@ -206,6 +212,11 @@ class Sketch:
     def unfolded(self, score: Score) -> Score:
         """A completed score of :meth:`folded`, with its copies in their places again."""
         return Fold(self.score, self.copies).unfolded(score) if self.copies else score
+
+    def written(self, tick: int) -> int:
+        """Where a tick of :meth:`folded` stands on the whole page."""
+        spans = Fold(self.score, self.copies).spans if self.copies else []
+        return next((tick - span.start + span.whole for span in spans if span.start <= tick < span.end), tick)
 
     def broken(self, score: Score, grid: int) -> Constraint | None:
         """A wish whose automaton a finished score breaks, where bars are copies; ``grid`` ticks in a cell."""

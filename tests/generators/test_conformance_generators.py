@@ -102,6 +102,7 @@ WORLDS = {
     "order 2": (columns, column_masks, {"order": 2, "serial": True}),
     "order 5": (runs, run_masks, {"order": 5}),
     "features first": (runs, run_masks, {"nearest": 0}),
+    "open": (columns, column_masks, {"base": "unigram"}),
     "features last": (columns, column_masks, {"order": 5, "nearest": 4, "serial": True}),
 }
 each_class = pytest.mark.parametrize("cls", CLASSES)

@@ -63,6 +63,15 @@ def test_a_score_is_found_beside_its_sketch(melody: Path, tmp_path: Path) -> Non
     assert [part.name for part in choir.score.parts][1:] == ["Alto", "Tenor", "Bass"]
 
 
+def test_a_tune_of_a_book_and_tempos_in_the_beats_of_the_meter(tmp_path: Path) -> None:
+    (tmp_path / "book.abc").write_text("X:1\nT:One\nM:4/4\nK:C\nC8|\n\nX:2\nT:Two\nM:4/4\nK:G\nG8|A8|\n")
+    sketch = read_sketch(toml(tmp_path, 'score = "book.abc"\ntune = 2\nfree = "bars 2"'))
+    assert (sketch.score.title, sketch.score.bars) == ("Two", 2)
+    for text in ('meter = "6/8"\ntempo = 100', 'style = "jig"\ntempo = 100'):
+        tempo = read_sketch(toml(tmp_path, text)).score.tempo
+        assert (tempo.bpm, tempo.beat) == (100, 3 * Q // 2)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -90,6 +99,7 @@ def test_a_score_is_found_beside_its_sketch(melody: Path, tmp_path: Path) -> Non
         ('pins = {"1.9" = "D4"}', "no beat 9"),
         ("voices = 99", "99 voices"),
         ('free = "bars 1"', "say which: score"),
+        ('score = "melody.mid"\ntune = 2\nfree = "bars 1"', "'tune' is for ABC files"),
         ('score = "melody.abc"', "say one of free, continue and voices"),
         ('score = "melody.abc"\nfree = "bars 1"\ncontinue = 8', "say one of"),
         ('score = "melody.abc"\nfree = "bars 9"', "outside"),

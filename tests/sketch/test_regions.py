@@ -102,6 +102,13 @@ def test_absurd_continuations_get_one_line(choir: Score, bars: int) -> None:
         Sketch.continuing(choir, bars)
 
 
+def test_what_is_too_long_is_refused_before_anything_is_computed() -> None:
+    score = Score.of([Part.of([0], [60], [Q])], barlines=np.arange(10_001) * BAR)
+    for sketch in (lambda: Sketch.of(score, "bar 1"), lambda: Sketch.blank(bars=1000, meter="128/4")):
+        with pytest.raises(UsageError, match="are too long for a sketch, which has at most 8,000 quarter notes"):
+            sketch()
+
+
 def test_a_melody_is_given_and_voices_are_wanted_below_it(choir: Score) -> None:
     melody = Score.of([choir.parts[0]])
     sketch = Sketch.harmonizing(melody, 4)

@@ -183,12 +183,20 @@ def test_nothing_is_said_of_cells_and_notes_outside_the_bars() -> None:
         ({"prefer": ["scale=G"]}, ["notes of the key", "rather scale G (weight 1)"]),
         (
             {"wish": ["bars 3-4: scale=G"]},
-            ["bars 1-2: notes of the key", "bars 5-8: notes of the key", "bars 3-4: scale G"],
+            ["elsewhere notes of the key", "bars 3-4: scale G"],
         ),
     ],
 )
 def test_notes_belong_to_the_key_where_no_others_are_named(wishes: dict[str, object], words: list[str]) -> None:
     assert said(Sketch.blank(bars=8, **wishes)) == words
+
+
+def test_other_notes_are_free_only_in_their_bars() -> None:
+    sketch = Sketch.blank(bars=4, form="AB", meter="2/4", pickup="1/8", range="F4:G4", wish=["bars 3: scale=D"])
+    cells = sketch.cells(0, ticks(sketch.score, Q // 2))
+    home, away = [65, 67, REST], [66, 67, REST]
+    found = [np.flatnonzero(row).tolist() for row in cells.start[7:14]]
+    assert found == [home, home, away, away, away, away, home]
 
 
 def test_a_scale_for_one_voice_leaves_the_others_theirs() -> None:
