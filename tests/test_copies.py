@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from composer.copies import Copied, Piece, Sources
 from composer.encodings.base import Encoding
@@ -147,6 +149,27 @@ def test_missing_and_cut_sources_are_read_errors(composer: Composer, name: str) 
     for damaged in ({k: v for k, v in arrays.items() if k != name}, {**arrays, name: arrays[name][: len(arrays) // 2]}):
         with pytest.raises(ReadError, match=r"sources|copy index"):
             Sources.from_arrays(damaged)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_sources_are_read_errors_or_work(composer: Composer, data: st.DataObject) -> None:
+    """Any number of any array may be another: copies are told and forbidden, or the file is refused."""
+    arrays = {name: array.copy() for name, array in composer.known_sources.arrays().items()}
+    for _ in range(data.draw(st.integers(1, 3))):
+        array = arrays[data.draw(st.sampled_from(sorted(arrays)))]
+        limits = np.iinfo(array.dtype)
+        place, value = data.draw(st.integers(0, array.size - 1)), data.draw(st.integers(limits.min, limits.max))
+        array.flat[place] = value
+    try:
+        sources = Sources.from_arrays(arrays)
+    except ReadError:
+        return
+    tune = wandering(3)
+    assert "\n" not in str(sources.copied(composer.encoding, tune))
+    moves = composer.encoding.moves(composer.encoding.encode(tune).events)
+    for unit in ("notes", "bars"):
+        sources.guard(composer.encoding, tune, 1, unit).after(moves[:10])
 
 
 def test_titles_of_damaged_files_stay_on_one_line(composer: Composer) -> None:
