@@ -84,7 +84,7 @@ def test_max_copy_holds_in_every_completion(composer: Composer, wish: str, notes
     free = composer.completions(Sketch.blank(bars=8, range="C4:C5"), 20, seed=2)
     copied = [composer.copied(score) for score in free]
     assert sum(c is not None and (c.notes > notes or c.bars > bars) for c in copied) > 5
-    kept = composer.completions(Sketch.blank(bars=8, range="C4:C5", max_copy=wish), 20, seed=2)
+    kept = composer.completions(Sketch.blank(bars=8, range="C4:C5", max_copy=wish), 8, seed=2)
     for score in kept:
         found = composer.copied(score)
         assert found is None or (found.notes <= notes and found.bars <= bars)
