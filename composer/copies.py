@@ -6,7 +6,6 @@ can read them from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -20,7 +19,7 @@ from composer.generators.guarded import guarded
 from composer.generators.walk import copies
 from composer.inference.rows import Ints
 from composer.inference.sequence import Sequence
-from composer.inference.suffixes import BEGINS, LASTS, CopyIndex, Guard
+from composer.inference.suffixes import BEGINS, LASTS, MAX_EVENTS, CopyIndex, Guard
 from composer.score import Score
 from composer.sketch import MaxCopy, Sketch
 
@@ -45,6 +44,19 @@ class Copied(NamedTuple):
         return f"{notes}, {bars}, {self.title}, bar {self.bar}"
 
 
+class Piece(NamedTuple):
+    """What is said of a piece where a copy is told."""
+
+    title: str
+    bars: Ints  # steps of each
+    pickup: bool
+
+    @classmethod
+    def of(cls, encoding: Encoding, score: Score) -> Self:
+        lines = -(-score.barlines.astype(np.int64) // encoding.grid)
+        return cls(" ".join(score.title.split())[:MAX_TITLE], np.diff(lines), score.pickup > 0)
+
+
 @dataclass(frozen=True, eq=False)
 class Sources:
     """The pieces of a training split: their moves, titles and bars."""
@@ -56,16 +68,16 @@ class Sources:
     pickups: Ints  # (P,) 1 if its first bar is a pickup
 
     @classmethod
-    def of(cls, encoding: Encoding, scores: Iterable[Score], sequences: Iterable[Sequence]) -> Self:
-        """The sources of scores, at least one, and of the same as sequences."""
-        pieces = list(scores)
-        lines = [-(-score.barlines.astype(np.int64) // encoding.grid) for score in pieces]
+    def of(cls, encoding: Encoding, pieces: list[Piece], sequences: list[Sequence]) -> Self | None:
+        """The sources of pieces and the same as sequences; None if there are no events, or more than can be kept."""
+        if not 0 < sum(map(len, sequences)) <= MAX_EVENTS:
+            return None
         return cls(
             CopyIndex.of([encoding.moves(sequence.events) for sequence in sequences]),
-            tuple(" ".join(score.title.split())[:MAX_TITLE] for score in pieces),
-            np.concatenate([np.diff(line) for line in lines]),
-            np.array([len(line) - 1 for line in lines]),
-            np.array([int(score.pickup > 0) for score in pieces]),
+            tuple(piece.title for piece in pieces),
+            np.concatenate([piece.bars for piece in pieces]),
+            np.array([len(piece.bars) for piece in pieces]),
+            np.array([int(piece.pickup) for piece in pieces]),
         )
 
     def copied(self, encoding: Encoding, score: Score, sketch: Sketch | None = None) -> Copied | None:

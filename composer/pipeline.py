@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from composer import __version__
 from composer.conflict import explained
-from composer.copies import Copied, Limits, Sources
+from composer.copies import Copied, Limits, Piece, Sources
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported, UsageError
 from composer.generators.base import Generator, Progress
@@ -36,7 +36,8 @@ BATCH = 32  # drawn at once, when one was not enough
 @dataclass(frozen=True)
 class Composer:
     """Completes sketches. ``info`` says what it was trained on; ``digest`` names the model file's content; ``sources``
-    are the pieces it learned from, None if it is untrained or of a time before they were kept.
+    are the pieces it learned from, None if it is untrained, learned from more than 16 million events, or is of a time
+    before sources were kept.
     """
 
     encoding: Encoding
@@ -65,8 +66,10 @@ class Composer:
         self, scores: Iterable[Score], *, validation: Iterable[Score] = (), progress: Progress | None = None
     ) -> Self:
         """Train the generator on scores; returns the composer that also knows its sources."""
-        pieces = list(scores)
-        sequences = [self.encoding.encode(score) for score in pieces]
+        pieces, sequences = [], []
+        for score in scores:
+            pieces.append(Piece.of(self.encoding, score))
+            sequences.append(self.encoding.encode(score))
         self.generator.fit(
             sequences,
             validation=[self.encoding.encode(score) for score in validation],

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from composer.copies import Copied, Sources
+from composer.copies import Copied, Piece, Sources
 from composer.encodings.base import Encoding
 from composer.errors import ReadError, Unsupported
 from composer.pipeline import Composer
@@ -41,7 +44,9 @@ def test_the_longest_run_is_told_with_its_place(name: str) -> None:
     encoding: Encoding = resolve(ENCODINGS[name])()
     first = line([60, 60, 60, 60, 60], title="Still")
     second = line([67, 60, 64, 62, 65, 63, 61, 68, 66], title=" The\nBlackbird. ", pickup=Q)
-    sources = Sources.of(encoding, [first, second], [encoding.encode(first), encoding.encode(second)])
+    pieces = [Piece.of(encoding, score) for score in (first, second)]
+    sources = Sources.of(encoding, pieces, [encoding.encode(first), encoding.encode(second)])
+    assert sources is not None
     query = line([70, 64, 68, 66, 69, 67, 65, 72, 40, 43, 45], key="D")
     copied = sources.copied(encoding, query)
     assert copied == Copied(7, 7 / 4, "The Blackbird", 1, False)
@@ -51,6 +56,12 @@ def test_the_longest_run_is_told_with_its_place(name: str) -> None:
     assert (whole.whole, whole.title) == (True, "Still")
     loaded = Sources.from_arrays(sources.arrays())
     assert loaded.copied(encoding, query) == copied
+
+
+def test_too_much_to_keep_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("composer.copies.MAX_EVENTS", 12)
+    assert Composer.untrained("melody", "markov").fit([line([60] * 12)]).sources is not None
+    assert Composer.untrained("melody", "markov").fit([line([60] * 16)]).sources is None
 
 
 def test_nothing_shared_is_nothing(composer: Composer) -> None:
@@ -73,7 +84,7 @@ def test_max_copy_holds_in_every_completion(composer: Composer, wish: str, notes
     free = composer.completions(Sketch.blank(bars=8, range="C4:C5"), 20, seed=2)
     copied = [composer.copied(score) for score in free]
     assert sum(c is not None and (c.notes > notes or c.bars > bars) for c in copied) > 5
-    kept = composer.completions(Sketch.blank(bars=8, range="C4:C5", max_copy=wish), 20, seed=2)
+    kept = composer.completions(Sketch.blank(bars=8, range="C4:C5", max_copy=wish), 8, seed=2)
     for score in kept:
         found = composer.copied(score)
         assert found is None or (found.notes <= notes and found.bars <= bars)
@@ -85,6 +96,17 @@ def test_max_copy_holds_over_the_edges_of_repeated_bars(composer: Composer) -> N
     for score in composer.completions(sketch, 5, seed=3):
         found = composer.copied(score)
         assert found is None or found.notes <= 6
+
+
+def test_the_command_line_tells_it_in_one_line(composer: Composer, run, tmp_path: Path) -> None:
+    (tmp_path / "walks.safetensors").write_bytes(composer.dumps({}))
+    asked = ("--model", "walks.safetensors", "--bars", 8, "--range", "C4:C5", "--key", "C", "--seed", 1)
+    said = run("tune", *asked, "--form", "A").err.splitlines()
+    assert said[0] == "seed 1"
+    assert said[1].startswith("longest run shared with the corpus: ")
+    said = run("tune", *asked, "--form", "A", "--max-copy", "6 notes").err.splitlines()
+    assert ", rejection, which accepts " in said[1]
+    assert len(said) == 2
 
 
 def test_what_is_given_may_be_a_copy(composer: Composer) -> None:
@@ -127,6 +149,27 @@ def test_missing_and_cut_sources_are_read_errors(composer: Composer, name: str) 
     for damaged in ({k: v for k, v in arrays.items() if k != name}, {**arrays, name: arrays[name][: len(arrays) // 2]}):
         with pytest.raises(ReadError, match=r"sources|copy index"):
             Sources.from_arrays(damaged)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_sources_are_read_errors_or_work(composer: Composer, data: st.DataObject) -> None:
+    """Any number of any array may be another: copies are told and forbidden, or the file is refused."""
+    arrays = {name: array.copy() for name, array in composer.known_sources.arrays().items()}
+    for _ in range(data.draw(st.integers(1, 3))):
+        array = arrays[data.draw(st.sampled_from(sorted(arrays)))]
+        limits = np.iinfo(array.dtype)
+        place, value = data.draw(st.integers(0, array.size - 1)), data.draw(st.integers(limits.min, limits.max))
+        array.flat[place] = value
+    try:
+        sources = Sources.from_arrays(arrays)
+    except ReadError:
+        return
+    tune = wandering(3)
+    assert "\n" not in str(sources.copied(composer.encoding, tune))
+    moves = composer.encoding.moves(composer.encoding.encode(tune).events)
+    for unit in ("notes", "bars"):
+        sources.guard(composer.encoding, tune, 1, unit).after(moves[:10])
 
 
 def test_titles_of_damaged_files_stay_on_one_line(composer: Composer) -> None:

@@ -138,7 +138,12 @@ class Markov(Generator):
         Lattice(constraints, self.alphabets_)
 
     def walk(self, constraints: Constraints, temperature: float = 1.0) -> Walk:
-        """What :meth:`sample` draws from, one token at a time; raises as :meth:`belief`."""
+        """What :meth:`sample` draws from, one token at a time; raises as :meth:`belief`.
+
+        Not for open alphabets, where one token stands for many events.
+        """
+        if self.base_ is not None:
+            raise Unsupported("this model's alphabet is open, and max_copy needs a closed one; leave it out")
         return Walk(self.belief(constraints, temperature))
 
     def sample(

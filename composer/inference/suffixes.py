@@ -24,6 +24,7 @@ Bools = NDArray[np.bool_]
 
 STEP, BEGINS, LASTS = 0, 1, 2  # columns of a move
 UNITS = {"notes": BEGINS, "steps": LASTS}  # what a limit counts, and the column that says how much an event counts
+MAX_EVENTS = 2**24  # in an index
 SHORT = 4  # pairs: shorter runs are found by what comes after them, which is rare
 FIRST, UNKNOWN = -1, -2  # in place of a pair: the first event of a piece, and what the corpus never has
 
@@ -168,6 +169,8 @@ class CopyIndex:
         kinds = rows.dtype.kind in "ui" and ids.dtype.kind in "ui" and lengths.dtype.kind in "ui"
         if not kinds or rows.ndim != 2 or ids.ndim != 1 or lengths.ndim != 1 or rows.size == 0 or len(ids) == 0:
             raise ReadError("the arrays of its copy index are missing or of another kind")
+        if len(ids) > MAX_EVENTS:
+            raise ReadError(f"its copy index has {len(ids):,} events; at most {MAX_EVENTS:,} can be kept")
         rows, ids, lengths = (column.astype(np.int64) for column in (rows, ids, lengths))
         sound = (
             rows.shape[1] > LASTS
@@ -262,10 +265,11 @@ class Guard:
         for window in self.windows():
             for pitch in np.unique(alphabet[:, 0]).tolist():
                 events = view.played(window, pitch)
-                word, moves = tokens.numbers(events), view.moves(events)
-                same = moves[0, BEGINS] == 1 and (moves[1:] == window[1:]).all()  # not off the ends of the pitches
-                if same and (word >= 0).all():
-                    words.append(word)
+                word = tokens.numbers(events)
+                if (word >= 0).all():
+                    moves = view.moves(events)
+                    if moves[0, BEGINS] == 1 and (moves[1:] == window[1:]).all():  # not off the ends of the pitches
+                        words.append(word)
         return words
 
     @cached_property
