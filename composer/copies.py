@@ -16,7 +16,7 @@ from composer.encodings.base import Encoding
 from composer.errors import ReadError, Unsupported
 from composer.generators.base import Generator, Stepwise
 from composer.generators.guarded import guarded
-from composer.generators.walk import copies
+from composer.generators.walk import Walk, copies
 from composer.inference.rows import Ints
 from composer.inference.sequence import Sequence
 from composer.inference.suffixes import BEGINS, LASTS, MAX_EVENTS, CopyIndex, Guard
@@ -24,6 +24,8 @@ from composer.score import Score
 from composer.sketch import MaxCopy, Sketch
 
 MAX_TITLE = 80  # characters
+EXACT = 4_000  # events of a corpus whose copies are forbidden exactly, on the product with the chain
+MOST_WORDS = 100_000  # tokens of forbidden rows, for the same
 
 
 class Copied(NamedTuple):
@@ -170,9 +172,23 @@ class Limits:
             raise Unsupported(f"{generator.name} cannot keep to max_copy; leave it out")
         constraints = self.encoding.compile(sketch)
         walk = generator.walk(constraints, temperature)
+        if walk.opened is not None:
+            raise Unsupported("this model's alphabet is open, and max_copy needs a closed one; leave it out")
         free = _composed(sketch, np.arange(constraints.end) * self.encoding.grid)
+        words = self._words(walk) if free.all() else None
+        if words is not None:
+            walk = generator.walk(constraints, temperature, words)
+            return [walk.draw(rng) for _ in range(n)], "exact"
         drawn = guarded(walk, copies(walk, self.guards, self.encoding, free), n=n, rng=rng)
         return [walk.sequence(path) for path in drawn.paths], str(drawn)
+
+    def _words(self, walk: Walk) -> list[NDArray[np.int64]] | None:
+        """What may not be written, as rows of tokens; None where the corpus is too large for the exact product."""
+        alphabets = walk.lattice.alphabets
+        if len(alphabets) > 1 or any(len(guard.index.ids) > EXACT for guard in self.guards):
+            return None
+        words = [word for guard in self.guards for word in guard.words(alphabets[0], self.encoding)]
+        return words if sum(map(len, words)) <= MOST_WORDS else None
 
     def broken(self, sketch: Sketch, score: Score) -> MaxCopy | None:
         """A limit that a finished score does not keep: where bars are repeated, runs go on over their edges."""

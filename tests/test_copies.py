@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from composer.copies import Copied, Piece, Sources
+from composer.copies import EXACT, Copied, Piece, Sources
 from composer.encodings.base import Encoding
 from composer.errors import ReadError, Unsupported
 from composer.pipeline import Composer
@@ -79,8 +79,12 @@ def test_every_completion_tells_what_its_composed_notes_share(composer: Composer
     assert str(given) not in varied.metadata["copied"]
 
 
+@pytest.mark.parametrize(("most", "ways"), [(EXACT, ("exact",)), (0, ("rejection", "32 particles"))])
 @pytest.mark.parametrize(("wish", "notes", "bars"), [("5 notes", 5, 99), ("1 bar", 99, 1)])
-def test_max_copy_holds_in_every_completion(composer: Composer, wish: str, notes: int, bars: int) -> None:
+def test_max_copy_holds_in_every_completion(
+    composer: Composer, wish: str, notes: int, bars: int, most: int, ways: tuple[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("composer.copies.EXACT", most)
     free = composer.completions(Sketch.blank(bars=8, range="C4:C5"), 20, seed=2)
     copied = [composer.copied(score) for score in free]
     assert sum(c is not None and (c.notes > notes or c.bars > bars) for c in copied) > 5
@@ -88,7 +92,7 @@ def test_max_copy_holds_in_every_completion(composer: Composer, wish: str, notes
     for score in kept:
         found = composer.copied(score)
         assert found is None or (found.notes <= notes and found.bars <= bars)
-        assert score.metadata["guard"].startswith(("rejection", "32 particles"))
+        assert score.metadata["guard"].startswith(ways)
 
 
 def test_max_copy_holds_over_the_edges_of_repeated_bars(composer: Composer) -> None:
@@ -105,7 +109,7 @@ def test_the_command_line_tells_it_in_one_line(composer: Composer, run, tmp_path
     assert said[0] == "seed 1"
     assert said[1].startswith("longest run shared with the corpus: ")
     said = run("tune", *asked, "--form", "A", "--max-copy", "6 notes").err.splitlines()
-    assert ", rejection, which accepts " in said[1]
+    assert said[1].endswith(", exact")
     assert len(said) == 2
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from collections.abc import Sequence as SequenceOf
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -18,6 +19,7 @@ from composer.inference.sequence import Constraints, Sequence
 if TYPE_CHECKING:
     from composer.generators.walk import Walk
 
+Ints = NDArray[np.int64]
 Progress = Callable[[float], None]  # called with the share of the work that is done, 0 to 1
 
 
@@ -89,8 +91,10 @@ class Pseudo(Protocol):
 class Stepwise(Protocol):
     """A generator that writes one token after another, and so can be guarded while it does."""
 
-    def walk(self, constraints: Constraints, temperature: float = 1.0) -> Walk:
-        """Inside the constraints; raises as :meth:`Generator.sample`."""
+    def walk(self, constraints: Constraints, temperature: float = 1.0, words: SequenceOf[Ints] = ()) -> Walk:
+        """Inside the constraints, and without the ``words``, rows of tokens of whole events that may not follow each
+        other; raises as :meth:`Generator.sample`.
+        """
         ...
 
 

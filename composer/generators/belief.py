@@ -50,6 +50,10 @@ class Choice(NamedTuple):
     histories: Ints
     states: Ints
 
+    def next(self, k: int) -> State:
+        """Where the k-th of them leads."""
+        return State(int(self.after[k]), int(self.histories[k]), int(self.states[k]))
+
 
 class Belief:
     """Backward messages through a lattice, for each position, history of its spot and class of the lattice."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from composer.errors import ComposerError, ReadError, Unsupported, UsageError
 from composer.generators.base import Generator, Progress
-from composer.generators.belief import Belief, Choice, State
+from composer.generators.belief import Belief
 from composer.generators.factorised import Factorised
 from composer.generators.histories import Histories
 from composer.generators.opened import Opened
@@ -26,7 +27,6 @@ Floats = NDArray[np.float64]
 START = 0  # stands in the history for what came before the first event; tokens are counted from 1 there
 LONGEST = 16
 BASES = ("uniform", "unigram", "previous")
-REMEMBERED = 20_000  # states of a sampler whose choices are kept
 
 
 @dataclass
@@ -114,37 +114,35 @@ class Markov(Generator):
         if constraints is None:
             p = self.trie_.probability(roots, elements, tokens)
         else:
-            p = self._conditional(self.belief(constraints), sequence, tokens)
+            p = self.walk(constraints).chances(sequence, tokens)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(p).reshape(len(sequence), -1).sum(axis=1))
 
-    def belief(self, constraints: Constraints, temperature: float = 1.0) -> Belief:
+    def belief(self, constraints: Constraints, temperature: float = 1.0, words: SequenceOf[Ints] = ()) -> Belief:
         """The messages of this model inside constraints: what :meth:`sample` draws from.
 
-        Raises :class:`composer.errors.Infeasible` where nothing can pass.
+        ``words`` are rows of tokens, of a model that is not serial, that may not follow each other anywhere. Raises
+        :class:`composer.errors.Infeasible` where nothing can pass.
         """
+        lattice = self._lattice(constraints, temperature)
+        return Belief(Histories(self, lattice, temperature, words), lattice)
+
+    def check(self, constraints: Constraints) -> None:
+        self._lattice(constraints, 1.0)
+
+    def _lattice(self, constraints: Constraints, temperature: float) -> Lattice:
         if self.base_ is None:
-            lattice = Lattice(constraints, self.alphabets_)
-        elif self.base == "unigram":
-            opened = Opened(constraints, self.base_, self.alphabets_[0], temperature)
-            lattice = Lattice(opened, [opened.alphabet])
-        else:
+            return Lattice(constraints, self.alphabets_)
+        if self.base == "previous":
             raise Unsupported(
                 "this model's base is 'previous', which is for likelihoods; one of base 'unigram' composes"
             )
-        return Belief(Histories(self, lattice, temperature), lattice)
+        opened = Opened(constraints, self.base_, self.alphabets_[0], temperature)
+        return Lattice(opened, [opened.alphabet])
 
-    def check(self, constraints: Constraints) -> None:
-        Lattice(constraints, self.alphabets_)
-
-    def walk(self, constraints: Constraints, temperature: float = 1.0) -> Walk:
-        """What :meth:`sample` draws from, one token at a time; raises as :meth:`belief`.
-
-        Not for open alphabets, where one token stands for many events.
-        """
-        if self.base_ is not None:
-            raise Unsupported("this model's alphabet is open, and max_copy needs a closed one; leave it out")
-        return Walk(self.belief(constraints, temperature))
+    def walk(self, constraints: Constraints, temperature: float = 1.0, words: SequenceOf[Ints] = ()) -> Walk:
+        """What :meth:`sample` draws from, one token at a time; raises as :meth:`belief`."""
+        return Walk(self.belief(constraints, temperature, words))
 
     def sample(
         self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator
@@ -152,58 +150,8 @@ class Markov(Generator):
         """``n`` sequences that keep the constraints and fill them to the end, drawn exactly: each has its probability
         under the (tempered) chain, divided by that of all that keep the constraints, preferences weighed in.
         """
-        belief = self.belief(constraints, temperature)
-        seen: dict[State, tuple[Choice, Floats]] = {}
-        return [self._one(belief, seen, rng) for _ in range(n)]
-
-    def _one(self, belief: Belief, seen: dict[State, tuple[Choice, Floats]], rng: np.random.Generator) -> Sequence:
-        state, slots = belief.start, belief.lattice.slots
-        chosen: list[NDArray[np.int32]] = []
-        places: list[int] = []
-        while state.position < belief.lattice.end:
-            if state not in seen:
-                choice = belief.choice(state)
-                if len(seen) >= REMEMBERED:
-                    seen.clear()
-                seen[state] = choice, np.cumsum(choice.weights)
-            choice, sums = seen[state]
-            k = min(int(np.searchsorted(sums, rng.random() * sums[-1], "right")), len(sums) - 1)
-            chosen.append(self._event(belief, state.position, int(choice.tokens[k]), rng))
-            places.append(state.position)
-            state = State(int(choice.after[k]), int(choice.histories[k]), int(choice.states[k]))
-        events = np.concatenate(chosen).reshape(-1, self.width_).astype(np.int32)
-        steps = (np.array(places[::slots], dtype=np.int32) // slots).astype(np.int32)
-        context = belief.lattice.constraints.context
-        return Sequence(events, steps, {name: column[steps] for name, column in context.items()})
-
-    def _event(self, belief: Belief, position: int, token: int, rng: np.random.Generator) -> Events:
-        """(D,) the event, or if serial its integer; drawn if the token stands for all that are unknown."""
-        alphabet, constraints = self.alphabets_[position % belief.lattice.slots], belief.lattice.constraints
-        if token == len(alphabet) and isinstance(constraints, Opened):
-            return constraints.others(position).draw(rng)
-        return np.asarray(alphabet[token])
-
-    @staticmethod
-    def _conditional(belief: Belief, sequence: Sequence, tokens: Ints) -> Floats:
-        """(N,) the conditional probability of each token; 0 from the first on that cannot come."""
-        state, slots, p = belief.start, belief.lattice.slots, np.zeros(len(tokens))
-        opened = belief.lattice.constraints if isinstance(belief.lattice.constraints, Opened) else None
-        starts = (sequence.steps[:, None] * slots + np.arange(slots)).ravel()
-        wanted = tokens if opened is None else np.where(tokens == NOT_THERE, len(opened.known), tokens)
-        for k, token in enumerate(wanted.tolist()):
-            if state.position != starts[k] or state.position >= belief.lattice.end:
-                return p
-            choice = belief.choice(state)
-            at = np.flatnonzero(choice.tokens == token)
-            if not len(at):
-                return p
-            p[k] = choice.weights[at[0]] / choice.weights.sum()
-            if opened is not None and tokens[k] == NOT_THERE:
-                p[k] *= opened.others(state.position).share(sequence.events[k])
-            state = State(int(choice.after[at[0]]), int(choice.histories[at[0]]), int(choice.states[at[0]]))
-        if state.position != belief.lattice.end:
-            p[-1] = 0.0
-        return p
+        walk = self.walk(constraints, temperature)
+        return [walk.draw(rng) for _ in range(n)]
 
     # --- tokens and labels ----------------------------------------------------------------------------------------
 

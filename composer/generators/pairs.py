@@ -77,7 +77,7 @@ class Pairs:
         """Where messages stand: at positions that tokens lead to, of histories and classes; all (N,)."""
         ranked = self._rank[tokens + 1, self._rank_at[positions] + classes]
         within = np.where(histories == 0, classes, np.where(self.classes[positions] > 1, ranked, 0))
-        return self.offset[positions] + self._bases[self._base_at[positions] + histories] + within
+        return np.asarray(self.offset[positions] + self._bases[self._base_at[positions] + histories] + within)
 
     def ways(self, position: int, scale: Floats) -> Ways:
         """Everything about one position, given the scales (Q + 1,) of later ones."""
@@ -104,8 +104,8 @@ class Pairs:
         return Ways(history, parent, levels, counts, row, gain, after, before, reference)
 
     def _leads(self, options: Options, column: Ints, which: Ints, histories: tuple[Ints, ...]) -> list[Ints]:
-        """(R,) each: where rows lead whose token is in a column (R,) of the options, in classes ``which`` (R,) or (1,), with
-        histories (R,); anywhere if the column is -1, or the token not allowed.
+        """(R,) each: where rows lead whose token is in a column (R,) of the options, in classes ``which`` (R,) or (1,),
+        with histories (R,); anywhere if the column is -1, or the token not allowed.
         """
         leads, follow = options.after, np.maximum(options.follow, 0)
         begin = self.offset[leads]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.generators.belief import Belief, Choice, State
 from composer.generators.guarded import Bans
+from composer.generators.opened import Opened
+from composer.generators.trie import NOT_THERE
 from composer.inference.rows import Rows
 from composer.inference.sequence import Events, Sequence
 from composer.inference.suffixes import Guard, View, among
@@ -18,34 +22,72 @@ REMEMBERED = 20_000  # states whose choices are kept
 
 
 class Walk:
-    """The exact conditional chain of a belief, as :class:`composer.generators.guarded.Steps`."""
+    """The exact conditional chain of a belief, one token at a time, as :class:`composer.generators.guarded.Steps`."""
 
     def __init__(self, belief: Belief) -> None:
         self.belief, self.lattice = belief, belief.lattice
-        self._seen: dict[State, tuple[Choice, Floats]] = {}
+        constraints = belief.lattice.constraints
+        self.opened = constraints if isinstance(constraints, Opened) else None  # one token stands for many events
+        self._seen: dict[State, tuple[Choice, list[float]]] = {}
 
     def start(self) -> State:
         return self.belief.start
 
     def weights(self, state: State) -> Floats:
-        return self._at(state)[1]
+        choice, _ = self._at(state)
+        weights = np.zeros(len(self.lattice.alphabets[state.position % self.lattice.slots]))
+        weights[choice.tokens] = choice.weights
+        return weights
 
     def next(self, state: State, token: int) -> State:
-        choice = self._at(state)[0]
-        at = int(np.searchsorted(choice.tokens, token))
-        return State(int(choice.after[at]), int(choice.histories[at]), int(choice.states[at]))
+        choice, _ = self._at(state)
+        return choice.next(int(np.searchsorted(choice.tokens, token)))
 
     def done(self, state: State) -> bool:
         return state.position >= self.lattice.end
 
-    def _at(self, state: State) -> tuple[Choice, Floats]:
+    def draw(self, rng: np.random.Generator) -> Sequence:
+        """A sequence with its exact conditional probability."""
+        state, path, events = self.start(), list[int](), list[Events]()
+        while not self.done(state):
+            choice, sums = self._at(state)
+            k = min(bisect_right(sums, rng.random() * sums[-1]), len(sums) - 1)
+            path.append(int(choice.tokens[k]))
+            if self.opened is not None and path[-1] == len(self.opened.known):
+                events.append(self.opened.others(state.position).draw(rng))
+            elif self.opened is not None:
+                events.append(self.opened.known[path[-1]])
+            state = choice.next(k)
+        return self.sequence(path) if self.opened is None else self._sequence(np.stack(events).astype(np.int32))
+
+    def chances(self, sequence: Sequence, tokens: NDArray[np.int64]) -> Floats:
+        """(N,) the conditional probability of each token of a sequence; 0 from the first on that cannot come."""
+        state, slots, p = self.start(), self.lattice.slots, np.zeros(len(tokens))
+        starts = (sequence.steps[:, None] * slots + np.arange(slots)).ravel()
+        unknown = tokens == NOT_THERE
+        wanted = tokens if self.opened is None else np.where(unknown, len(self.opened.known), tokens)
+        for k, token in enumerate(wanted.tolist()):
+            if state.position != starts[k] or self.done(state):
+                return p
+            choice, _ = self._at(state)
+            at = np.flatnonzero(choice.tokens == token)
+            if not len(at):
+                return p
+            p[k] = choice.weights[at[0]] / choice.weights.sum()
+            if self.opened is not None and unknown[k]:
+                p[k] *= self.opened.others(state.position).share(sequence.events[k])
+            state = choice.next(int(at[0]))
+        if not self.done(state):
+            p[-1] = 0.0
+        return p
+
+    def _at(self, state: State) -> tuple[Choice, list[float]]:
+        """What may come, and the running sums of its weights."""
         if state not in self._seen:
             choice = self.belief.choice(state)
-            weights = np.zeros(len(self.lattice.alphabets[state.position % self.lattice.slots]))
-            weights[choice.tokens] = choice.weights
             if len(self._seen) >= REMEMBERED:
                 self._seen.clear()
-            self._seen[state] = choice, weights
+            self._seen[state] = choice, np.cumsum(choice.weights).tolist()
         return self._seen[state]
 
     def events(self, path: list[int]) -> Events:
@@ -60,8 +102,10 @@ class Walk:
         return np.append(0, np.cumsum(self.lattice.constraints.advance(events)))[:-1].astype(np.int32)
 
     def sequence(self, path: list[int]) -> Sequence:
-        events, constraints = self.events(path), self.lattice.constraints
-        steps = self.steps(events)
+        return self._sequence(self.events(path))
+
+    def _sequence(self, events: Events) -> Sequence:
+        constraints, steps = self.lattice.constraints, self.steps(events)
         return Sequence(events, steps, {name: column[steps] for name, column in constraints.context.items()})
 
 

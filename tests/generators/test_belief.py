@@ -11,6 +11,7 @@ from composer.errors import Infeasible
 from composer.generators.belief import Belief, State
 from composer.generators.histories import Histories
 from composer.generators.markov import Markov
+from composer.generators.walk import Walk
 from composer.inference.automata import Lattice
 from composer.inference.masks import ColumnMasks, RunCosts, RunMasks
 from composer.inference.sequence import Events, Sequence
@@ -128,8 +129,9 @@ def agree(model: Markov, constraints: RunMasks, temperature: float, allowed: np.
     mass = np.log(np.exp(free).sum())
     assert belief.log_mass == pytest.approx(mass, abs=1e-9)
     tokens = [model._stream(s)[2] for s in worlds]
+    walk = Walk(belief)
     with np.errstate(divide="ignore"):
-        found = np.array([np.log(model._conditional(belief, s, t)).sum() for s, t in zip(worlds, tokens, strict=True)])
+        found = np.array([np.log(walk.chances(s, t)).sum() for s, t in zip(worlds, tokens, strict=True)])
     assert np.allclose(found, free - mass, rtol=0, atol=1e-9)
     shares = {(q, int(t)): float(p) for q, ts, ps in belief.marginals() for t, p in zip(ts, ps, strict=True)}
     expected: Counter[tuple[int, int]] = Counter()
@@ -138,12 +140,12 @@ def agree(model: Markov, constraints: RunMasks, temperature: float, allowed: np.
             expected[step, token] += float(p)
     assert all(shares.get(key, 0.0) == pytest.approx(p, abs=1e-9) for key, p in expected.items())
     assert sum(shares.values()) == pytest.approx(sum(expected.values()), abs=1e-9)
-    chi_square(model, belief, worlds, np.exp(free - mass))
+    chi_square(walk, worlds, np.exp(free - mass))
 
 
-def chi_square(model: Markov, belief: Belief, worlds: list[Sequence], p: np.ndarray, n: int = 2_000) -> None:
-    rng, seen = np.random.default_rng(1), {}
-    drawn = Counter(model._one(belief, seen, rng).events.tobytes() for _ in range(n))
+def chi_square(walk: Walk, worlds: list[Sequence], p: np.ndarray, n: int = 2_000) -> None:
+    rng = np.random.default_rng(1)
+    drawn = Counter(walk.draw(rng).events.tobytes() for _ in range(n))
     counts = np.array([drawn.pop(s.events.tobytes(), 0) for s in worlds])
     assert not drawn
     common = p * n >= 5

@@ -8,7 +8,6 @@ import pytest
 from composer.encodings.base import Encoding
 from composer.encodings.melody import Melody
 from composer.encodings.voices import Voices
-from composer.errors import Unsupported
 from composer.generators.guarded import rejection
 from composer.generators.markov import Markov
 from composer.generators.walk import Walk, copies
@@ -105,10 +104,3 @@ def test_guarded_samples_have_the_conditional_distribution(world: str) -> None:
     statistic = sum(((o - e) ** 2 / e).sum() for o, e in cells if np.sum(e) > 0)
     freedom = int(common.sum())
     assert statistic < freedom + 4 * np.sqrt(2 * freedom)
-
-
-def test_open_alphabets_are_refused() -> None:
-    steps = np.arange(STEPS, dtype=np.int32)
-    model = Markov(base="unigram", features=()).fit([Sequence(np.eye(STEPS, dtype=np.int32) % 2, steps)])
-    with pytest.raises(Unsupported, match="max_copy needs a closed one"):
-        model.walk(ColumnMasks(np.ones((STEPS, STEPS, 2), dtype=bool)))
