@@ -123,23 +123,25 @@ class Markov(Generator):
 
         Raises :class:`composer.errors.Infeasible` where nothing can pass.
         """
-        if self.base_ is None:
-            lattice = Lattice(constraints, self.alphabets_)
-        elif self.base == "unigram":
-            opened = Opened(constraints, self.base_, self.alphabets_[0], temperature)
-            lattice = Lattice(opened, [opened.alphabet])
-        else:
-            raise Unsupported(
-                "this model's base is 'previous', which is for likelihoods; one of base 'unigram' composes"
-            )
+        lattice = self._lattice(constraints, temperature)
         return Belief(Histories(self, lattice, temperature), lattice)
 
     def check(self, constraints: Constraints) -> None:
-        Lattice(constraints, self.alphabets_)
+        self._lattice(constraints)
 
     def walk(self, constraints: Constraints, temperature: float = 1.0) -> Walk:
         """What :meth:`sample` draws from, one token at a time; raises as :meth:`belief`."""
+        if self.base_ is not None:
+            raise Unsupported("this model's alphabet is open: what it has not heard it cannot be kept from copying")
         return Walk(self.belief(constraints, temperature))
+
+    def _lattice(self, constraints: Constraints, temperature: float = 1.0) -> Lattice:
+        if self.base_ is None:
+            return Lattice(constraints, self.alphabets_)
+        if self.base == "previous":
+            raise Unsupported("this model's base is 'previous', for likelihoods alone; one of base 'unigram' composes")
+        opened = Opened(constraints, self.base_, self.alphabets_[0], temperature)
+        return Lattice(opened, [opened.alphabet])
 
     def sample(
         self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator
