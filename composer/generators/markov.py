@@ -128,21 +128,19 @@ class Markov(Generator):
         return Belief(Histories(self, lattice, temperature, words), lattice)
 
     def check(self, constraints: Constraints) -> None:
-        self._lattice(constraints, 1.0)
-
-    def _lattice(self, constraints: Constraints, temperature: float) -> Lattice:
-        if self.base_ is None:
-            return Lattice(constraints, self.alphabets_)
-        if self.base == "previous":
-            raise Unsupported(
-                "this model's base is 'previous', which is for likelihoods; one of base 'unigram' composes"
-            )
-        opened = Opened(constraints, self.base_, self.alphabets_[0], temperature)
-        return Lattice(opened, [opened.alphabet])
+        self._lattice(constraints)
 
     def walk(self, constraints: Constraints, temperature: float = 1.0, words: SequenceOf[Ints] = ()) -> Walk:
         """What :meth:`sample` draws from, one token at a time; raises as :meth:`belief`."""
         return Walk(self.belief(constraints, temperature, words))
+
+    def _lattice(self, constraints: Constraints, temperature: float = 1.0) -> Lattice:
+        if self.base_ is None:
+            return Lattice(constraints, self.alphabets_)
+        if self.base == "previous":
+            raise Unsupported("this model's base is 'previous', for likelihoods alone; one of base 'unigram' composes")
+        opened = Opened(constraints, self.base_, self.alphabets_[0], temperature)
+        return Lattice(opened, [opened.alphabet])
 
     def sample(
         self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator

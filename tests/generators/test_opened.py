@@ -99,9 +99,11 @@ def test_only_an_unknown_frame_may_stand_there() -> None:
     [sample] = model().sample(constraints, rng=np.random.default_rng(0))
     assert (sample.events == EVERY[[0, 7, 1]]).all()
     assert model().log_prob(sample, constraints).sum() == pytest.approx(0.0, abs=1e-12)
+    model().check(constraints)
     pinned[1, 0] = False
-    with pytest.raises(Infeasible, match="step 1"):
-        model().sample(constraints, rng=np.random.default_rng(0))
+    for impossible in (model().check, model().belief):
+        with pytest.raises(Infeasible, match="step 1"):
+            impossible(constraints)
 
 
 def test_nothing_possible_is_rounded_away() -> None:
@@ -138,6 +140,8 @@ def test_what_cannot_be_followed_is_refused_in_one_line() -> None:
         model().sample(replace(blank, machine=Any()), rng=np.random.default_rng(0))
     with pytest.raises(Unsupported, match="'unigram' composes"):
         model(base="previous").sample(blank, rng=np.random.default_rng(0))
+    with pytest.raises(Unsupported, match="copying"):
+        model().walk(blank)
     table, lengths = np.ones((STEPS, 3), dtype=bool), np.ones((STEPS, 3), dtype=bool)
     runs = RunMasks(table, table, lengths, lengths, blank.context)
     chain = Markov(2, ("position",), base="unigram").fit([roll(np.array([[0, 1], [1, 2]]))])
