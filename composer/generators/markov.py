@@ -120,7 +120,7 @@ class Markov(Generator):
 
     def _one(self, belief: Belief, seen: dict[State, tuple[Choice, Floats]], rng: np.random.Generator) -> Sequence:
         state, slots = belief.start, belief.lattice.slots
-        chosen: list[NDArray[np.int32]] = []
+        chosen: list[int] = []
         places: list[int] = []
         while state.position < belief.lattice.end:
             if state not in seen:
@@ -129,12 +129,13 @@ class Markov(Generator):
                     seen.clear()
                 seen[state] = choice, np.cumsum(choice.weights)
             choice, sums = seen[state]
-            k = min(int(np.searchsorted(sums, rng.random() * sums[-1], "right")), len(sums) - 1)
-            chosen.append(self.alphabets_[state.position % slots][choice.tokens[k]])
+            k = min(int(sums.searchsorted(rng.random() * sums[-1], "right")), len(sums) - 1)
+            chosen.append(int(choice.tokens[k]))
             places.append(state.position)
             state = State(int(choice.after[k]), int(choice.histories[k]), int(choice.states[k]))
-        events = np.concatenate(chosen).reshape(-1, self.width_).astype(np.int32)
-        steps = (np.array(places[::slots], dtype=np.int32) // slots).astype(np.int32)
+        columns = [alphabet[chosen[slot::slots]] for slot, alphabet in enumerate(self.alphabets_)]
+        events = np.concatenate(columns, axis=1, dtype=np.int32)
+        steps = np.array(places[::slots], dtype=np.int32) // slots
         context = belief.lattice.constraints.context
         return Sequence(events, steps, {name: column[steps] for name, column in context.items()})
 
