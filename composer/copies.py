@@ -18,7 +18,7 @@ from composer.generators.base import Generator, Stepwise
 from composer.generators.guarded import guarded
 from composer.generators.walk import Walk, copies
 from composer.inference.rows import Ints
-from composer.inference.sequence import Sequence
+from composer.inference.sequence import Constraints, Sequence
 from composer.inference.suffixes import BEGINS, LASTS, MAX_EVENTS, CopyIndex, Guard
 from composer.score import Score
 from composer.sketch import MaxCopy, Sketch
@@ -161,26 +161,34 @@ class Limits:
     wishes: list[MaxCopy]
     guards: list[Guard]
 
-    def sample(
-        self, generator: Generator, sketch: Sketch, *, n: int, temperature: float, rng: np.random.Generator
-    ) -> tuple[list[Sequence], str]:
-        """``n`` sequences that complete the sketch within the limits, and how they were drawn, in words.
+    def drawing(
+        self,
+        generator: Generator,
+        constraints: Constraints,
+        sketch: Sketch,
+        temperature: float,
+        rng: np.random.Generator,
+    ) -> Callable[[int], tuple[list[Sequence], str]]:
+        """What draws sequences that complete the sketch within the limits, and says in words how.
 
         Raises :class:`Infeasible`, and :class:`Unsupported` for a generator that does not write token by token.
         """
         if not isinstance(generator, Stepwise):
             raise Unsupported(f"{generator.name} cannot keep to max_copy; leave it out")
-        constraints = self.encoding.compile(sketch)
         walk = generator.walk(constraints, temperature)
         if walk.opened is not None:
             raise Unsupported("this model's alphabet is open, and max_copy needs a closed one; leave it out")
         free = _composed(sketch, np.arange(constraints.end) * self.encoding.grid)
         words = self._words(walk) if free.all() else None
-        if words is not None:
-            walk = generator.walk(constraints, temperature, words)
-            return [walk.draw(rng) for _ in range(n)], "exact"
-        drawn = guarded(walk, copies(walk, self.guards, self.encoding, free), n=n, rng=rng)
-        return [walk.sequence(path) for path in drawn.paths], str(drawn)
+        exact = walk if words is None else generator.walk(constraints, temperature, words)
+
+        def draw(n: int) -> tuple[list[Sequence], str]:
+            if words is not None:
+                return [exact.draw(rng) for _ in range(n)], "exact"
+            drawn = guarded(walk, copies(walk, self.guards, self.encoding, free), n=n, rng=rng)
+            return [walk.sequence(path) for path in drawn.paths], str(drawn)
+
+        return draw
 
     def _words(self, walk: Walk) -> list[NDArray[np.int64]] | None:
         """What may not be written, as rows of tokens; None where the corpus is too large for the exact product."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +21,7 @@ from composer.conflict import explained
 from composer.copies import Copied, Limits, Piece, Sources
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported, UsageError
-from composer.generators.base import Generator, Progress
+from composer.generators.base import Generator, Progress, Stepwise
 from composer.registry import ENCODINGS, GENERATORS, resolve
 from composer.score import Part, Score
 from composer.shipped import model_names, shipped
@@ -126,13 +126,12 @@ class Composer:
         """``n`` scores with composed notes. Where bars are copies, what an automaton says of their edges is kept by
         drawing again, exactly, up to :data:`TRIES` times for each.
         """
-        folded = sketch.folded()
         limits = self.known_sources.limits(self.encoding, sketch) if _limited(sketch) else None
         kept: list[Score] = []
         tried, batch = 0, n
+        draw = self._drawing(sketch, limits, temperature, rng)
         while tried < TRIES * n:
-            drawn = self._drawn(sketch, folded, limits, batch, temperature, rng)
-            scores = [sketch.unfolded(score) for score in drawn]
+            scores = [sketch.unfolded(score) for score in draw(batch)]
             broken = [sketch.broken(score, self.encoding.grid) for score in scores]
             if limits is not None:
                 broken = [wish or limits.broken(sketch, score) for wish, score in zip(broken, scores, strict=True)]
@@ -143,21 +142,32 @@ class Composer:
         wish = next(wish for wish in broken if wish is not None)
         raise Infeasible(f"{tried} draws broke {wish!s} where copied bars begin or end; ask for another form")
 
-    def _drawn(
-        self, whole: Sketch, sketch: Sketch, limits: Limits | None, n: int, temperature: float, rng: np.random.Generator
-    ) -> list[Score]:
-        """``n`` completions of a folded sketch; within limits, their metadata say how they were drawn."""
-        frame, way = sketch.score.frame(), {}
+    def _drawing(
+        self, sketch: Sketch, limits: Limits | None, temperature: float, rng: np.random.Generator
+    ) -> Callable[[int], list[Score]]:
+        """What draws completions of the folded sketch; within limits, their metadata say how they were drawn."""
+        folded = sketch.folded()
+        frame = folded.score.frame()
         try:
-            if limits is None:
-                constraints = self.encoding.compile(sketch)
-                sequences = self.generator.sample(constraints, n=n, temperature=temperature, rng=rng)
-            else:
-                sequences, words = limits.sample(self.generator, sketch, n=n, temperature=temperature, rng=rng)
-                way = {"guard": words}
+            constraints = self.encoding.compile(folded)
+            if limits is not None:
+                limited = limits.drawing(self.generator, constraints, folded, temperature, rng)
+            elif isinstance(self.generator, Stepwise):
+                walk = self.generator.walk(constraints, temperature)
         except Infeasible as error:
-            raise Infeasible(self._why(whole, sketch) or f"{error} ({whole})") from None
-        return [self.encoding.decode(sequence, frame).with_metadata(**way) for sequence in sequences]
+            raise Infeasible(self._why(sketch, folded) or f"{error} ({sketch})") from None
+
+        def draw(n: int) -> list[Score]:
+            way: dict[str, str] = {}
+            if limits is not None:
+                sequences, way["guard"] = limited(n)
+            elif isinstance(self.generator, Stepwise):
+                sequences = [walk.draw(rng) for _ in range(n)]
+            else:
+                sequences = self.generator.sample(constraints, n=n, temperature=temperature, rng=rng)
+            return [self.encoding.decode(sequence, frame).with_metadata(**way) for sequence in sequences]
+
+        return draw
 
     def _why(self, whole: Sketch, folded: Sketch) -> str | None:
         """Which wishes exclude each other; None if it is not they that nothing passes."""

@@ -92,10 +92,10 @@ class Walk:
 
     def events(self, path: list[int]) -> Events:
         """(T, D) the whole events of a path."""
-        whole = len(path) // self.lattice.slots * self.lattice.slots
-        rows = [self.lattice.alphabets[k % self.lattice.slots][token] for k, token in enumerate(path[:whole])]
-        width = sum(alphabet.shape[1] for alphabet in self.lattice.alphabets)
-        return np.concatenate([np.zeros(0, np.int32), *rows]).reshape(-1, width).astype(np.int32)
+        slots = self.lattice.slots
+        whole = len(path) // slots * slots
+        columns = [alphabet[path[slot:whole:slots]] for slot, alphabet in enumerate(self.lattice.alphabets)]
+        return np.concatenate(columns, axis=1, dtype=np.int32)
 
     def steps(self, events: Events) -> NDArray[np.int32]:
         """(T,) the step at which each event begins."""

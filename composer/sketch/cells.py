@@ -111,6 +111,9 @@ class Preference(Constraint):
     def automaton(self, ticks: Ints, score: Score) -> Automaton | None:
         return self.wish.automaton(ticks, score)
 
+    def written(self, score: Score) -> Score:
+        return self.wish.written(score)
+
     def __str__(self) -> str:
         return f"rather {self.wish} (weight {self.weight:g})"
 
