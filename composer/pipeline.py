@@ -21,7 +21,7 @@ from composer.conflict import explained
 from composer.copies import Copied, Limits, Piece, Sources
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported, UsageError
-from composer.generators.base import Generator, Progress, Stepwise
+from composer.generators.base import Foreseeing, Generator, Progress, Stepwise
 from composer.registry import ENCODINGS, GENERATORS, resolve
 from composer.score import Part, Score
 from composer.shipped import model_names, shipped
@@ -109,18 +109,38 @@ class Composer:
 
     def completions(self, sketch: Sketch, n: int, *, seed: int = 0, temperature: float = 1.0) -> list[Score]:
         """``n`` completions; see :meth:`complete`. Metadata of each says how it was made."""
-        reason = self.refusal(sketch)
-        if reason is not None:
-            others = ", ".join(_supporting(sketch)) or "none that is installed"
-            raise Unsupported(
-                f"{self.name or 'this model'} cannot complete this sketch: {reason}; models that can: {others}"
-            )
+        self._refuse(sketch)
         if not 1 <= n <= 10_000 or not 0.05 <= temperature <= 20:
             raise UsageError(
                 f"ask for 1 to 10000 completions (not {n}) at a temperature of 0.05 to 20 (not {temperature:g})"
             )
         composed = self._composed(sketch, n, temperature, np.random.default_rng(seed))
         return [self._finished(sketch, score, seed, number, temperature) for number, score in enumerate(composed, 1)]
+
+    def marginals(self, sketch: Sketch, *, temperature: float = 1.0) -> NDArray[np.float64]:
+        """What could go where: (voices, steps, 130), of each cell of the written score, ``encoding.grid`` ticks long,
+        the probability that each pitch, or a rest (128), starts in it, and that what was there before is held (129).
+
+        Exact, but for what a sketch says across the edges of copied bars, and of copies of the corpus. Raises
+        :class:`Infeasible`, and :class:`Unsupported` for models that cannot foresee.
+        """
+        self._refuse(sketch)
+        if not isinstance(self.generator, Foreseeing):
+            raise Unsupported(f"{self.generator.name} cannot say what could go where")
+        folded = sketch.folded()
+        try:
+            chances = list(self.generator.marginals(self.encoding.compile(folded), temperature))
+        except Infeasible as error:
+            raise Infeasible(self._why(sketch, folded) or f"{error} ({sketch})") from None
+        return sketch.unfolded_cells(self.encoding.cell_chances(chances, folded.score), self.encoding.grid)
+
+    def _refuse(self, sketch: Sketch) -> None:
+        reason = self.refusal(sketch)
+        if reason is not None:
+            others = ", ".join(_supporting(sketch)) or "none that is installed"
+            raise Unsupported(
+                f"{self.name or 'this model'} cannot complete this sketch: {reason}; models that can: {others}"
+            )
 
     def _composed(self, sketch: Sketch, n: int, temperature: float, rng: np.random.Generator) -> list[Score]:
         """``n`` scores with composed notes. Where bars are copies, what an automaton says of their edges is kept by

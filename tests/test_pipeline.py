@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,3 +152,34 @@ def test_a_model_with_a_foreign_header_is_refused(model_bytes: bytes) -> None:
     for header in ({}, {"composer": "[]"}, {"composer": json.dumps({"format": "composer model 1"})}):
         with pytest.raises(ReadError):
             Composer.loads(save(arrays, metadata=header), "x", "x")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "options"),
+    [("melody", {}), ("abc_tokens", {}), ("voices", {}), ("melody", {"form": "A B A", "bars": 3})],
+)
+def test_marginals_are_the_frequencies_of_completions(encoding: str, options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    scores = [tune_of(rng.integers(60, 65, 8)) for _ in range(30)]
+    views = {"voices": 1} if encoding == "voices" else {}
+    composer = Composer.untrained(encoding, "markov", encoding_options=views).fit(scores)
+    sketch = Sketch.blank(**{"bars": 2, "meter": "2/4", "scale": "chromatic", "range": "C4:E4", **options})
+    chances, grid, n = composer.marginals(sketch), composer.encoding.grid, 2_000
+    assert chances.shape == (1, sketch.score.end // grid, 130)
+    assert np.allclose(chances.sum(axis=2), 1.0)
+    starts = np.zeros(chances.shape)
+    for score in composer.completions(sketch, n, seed=1):
+        starts[0, score.parts[0].onset // grid, score.parts[0].pitch] += 1 / n
+    assert np.abs(starts[:, :, :128] - chances[:, :, :128]).max() < 5 * np.sqrt(0.25 / n)
+
+
+def test_what_no_model_foresees_is_said() -> None:
+    composer = Composer.untrained("pianoroll", "markov").fit([tune_of(np.array([60, 62, 64, 62]))])
+    with pytest.raises(Unsupported, match="use a view of voices"):
+        composer.marginals(Sketch.blank(bars=1, meter="2/4", scale="chromatic"))
+
+
+def tune_of(pitches: np.ndarray) -> Score:
+    """Eighths in bars of 2/4."""
+    part = Part.of(np.arange(len(pitches)) * Q // 2, pitches, np.full(len(pitches), Q // 2))
+    return Score.of([part], meter="2/4", barlines=np.arange(0, len(pitches) * Q // 2 + 1, 2 * Q))

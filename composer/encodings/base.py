@@ -8,11 +8,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from composer.errors import Unsupported
 from composer.inference.rows import Rows
-from composer.inference.sequence import Constraints, Events, Sequence
+from composer.inference.sequence import Chance, Constraints, Events, Sequence
 from composer.score import Score
 from composer.sketch import Sketch
 
@@ -54,6 +58,14 @@ class Encoding(ABC):
     @abstractmethod
     def refusal(self, sketch: Sketch) -> str | None:
         """Why this view cannot express the sketch at all, or None: ``"has 4 voices, and a melody has one"``."""
+
+    def cell_chances(self, chances: Iterable[Chance], score: Score) -> NDArray[np.float64]:
+        """(voices, steps, 130): of each cell the probability that each pitch, or a rest (128), STARTs in it, and that
+        what was there before is HELD through it (129).
+
+        Raises :class:`Unsupported` in views whose cells hold many pitches.
+        """
+        raise Unsupported(f"{self.name}: one cell holds many pitches; use a view of voices")
 
     # --- copies in any transposition -------------------------------------------------------------------------------
 

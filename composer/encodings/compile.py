@@ -16,6 +16,7 @@ from composer.theory import MODES, Ints
 REST_SYMBOL = 0
 PITCH_OFFSET = 12
 PITCH_SYMBOLS = 128 + PITCH_OFFSET
+HELD = SYMBOLS  # beside the pitches and the rest that may start in a cell
 
 Floats = NDArray[np.float64]
 Table = NDArray[np.bool_]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from composer.encodings.base import Encoding, Normalized
 from composer.encodings.compile import (
+    HELD,
     PITCH_OFFSET,
     REST_SYMBOL,
     fits,
@@ -17,6 +19,7 @@ from composer.encodings.compile import (
     place_of,
     run_costs,
     step_ticks,
+    symbol_pitches,
     tonics,
     voice_tables,
 )
@@ -25,7 +28,7 @@ from composer.encodings.moves import REST_STEP, last_sounding, rows
 from composer.encodings.voices import lost, monophonic
 from composer.inference.masks import RunMasks
 from composer.inference.rows import Rows
-from composer.inference.sequence import Events, Sequence
+from composer.inference.sequence import Chance, Events, Sequence
 from composer.score import Part, Score
 from composer.sketch import Sketch
 from composer.theory import TICKS_PER_QUARTER
@@ -96,6 +99,18 @@ class Melody(Encoding):
         if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
             return "the sketch's bars do not fall on 24ths of a quarter"
         return None
+
+    def cell_chances(self, chances: Iterable[Chance], score: Score) -> NDArray[np.float64]:
+        ticks = step_ticks(score, self.grid)
+        pitches = symbol_pitches(tonics(score, ticks, self.relative))
+        found = np.zeros((1, len(ticks) + 1, HELD + 1))
+        for step, _, events, probability in chances:
+            symbol, tied = self._heard(events)
+            np.add.at(found[0, step], pitches(step, symbol.astype(np.int64))[~tied], probability[~tied])
+            np.add.at(found[0, :, HELD], step + ~tied, probability)
+            np.subtract.at(found[0, :, HELD], step + events[:, 1], probability)
+        found[0, :, HELD] = np.cumsum(found[0, :, HELD])
+        return found[:, :-1].clip(0.0, 1.0)
 
     def moves(self, events: Events) -> Rows:
         pitch, tied = self._heard(events)

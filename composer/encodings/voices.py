@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from composer.encodings.base import Encoding, Normalized
 from composer.encodings.compile import (
+    HELD,
     PITCH_OFFSET,
     PITCH_SYMBOLS,
     REST_SYMBOL,
@@ -28,7 +30,7 @@ from composer.encodings.moves import last_sounding, rows
 from composer.errors import UsageError
 from composer.inference.masks import ColumnMasks
 from composer.inference.rows import Rows
-from composer.inference.sequence import Events, Sequence
+from composer.inference.sequence import Chance, Events, Sequence
 from composer.score import DEFAULT_VELOCITY, Part, Score
 from composer.sketch import REST, Cells, Sketch
 from composer.theory import TICKS_PER_QUARTER
@@ -177,6 +179,17 @@ class Voices(Encoding):
         if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
             return "the sketch's bars do not fall on 16ths"
         return None
+
+    def cell_chances(self, chances: Iterable[Chance], score: Score) -> NDArray[np.float64]:
+        ticks = step_ticks(score, self.grid)
+        pitches = symbol_pitches(tonics(score, ticks, self.relative))
+        found = np.zeros((self.voices, len(ticks), HELD + 1))
+        for step, part, events, probability in chances:
+            for column, voice in enumerate(range(self.voices) if part is None else [part]):
+                symbol = events[:, column].astype(np.int64)
+                place = np.where(symbol == HOLD_SYMBOL, HELD, pitches(step, symbol))
+                np.add.at(found[voice, step], place, probability)
+        return found.clip(0.0, 1.0)
 
     def moves(self, events: Events) -> Rows:
         """Columns, all of one step: the reference is the highest-written voice that sounds, and every voice adds twice

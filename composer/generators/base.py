@@ -7,14 +7,14 @@ Randomness comes only from the ``rng`` that is passed in: the same seed gives th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as SequenceOf
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.inference.sequence import Constraints, Sequence
+from composer.inference.sequence import Chance, Constraints, Sequence
 
 if TYPE_CHECKING:
     from composer.generators.walk import Walk
@@ -95,6 +95,15 @@ class Stepwise(Protocol):
         """Inside the constraints, and without the ``words``, rows of tokens of whole events that may not follow each
         other; raises as :meth:`Generator.sample`.
         """
+        ...
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A generator that can say what may come where, exactly."""
+
+    def marginals(self, constraints: Constraints, temperature: float = 1.0) -> Iterator[Chance]:
+        """Of every step (and dimension), what may begin there and how probably; raises as :meth:`Generator.sample`."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -19,7 +19,7 @@ from composer.generators.opened import Opened
 from composer.generators.trie import NOT_THERE, Trie
 from composer.generators.walk import Walk
 from composer.inference.automata import Lattice
-from composer.inference.sequence import Constraints, Events, Sequence
+from composer.inference.sequence import Chance, Constraints, Events, Sequence
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -141,6 +141,15 @@ class Markov(Generator):
             raise Unsupported("this model's base is 'previous', for likelihoods alone; one of base 'unigram' composes")
         opened = Opened(constraints, self.base_, self.alphabets_[0], temperature)
         return Lattice(opened, [opened.alphabet])
+
+    def marginals(self, constraints: Constraints, temperature: float = 1.0) -> Iterator[Chance]:
+        """What may begin where, from :meth:`Belief.marginals`; raises :class:`Unsupported` for an open alphabet."""
+        if self.base_ is not None:
+            raise Unsupported("this model's alphabet is open: there is no end to what may come; use a closed one")
+        slots = len(self.alphabets_)
+        for position, tokens, probability in self.belief(constraints, temperature).marginals():
+            step, slot = divmod(position, slots)
+            yield Chance(step, slot if slots > 1 else None, self.alphabets_[slot][tokens], probability)
 
     def sample(
         self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator

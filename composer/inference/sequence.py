@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,18 @@ class Sequence:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class Chance(NamedTuple):
+    """What may begin at a step, and how probably: all ``events`` (N, D), with their ``probability`` (N,).
+
+    Of a serial model, the values (N, 1) of the dimension ``part``; else ``part`` is None.
+    """
+
+    step: int
+    part: int | None
+    events: Events
+    probability: NDArray[np.float64]
 
 
 class Machine(Protocol):

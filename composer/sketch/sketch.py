@@ -210,6 +210,13 @@ class Sketch:
         """A completed score of :meth:`folded`, with its copies in their places again."""
         return Fold(self.score, self.copies).unfolded(score) if self.copies else score
 
+    def unfolded_cells(self, table: NDArray[Any], grid: int) -> NDArray[Any]:
+        """(voices, steps, ...) of the cells of :meth:`folded`, ``grid`` ticks long, as those of the whole page."""
+        if not self.copies:
+            return table
+        _, index = Fold(self.score, self.copies).cells(np.arange(table.shape[1], dtype=np.int32) * grid)
+        return table[:, index]
+
     def written(self, tick: int) -> int:
         """Where a tick of :meth:`folded` stands on the whole page."""
         spans = Fold(self.score, self.copies).spans if self.copies else []
