@@ -22,7 +22,7 @@ class Chords(Constraint):
     """What sounds on a beat, or where a chord begins, belongs to the chord there: symbols, or roman numerals.
 
     Chords share the beats of their bar evenly and go on until the next one; ``-`` or ``.`` sets the line free. The
-    first bar of chords is bar 1, after a pickup.
+    first bar of chords is bar 1, after a pickup; where there are fewer bars of chords than of music, they begin again.
     """
 
     text: str
@@ -41,7 +41,8 @@ class Chords(Constraint):
         if len(bars) > score.bars:
             raise UsageError(f"these are chords for {len(bars)} bars, and there are only {score.bars}")
         found: list[tuple[int, ChordSymbol | None]] = []
-        for number, bar in enumerate(bars, 1):
+        for number in range(1, max(score.bars, 1) + 1):
+            bar = bars[(number - 1) % len(bars)]
             start, end = score.bar_span(number, number)
             full = score.meter_at(start).bar  # of which a last bar may lack the next pickup
             length = full if (len(bar) - 1) * full < len(bar) * (end - start) else end - start
@@ -71,7 +72,9 @@ class Chords(Constraint):
         """The score with these chords on its page, in place of those that stood there."""
         symbols = self.symbols(score)
         kept = [chord for chord in score.chords if chord.onset < symbols[0][0]]
-        return replace(score, chords=(*kept, *(chord for _, chord in symbols if chord is not None)))
+        names = [chord and str(chord) for _, chord in symbols]
+        new = [chord for (_, chord), name, last in zip(symbols, names, [None, *names], strict=False) if name != last]
+        return replace(score, chords=(*kept, *(chord for chord in new if chord is not None)))
 
     def __str__(self) -> str:
         return f"chords {self.text if len(self.text) <= 40 else self.text[:36] + ' ...'}"
