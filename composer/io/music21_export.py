@@ -123,11 +123,9 @@ class _PartExport:
         voices = self._voices()
         measures = []
         lines = self.score.barlines.tolist()
-        numbers = self.score.bar_numbers.tolist()
+        first = 0 if self.score.pickup else 1
         for index, (start, end) in enumerate(pairwise(lines)):
-            measure = stream.Measure(number=numbers[index])
-            if index and numbers[index] == numbers[index - 1]:  # it completes the bar before
-                measure.numberSuffix, measure.showNumber = "X", stream.enums.ShowNumber.NEVER
+            measure = stream.Measure(number=first + index)
             measure.padAsAnacrusis = False
             if end - start < self.score.meter_at(start).bar:
                 measure.paddingLeft = 0 if index else (self.score.meter.bar - end) / TICKS_PER_QUARTER

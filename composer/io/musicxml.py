@@ -145,11 +145,18 @@ def _finish(root: ElementTree.Element, score: Score) -> None:
     for name in () if score.title else ("work", "movement-title"):
         for element in root.findall(name):
             root.remove(element)
-    for measure in root.iter("measure") if score.pickup else ():
-        if measure.get("number") == "0":
-            measure.set("implicit", "yes")
+    for element in root.iter("part"):
+        _number(element.findall("measure"), score.bar_numbers.tolist())
     for element in root.iter("identification"):
         _identify(element, score)
+
+
+def _number(measures: list[ElementTree.Element], numbers: list[int]) -> None:
+    """Number measures as bars are counted here: a pickup, and a bar's rest after a double bar, are not counted again."""
+    for index, (measure, number) in enumerate(zip(measures, numbers, strict=False)):
+        again = index > 0 and number == numbers[index - 1]
+        measure.set("number", f"X{number}" if again else str(number))
+        measure.set("implicit", "yes" if again or number == 0 else "no")
 
 
 def _identify(element: ElementTree.Element, score: Score) -> None:

@@ -21,8 +21,8 @@ SIXTEENTH = TICKS_PER_QUARTER // 4
 class Chords(Constraint):
     """What sounds on a beat, or where a chord begins, belongs to the chord there: symbols, or roman numerals.
 
-    Chords share the beats of their bar evenly and go on until the next one; ``-`` or ``.`` sets the line free. The
-    first bar of chords is bar 1, after a pickup; where there are fewer bars of chords than of music, they begin again.
+    Chords share the beats of their bar evenly and go on until the next one; ``-`` or ``.`` sets the line free, and so
+    does the end of the chart. Chords of a single bar go on to the end. The first bar of chords is bar 1, after a pickup.
     """
 
     text: str
@@ -36,13 +36,12 @@ class Chords(Constraint):
         return wish
 
     def symbols(self, score: Score) -> list[tuple[int, ChordSymbol | None]]:
-        """The ticks at which chords begin, in order; None where the line is set free."""
+        """The ticks at which chords begin, in order; None where the line is set free, and where the chart ends."""
         bars = [bar.replace(",", " ").split() for bar in self.text.split("|")]
         if len(bars) > score.bars:
             raise UsageError(f"these are chords for {len(bars)} bars, and there are only {score.bars}")
         found: list[tuple[int, ChordSymbol | None]] = []
-        for number in range(1, max(score.bars, 1) + 1):
-            bar = bars[(number - 1) % len(bars)]
+        for number, bar in enumerate(bars, 1):
             start, end = score.bar_span(number, number)
             full = score.meter_at(start).bar  # of which a last bar may lack the next pickup
             length = full if (len(bar) - 1) * full < len(bar) * (end - start) else end - start
@@ -55,7 +54,7 @@ class Chords(Constraint):
                 found.append((tick, None if name in FREE else _chord(name, score, tick)))
         if not found:
             raise UsageError("no chords are named; write some, such as Dm7 | G7 C or i | V7")
-        return found
+        return found if len(bars) == 1 or end == score.end else [*found, (end, None)]
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
         symbols = self.symbols(score)
@@ -71,10 +70,10 @@ class Chords(Constraint):
     def written(self, score: Score) -> Score:
         """The score with these chords on its page, in place of those that stood there."""
         symbols = self.symbols(score)
-        kept = [chord for chord in score.chords if chord.onset < symbols[0][0]]
-        names = [chord and str(chord) for _, chord in symbols]
-        new = [chord for (_, chord), name, last in zip(symbols, names, [None, *names], strict=False) if name != last]
-        return replace(score, chords=(*kept, *(chord for chord in new if chord is not None)))
+        stop = symbols[-1][0] if symbols[-1][1] is None else score.end
+        before = [chord for chord in score.chords if chord.onset < symbols[0][0]]
+        after = [chord for chord in score.chords if chord.onset >= stop]
+        return replace(score, chords=(*before, *(chord for _, chord in symbols if chord is not None), *after))
 
     def __str__(self) -> str:
         return f"chords {self.text if len(self.text) <= 40 else self.text[:36] + ' ...'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -180,6 +180,19 @@ class Breaths(Constraint):
 
     def __str__(self) -> str:
         return self.words
+
+
+def with_copied_chords(score: Score, copies: Iterable[Copy]) -> Score:
+    """The page with the chords of copied bars over their copies, where no others stand."""
+    chords = list(score.chords)
+    for copy in copies:
+        if not any(copy.start <= chord.onset < copy.end for chord in score.chords):
+            chords += [
+                replace(chord, onset=chord.onset - copy.source + copy.start)
+                for chord in score.chords
+                if copy.source <= chord.onset < copy.source_end
+            ]
+    return replace(score, chords=tuple(sorted(chords, key=lambda chord: chord.onset)))
 
 
 def breaks(automaton: Automaton, part: Part, ticks: Ints) -> bool:

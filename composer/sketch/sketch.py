@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,14 +15,14 @@ from composer.errors import UsageError
 from composer.registry import resolve
 from composer.score import Part, Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
-from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks
+from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks, with_copied_chords
 from composer.sketch.form import check_length, page_of, phrases_of, pickup_ticks
 from composer.sketch.pitch import Pin, Range
 from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_of
 from composer.sketch.usual import scales
 from composer.sketch.wishes import on_page, wished
 from composer.styles import style_named
-from composer.theory import Ints, Key, Meter, Tempo
+from composer.theory import TICKS_PER_QUARTER, Ints, Key, Meter, Tempo
 
 VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
 CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
@@ -138,7 +139,7 @@ class Sketch:
             [Breaths(tuple(Fold(score, page.copies).edges()), f"form {' '.join(form.split())}")] if page.copies else []
         )
         holes = tuple(Hole(voice, 0, score.end) for voice, _ in enumerate(score.parts))
-        return cls(on_page(score, found), holes, tuple(constraints), page.copies)
+        return cls(with_copied_chords(on_page(score, found), page.copies), holes, tuple(constraints), page.copies)
 
     @classmethod
     def styled(cls, style: str, **options: object) -> Self:
@@ -235,7 +236,9 @@ class Sketch:
     def __str__(self) -> str:
         score = self.score
         heard = score.unfold().bars if score.repeats else score.bars
-        return "; ".join([f"{heard} bars of {score.meter} in {score.key}", *(str(c) for c in self.constraints)])
+        upbeat = f" with a pickup of {Fraction(score.pickup, 4 * TICKS_PER_QUARTER)}" if score.pickup else ""
+        page = f"{heard} bars of {score.meter} in {score.key}{upbeat}"
+        return "; ".join([page, *(str(wish) for wish in self.constraints)])
 
 
 def _give(start: Table, hold: Table, part: Part, ticks: Ints, free: NDArray[np.bool_]) -> None:

@@ -172,6 +172,14 @@ def test_what_notation_programs_need_is_there() -> None:
     assert root.findtext(".//work-title") or root.findtext(".//movement-title")
 
 
+def test_a_pickup_to_a_later_part_is_not_counted_as_a_bar() -> None:
+    barlines = [0, Q, 5 * Q, 8 * Q, 9 * Q, 13 * Q, 16 * Q]
+    score = replace(Score.of([Part.of()], barlines=barlines), sections=(8 * Q,))
+    measures = ElementTree.fromstring(musicxml.dumps(score)).findall(".//measure")
+    assert [measure.get("number") for measure in measures] == ["0", "1", "2", "X2", "3", "4"]
+    assert [measure.get("implicit") for measure in measures] == ["yes", "no", "no", "yes", "no", "no"]
+
+
 def test_verovio_reads_it_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
     import verovio
 

@@ -101,6 +101,23 @@ def test_chords_stand_on_the_beats_of_numbered_bars() -> None:
     ]  # fmt: skip
 
 
+def test_chords_stand_over_copies_as_over_what_they_copy() -> None:
+    score = Sketch.blank(bars=16, form="A A' B A'", chords="C | G Em | F | Em", wish=["bars 15: chords=Am"]).score
+    found = [(str(chord), chord.onset // BAR + 1) for chord in score.chords]
+    opening = [("C", 1), ("G", 2), ("Em", 2), ("F", 3)]
+    assert found == [*opening, ("Em", 4), *((chord, bar + 4) for chord, bar in opening), ("Am", 15)]
+
+
+def test_a_chart_binds_its_own_bars_and_a_single_bar_of_it_all() -> None:
+    def bound(chords: str) -> list[int]:
+        sketch = Sketch.blank(bars=6, form="ABA", key="C", chords=chords)
+        starts = sketch.cells(0, ticks(sketch.score)).start
+        return [bar for bar in range(6) if not starts[bar * 8, 62]]  # D4 on the first beat
+
+    assert bound("C | Am | F") == [0, 1, 2]
+    assert bound("C") == [0, 1, 2, 3, 4, 5]
+
+
 def random_score(sketch: Sketch, seed: int) -> Score:
     """Notes in every half beat or so of the folded sketch, none held over what its cells forbid."""
     folded = sketch.folded().score
