@@ -39,7 +39,7 @@ from world import World, chi_square, wishing
 from composer.encodings.melody import Melody
 from composer.generators.markov import Markov
 from composer.score import Part, Score
-from composer.sketch import REST
+from composer.sketch import REST, Sketch
 from composer.sketch.wishes import WISHES, from_text
 from composer.theory import TICKS_PER_QUARTER as Q
 
@@ -109,7 +109,7 @@ def test_every_wish_alone(score: Score) -> None:
         assert notes == [note for note in heard(score)[k] if note.pitch != REST]
     for text, other, musician in SAID:
         if other is score:
-            here.agrees(from_text(text, score), passing(score, musician))
+            here.agrees(wishing(score, from_text(text, score)), passing(score, musician))
 
 
 # --- wishes of every kind in one frame, and how often each is broken --------------------------------------------------
@@ -179,11 +179,11 @@ def turns(*directions: int, bar: range = range(6)) -> Breaches:
     return count
 
 
-def in_order(*pitches: int) -> Breaches:
+def in_order(*pitches: int, bar: range = range(6)) -> Breaches:
     """Each note that is not the next one, and once at the end for those that are missing."""
 
     def count(voice: Voice) -> int:
-        found = [note.pitch for note in notes_of(voice)]
+        found = [note.pitch for note in notes_of(voice, bar)]
         wrong = sum(a != b for a, b in zip(found, pitches, strict=False)) + max(len(found) - len(pitches), 0)
         return wrong + (len(found) < len(pitches))
 
@@ -268,13 +268,13 @@ def test_every_kind_of_wish_is_here() -> None:
 
 @pytest.mark.parametrize("text", ROWS)
 def test_alone_certain_and_preferred_hot_and_cold(text: str) -> None:
-    here, wishes = world(SHORT), from_text(text, SHORT)
+    here, certain = world(SHORT), wishing(SHORT, from_text(text, SHORT))
     for heat in (1.0, 0.7):
-        here.agrees(wishes, allowed(text), heat=heat)
+        here.agrees(certain, allowed(text), heat=heat)
     if text in SOFT:
         assert ((broken(text) == 0) == allowed(text))[written(SHORT)].all()
         for weight, heat in ((1.3, 1.0), (0.4, 0.7)):
-            soft = from_text(f"{text} weight {weight}", SHORT)
+            soft = wishing(SHORT, from_text(f"{text} weight {weight}", SHORT))
             here.agrees(soft, written(SHORT), -weight * broken(text), heat)
 
 
@@ -287,7 +287,55 @@ def test_pairs(one: str) -> None:
         soft = [other] if turn == 2 and other in SOFT else soft
         wishes = [w for text in both for w in from_text(f"{text} weight 0.9" if text in soft else text, SHORT)]
         sure = np.logical_and.reduce([written(SHORT), *(allowed(text) for text in both if text not in soft)])
-        world(SHORT).agrees(wishes, sure, -0.9 * sum(broken(text) for text in soft))
+        world(SHORT).agrees(wishing(SHORT, wishes), sure, -0.9 * sum(broken(text) for text in soft))
+
+
+# --- a region of a score that is given --------------------------------------------------------------------------------
+
+THREE = frame("1/4", 2, 2, 2)
+GIVEN = replace(THREE, parts=(Part.of([0, 2 * E, 4 * E, 5 * E], [G, C, D, G], [2 * E, 2 * E, E, E]),))
+BAR = range(2, 4)
+FREED: dict[str, tuple[View, Breaches]] = {
+    "range=C4:D4": (all_in(C, D), only(C, D, bar=BAR)),
+    "leap=2": (leaps(2), steps(2, bar=BAR)),
+    "contour=rising": (rises, turns(1, bar=BAR)),
+    "contour=arch": (arches, turns(1, -1, bar=BAR)),
+    "melody=D4 C4": (line(D, C), in_order(D, C, bar=BAR)),
+    "melody=D4": (line(D), in_order(D, bar=BAR)),
+    "density=2": (begun(2, 2, 2, 4), lambda voice: len(notes_of(voice, BAR)) < 2),
+    "density=1": (begun(1, 1, 2, 4), lambda voice: len(notes_of(voice, BAR)) != 1),
+    "longest=1/8": (lambda notes: all(n.duration <= E for n in notes), each(lambda n: n.duration > E)),
+    "ends_on=C": (through(2, 4, C), all_through(2, 4, C)),
+}
+
+
+@pytest.mark.parametrize("text", FREED)
+def test_in_a_bar_that_is_freed(text: str) -> None:
+    """What is given is kept as it is, and not judged; what begins in the bar is, to its end."""
+    here, (view, breaches) = world(THREE), FREED[text]
+    bar = [[r for r in voice if r.onset // E in BAR] for voice in heard(THREE)]
+    kept = [
+        [r[:3] for r in voice if r.onset // E not in BAR] == [(0, G, 2 * E), (4 * E, D, E), (5 * E, G, E)]
+        for voice in heard(THREE)
+    ]
+    there = written(THREE) & np.array(kept)
+    name, _, value = text.partition("=")
+    sure = np.array([view([note for note in voice if note.pitch != REST]) for voice in bar])
+    here.agrees(Sketch.of(GIVEN, "bar 2", **{name: value}), there & sure)
+    wrong = np.array([breaches(voice) for voice in bar])
+    here.agrees(Sketch.of(GIVEN, "bar 2", prefer=[f"{text} weight 0.8"]), there, -0.8 * wrong)
+
+
+def test_wishes_for_many_bars_are_kept_apart_without_being_multiplied() -> None:
+    """Each machine sleeps outside its bars: the states of twelve together would not fit in 64 bits."""
+    bars = frame("1/4", *[2] * 12)
+    view = Melody()
+    model = Markov(3).fit([view.encode(piece) for piece in pieces(bars, E)])
+    turns = ["rising" if bar % 2 else "falling" for bar in range(1, 13)]
+    wishes = [wish for bar, turn in enumerate(turns, 1) for wish in from_text(f"bars {bar}: contour={turn}", bars)]
+    for sequence in model.sample(view.compile(wishing(bars, wishes)), n=10, rng=np.random.default_rng(0)):
+        notes = [(note.onset // (2 * E), note.pitch) for note in view.decode(sequence, bars).parts[0]]
+        assert [(bar, p) for bar in range(12) for p in ((D, G) if turns[bar] == "rising" else (G, D))] == notes
 
 
 @pytest.mark.slow
@@ -299,7 +347,7 @@ def test_a_hundred_thousand_samples(text: str) -> None:
     weight = here.free() - 0.9 * broken(text) if soft else np.where(allowed(text), here.free(), -np.inf)
     weight = np.where(written(SHORT), weight, -np.inf)
     p = np.exp(weight - np.logaddexp.reduce(weight))
-    counts = here.drawn(wishes, 100_000, np.random.default_rng(4))
+    counts = here.drawn(wishing(SHORT, wishes), 100_000, np.random.default_rng(4))
     assert (counts[p == 0] == 0).all()
     assert abs(chi_square(counts, p)) < 4.5
 

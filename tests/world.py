@@ -151,9 +151,9 @@ class World:
             found[place, token] += share
         return found
 
-    def drawn(self, wishes: list[Constraint], count: int, rng: np.random.Generator) -> Ints:
+    def drawn(self, sketch: Sketch, count: int, rng: np.random.Generator) -> Ints:
         """(L,) how often each sequence comes in ``count`` samples, a multiple of 10,000."""
-        constraints, drawn = self.encoding.compile(wishing(self.frame, wishes)), Counter[bytes]()
+        constraints, drawn = self.encoding.compile(sketch), Counter[bytes]()
         for _ in range(count // 10_000):  # not all in memory
             drawn.update(sequence.events.tobytes() for sequence in self.model.sample(constraints, n=10_000, rng=rng))
         counts = [drawn.pop(sequence.events.tobytes(), 0) for sequence in self.sequences]
@@ -162,11 +162,11 @@ class World:
 
     # --- the verdict ----------------------------------------------------------------------------------------------
 
-    def agrees(self, wishes: list[Constraint], allowed: Bools, nats: Floats | float = 0.0, heat: float = 1.0) -> None:
-        """The model inside ``wishes`` passes just the sequences ``allowed`` (L,), in proportion to their own
+    def agrees(self, sketch: Sketch, allowed: Bools, nats: Floats | float = 0.0, heat: float = 1.0) -> None:
+        """The model inside the sketch passes just the sequences ``allowed`` (L,), in proportion to their own
         probability and what preferences add, ``nats`` (L,); where there are none, it says so.
         """
-        constraints = self.encoding.compile(wishing(self.frame, wishes))
+        constraints = self.encoding.compile(sketch)
         if not allowed.any():
             with pytest.raises(Infeasible):
                 self.model.belief(constraints, heat)
