@@ -34,7 +34,7 @@ class Part(ABC):
     size: int
     weight: float | None = None
     held: Bools  # (steps,) where holding a note matters
-    awake: Bools | None = None  # (steps + 1,) where the state may be another than 0; None: everywhere
+    awake: Bools | None = None  # (steps + 1,) before which steps the state is kept, elsewhere it is 0; None: everywhere
 
     @abstractmethod
     def start(self, step: int, states: States, pitch: States) -> tuple[States, Bools]:
@@ -140,6 +140,26 @@ class Sounding(Part):
         return np.zeros(self.size, dtype=bool)
 
 
+class Tied(Part):
+    """Which pitch sounds, for encodings whose ties say what they hold: a tie goes on from the same pitch alone."""
+
+    size = REST + 1
+
+    def __init__(self, steps: int, ties: States) -> None:
+        """``ties`` are the steps at which there may be one."""
+        self.held = np.zeros(steps, dtype=bool)
+        self.awake = np.isin(np.arange(steps + 1), ties)
+
+    def start(self, step: int, states: States, pitch: States) -> tuple[States, Bools]:
+        return np.broadcast_to(pitch, states.shape), np.zeros(states.shape, dtype=bool)
+
+    def hold(self, step: int, states: States, pitch: States) -> tuple[States, Bools]:
+        return states, states != pitch
+
+    def breaks_at_end(self) -> Bools:
+        return np.zeros(self.size, dtype=bool)
+
+
 class Reader:
     """The parts of a machine that read one voice, their states as one number."""
 
@@ -176,7 +196,7 @@ class Reader:
         """(A, N) the states after all events, which end at ``steps`` (N,)."""
         whole = np.zeros(page.forbidden.shape, dtype=np.int64)
         for sizes, state in zip(self.sizes, page.states, strict=True):
-            whole = whole * sizes[steps] + state
+            whole = whole * sizes[steps] + state % sizes[steps]
         return whole
 
     def at_end(self, states: States) -> Floats:
