@@ -3,14 +3,13 @@
 A wish is judged on the notes of each sequence, from its definition; what it does to the model must be just that.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 import pytest
 from sketch.accept import Heard, Voice
+from sketch.broken import ROWS, SHORT, SOFT, Breaches, all_through, each, in_order, notes_of, only, steps, turns
 from sketch.said import (
     SAID,
     SIXTEENTHS,
@@ -22,16 +21,10 @@ from sketch.said import (
     all_in,
     arches,
     begun,
-    falls,
     frame,
-    inside,
     leaps,
     line,
     rises,
-    sounding_inside,
-    sounds,
-    spans,
-    steady,
     through,
 )
 from world import World, chi_square, wishing
@@ -39,11 +32,10 @@ from world import World, chi_square, wishing
 from composer.encodings.melody import Melody
 from composer.generators.markov import Markov
 from composer.score import Part, Score
-from composer.sketch import REST
+from composer.sketch import REST, Sketch
 from composer.sketch.wishes import WISHES, from_text
 from composer.theory import TICKS_PER_QUARTER as Q
 
-Breaches = Callable[[Voice], int]
 VALUES = ((C, 1), (C, 2), (C, 3), (D, 1), (D, 2), (G, 1), (G, 2), (G, 4), (REST, 1), (REST, 2))
 FEW = ((D, 1), (D, 3), (G, 1), (G, 2), (REST, 1), (REST, 2))  # for longer frames
 
@@ -109,147 +101,10 @@ def test_every_wish_alone(score: Score) -> None:
         assert notes == [note for note in heard(score)[k] if note.pitch != REST]
     for text, other, musician in SAID:
         if other is score:
-            here.agrees(from_text(text, score), passing(score, musician))
+            here.agrees(wishing(score, from_text(text, score)), passing(score, musician))
 
 
 # --- wishes of every kind in one frame, and how often each is broken --------------------------------------------------
-
-SHORT = frame("2/4", 4, 2)  # its last bar is short
-BEATS = (0, 2, 4)
-
-
-def cells(starts: Callable[[int, int], bool], holds: Callable[[int, int], bool] | None = None) -> Breaches:
-    """A note or rest (cell, pitch) breaks it where it starts, and again on each beat through which it is held."""
-
-    def count(voice: Voice) -> int:
-        wrong = 0
-        for note in voice:
-            first, last = note.onset // E, note.end // E
-            wrong += not starts(first, note.pitch)
-            wrong += sum(not (holds or starts)(beat, note.pitch) for beat in BEATS if first < beat < last)
-        return wrong
-
-    return count
-
-
-def only(*pitches: int, bar: range = range(6)) -> Breaches:
-    return cells(lambda cell, pitch: cell not in bar or pitch in (REST, *pitches))
-
-
-def fitting(allowed: dict[int, tuple[int, ...]]) -> Breaches:
-    return cells(lambda cell, pitch: cell not in allowed or pitch in (REST, *allowed[cell]))
-
-
-def all_through(start: int, end: int, *pitches: int) -> Breaches:
-    return cells(
-        lambda cell, pitch: not start <= cell < end or (cell == start and pitch in pitches),
-        lambda cell, pitch: not start <= cell < end or pitch in pitches,
-    )
-
-
-def pinned(place: int, pitch: int) -> Breaches:
-    return cells(lambda cell, found: cell != place or found == pitch, lambda cell, _: cell != place)
-
-
-def notes_of(voice: Voice, bar: range = range(6)) -> list[Heard]:
-    return [note for note in voice if note.pitch != REST and note.onset // E in bar]
-
-
-def each(wrong: Callable[[Heard], bool]) -> Breaches:
-    return lambda voice: sum(map(wrong, notes_of(voice)))
-
-
-def steps(most: int, bar: range = range(6)) -> Breaches:
-    return lambda voice: sum(abs(a.pitch - b.pitch) > most for a, b in pairwise(notes_of(voice, bar)))
-
-
-def turns(*directions: int, bar: range = range(6)) -> Breaches:
-    """Each step the other way, and once at the end if not all the directions were gone."""
-
-    def count(voice: Voice) -> int:
-        wrong = gone = 0
-        for a, b in pairwise(notes_of(voice, bar)):
-            step = (b.pitch > a.pitch) - (b.pitch < a.pitch)
-            if gone < len(directions) and step == directions[gone]:
-                gone += 1
-            elif step and (gone == 0 or step != directions[gone - 1]):
-                wrong += 1
-        return wrong + (gone < len(directions))
-
-    return count
-
-
-def in_order(*pitches: int) -> Breaches:
-    """Each note that is not the next one, and once at the end for those that are missing."""
-
-    def count(voice: Voice) -> int:
-        found = [note.pitch for note in notes_of(voice)]
-        wrong = sum(a != b for a, b in zip(found, pitches, strict=False)) + max(len(found) - len(pitches), 0)
-        return wrong + (len(found) < len(pitches))
-
-    return count
-
-
-def crowd(least: int, most: int, *bars: range) -> Breaches:
-    """Each note of a bar above the most, and each whole bar with less than the least."""
-
-    def count(voice: Voice) -> int:
-        begun = [len(notes_of(voice, bar)) for bar in bars]
-        few = sum(number < least for number, bar in zip(begun, bars, strict=True) if len(bar) == 4)
-        return few + sum(max(number - most, 0) for number in begun)
-
-    return count
-
-
-def values(*lengths: int) -> Breaches:
-    """Starts and holds where the rhythm has others, and notes that last otherwise."""
-    edges = [sum(map(abs, lengths[:n])) for n in range(len(lengths) + 1)]
-    at = {cell: k for k, (a, b) in enumerate(pairwise(edges)) for cell in range(a, b)}
-    wrong = cells(
-        lambda cell, pitch: (pitch != REST and edges[at[cell]] == cell) if lengths[at[cell]] > 0 else pitch == REST,
-        lambda cell, pitch: (pitch != REST and edges[at[cell]] != cell) if lengths[at[cell]] > 0 else pitch == REST,
-    )
-    sounding = {(a * E, b * E) for (a, b), length in zip(pairwise(edges), lengths, strict=True) if length > 0}
-    return lambda voice: wrong(voice) + each(lambda note: (note.onset, note.end) not in sounding)(voice)
-
-
-BAR1, BAR2 = range(4), range(4, 6)
-WEIGHTS = (4, 1, 2, 1, 4, 1)
-ROWS: dict[str, tuple[View, Breaches]] = {
-    "range=C4:D4": (all_in(C, D), only(C, D)),
-    "instrument=D whistle": (all_in(D, G), only(D, G)),
-    "scale=G pentatonic": (all_in(D, G), only(D, G)),
-    "pitch_classes=C G": (all_in(C, G), only(C, G)),
-    "avoid=G": (all_in(C, D), only(C, D)),
-    "only=C4 G": (all_in(C, G), only(C, G)),
-    "chords=C G | Dm": (sounds({0: (C, G), 2: (D, G), 4: (D,)}), fitting({0: (C, G), 2: (D, G), 4: (D,)})),
-    "contour=rising": (rises, turns(1)),
-    "contour=arch": (arches, turns(1, -1)),
-    "leap=2": (leaps(2), steps(2)),
-    "melody=C4 G4 D4": (line(C, G, D), in_order(C, G, D)),
-    "rhythm=1/8 1/4 z1/8 1/4": (spans(1, 2, -1, 2), values(1, 2, -1, 2)),
-    "shortest=1/4": (lambda notes: all(n.duration >= Q for n in notes), each(lambda n: n.duration < Q)),
-    "longest=1/4": (lambda notes: all(n.duration <= Q for n in notes), each(lambda n: n.duration > Q)),
-    "density=1-2": (lambda notes: begun(1, 2, 0, 4)(notes) and begun(0, 2, 4, 6)(notes), crowd(1, 2, BAR1, BAR2)),
-    "syncopation=false": (
-        steady(*WEIGHTS),
-        each(lambda n: WEIGHTS[n.onset // E] < max(WEIGHTS[n.onset // E : n.end // E])),
-    ),
-    "starts_on_tonic": (lambda notes: bool(notes) and notes[0][:2] == (0, C), pinned(0, C)),
-    "ends_on_tonic": (through(4, 6, C), all_through(4, 6, C)),
-    "ends_on=Gm": (through(4, 6, D, G), all_through(4, 6, D, G)),
-    "half_cadence=1": (through(2, 4, D, G), all_through(2, 4, D, G)),
-    "fermatas=1.2": (through(2, 4, C, D, G), all_through(2, 4, C, D, G)),
-    "pins=1.2=D4": (lambda notes: any(note[:2] == (2 * E, D) for note in notes), pinned(2, D)),
-    "max_copy=2 bars": (lambda _: True, lambda _: 0),
-    "voice 1: leap=5": (leaps(5), steps(5)),
-    "bars 1: range=C4:D4": (sounding_inside(all_in(C, D), 0, 4), only(C, D, bar=BAR1)),
-    "bars 2: scale=G pentatonic": (sounding_inside(all_in(D, G), 4, 6), only(D, G, bar=BAR2)),
-    "bars 1: contour=falling": (inside(falls, 0, 4), turns(-1, bar=BAR1)),
-    "bars 1: density=2": (begun(2, 2, 0, 4), crowd(2, 2, BAR1)),
-    "bars 1: leap=2": (inside(leaps(2), 0, 4), steps(2, bar=BAR1)),
-}
-SOFT = [text for text in ROWS if not text.startswith("max_copy")]
 
 
 @cache
@@ -268,13 +123,13 @@ def test_every_kind_of_wish_is_here() -> None:
 
 @pytest.mark.parametrize("text", ROWS)
 def test_alone_certain_and_preferred_hot_and_cold(text: str) -> None:
-    here, wishes = world(SHORT), from_text(text, SHORT)
+    here, certain = world(SHORT), wishing(SHORT, from_text(text, SHORT))
     for heat in (1.0, 0.7):
-        here.agrees(wishes, allowed(text), heat=heat)
+        here.agrees(certain, allowed(text), heat=heat)
     if text in SOFT:
         assert ((broken(text) == 0) == allowed(text))[written(SHORT)].all()
         for weight, heat in ((1.3, 1.0), (0.4, 0.7)):
-            soft = from_text(f"{text} weight {weight}", SHORT)
+            soft = wishing(SHORT, from_text(f"{text} weight {weight}", SHORT))
             here.agrees(soft, written(SHORT), -weight * broken(text), heat)
 
 
@@ -287,7 +142,55 @@ def test_pairs(one: str) -> None:
         soft = [other] if turn == 2 and other in SOFT else soft
         wishes = [w for text in both for w in from_text(f"{text} weight 0.9" if text in soft else text, SHORT)]
         sure = np.logical_and.reduce([written(SHORT), *(allowed(text) for text in both if text not in soft)])
-        world(SHORT).agrees(wishes, sure, -0.9 * sum(broken(text) for text in soft))
+        world(SHORT).agrees(wishing(SHORT, wishes), sure, -0.9 * sum(broken(text) for text in soft))
+
+
+# --- a region of a score that is given --------------------------------------------------------------------------------
+
+THREE = frame("1/4", 2, 2, 2)
+GIVEN = replace(THREE, parts=(Part.of([0, 2 * E, 4 * E, 5 * E], [G, C, D, G], [2 * E, 2 * E, E, E]),))
+BAR = range(2, 4)
+FREED: dict[str, tuple[View, Breaches]] = {
+    "range=C4:D4": (all_in(C, D), only(C, D, bar=BAR)),
+    "leap=2": (leaps(2), steps(2, bar=BAR)),
+    "contour=rising": (rises, turns(1, bar=BAR)),
+    "contour=arch": (arches, turns(1, -1, bar=BAR)),
+    "melody=D4 C4": (line(D, C), in_order(D, C, bar=BAR)),
+    "melody=D4": (line(D), in_order(D, bar=BAR)),
+    "density=2": (begun(2, 2, 2, 4), lambda voice: len(notes_of(voice, BAR)) < 2),
+    "density=1": (begun(1, 1, 2, 4), lambda voice: len(notes_of(voice, BAR)) != 1),
+    "longest=1/8": (lambda notes: all(n.duration <= E for n in notes), each(lambda n: n.duration > E)),
+    "ends_on=C": (through(2, 4, C), all_through(2, 4, C)),
+}
+
+
+@pytest.mark.parametrize("text", FREED)
+def test_in_a_bar_that_is_freed(text: str) -> None:
+    """What is given is kept as it is, and not judged; what begins in the bar is, to its end."""
+    here, (view, breaches) = world(THREE), FREED[text]
+    bar = [[r for r in voice if r.onset // E in BAR] for voice in heard(THREE)]
+    kept = [
+        [r[:3] for r in voice if r.onset // E not in BAR] == [(0, G, 2 * E), (4 * E, D, E), (5 * E, G, E)]
+        for voice in heard(THREE)
+    ]
+    there = written(THREE) & np.array(kept)
+    name, _, value = text.partition("=")
+    sure = np.array([view([note for note in voice if note.pitch != REST]) for voice in bar])
+    here.agrees(Sketch.of(GIVEN, "bar 2", **{name: value}), there & sure)
+    wrong = np.array([breaches(voice) for voice in bar])
+    here.agrees(Sketch.of(GIVEN, "bar 2", prefer=[f"{text} weight 0.8"]), there, -0.8 * wrong)
+
+
+def test_wishes_for_many_bars_are_kept_apart_without_being_multiplied() -> None:
+    """Each machine sleeps outside its bars: the states of twelve together would not fit in 64 bits."""
+    bars = frame("1/4", *[2] * 12)
+    view = Melody()
+    model = Markov(3).fit([view.encode(piece) for piece in pieces(bars, E)])
+    turns = ["rising" if bar % 2 else "falling" for bar in range(1, 13)]
+    wishes = [wish for bar, turn in enumerate(turns, 1) for wish in from_text(f"bars {bar}: contour={turn}", bars)]
+    for sequence in model.sample(view.compile(wishing(bars, wishes)), n=10, rng=np.random.default_rng(0)):
+        notes = [(note.onset // (2 * E), note.pitch) for note in view.decode(sequence, bars).parts[0]]
+        assert [(bar, p) for bar in range(12) for p in ((D, G) if turns[bar] == "rising" else (G, D))] == notes
 
 
 @pytest.mark.slow
@@ -299,7 +202,7 @@ def test_a_hundred_thousand_samples(text: str) -> None:
     weight = here.free() - 0.9 * broken(text) if soft else np.where(allowed(text), here.free(), -np.inf)
     weight = np.where(written(SHORT), weight, -np.inf)
     p = np.exp(weight - np.logaddexp.reduce(weight))
-    counts = here.drawn(wishes, 100_000, np.random.default_rng(4))
+    counts = here.drawn(wishing(SHORT, wishes), 100_000, np.random.default_rng(4))
     assert (counts[p == 0] == 0).all()
     assert abs(chi_square(counts, p)) < 4.5
 

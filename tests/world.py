@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible
+from composer.generators.belief import Belief
+from composer.generators.histories import Histories
 from composer.generators.markov import START, Markov
 from composer.generators.walk import Walk
+from composer.inference.automata import Lattice
 from composer.inference.sequence import Sequence
 from composer.score import Score
 from composer.sketch import Constraint, Hole, Sketch
@@ -151,9 +154,9 @@ class World:
             found[place, token] += share
         return found
 
-    def drawn(self, wishes: list[Constraint], count: int, rng: np.random.Generator) -> Ints:
+    def drawn(self, sketch: Sketch, count: int, rng: np.random.Generator) -> Ints:
         """(L,) how often each sequence comes in ``count`` samples, a multiple of 10,000."""
-        constraints, drawn = self.encoding.compile(wishing(self.frame, wishes)), Counter[bytes]()
+        constraints, drawn = self.encoding.compile(sketch), Counter[bytes]()
         for _ in range(count // 10_000):  # not all in memory
             drawn.update(sequence.events.tobytes() for sequence in self.model.sample(constraints, n=10_000, rng=rng))
         counts = [drawn.pop(sequence.events.tobytes(), 0) for sequence in self.sequences]
@@ -162,16 +165,23 @@ class World:
 
     # --- the verdict ----------------------------------------------------------------------------------------------
 
-    def agrees(self, wishes: list[Constraint], allowed: Bools, nats: Floats | float = 0.0, heat: float = 1.0) -> None:
-        """The model inside ``wishes`` passes just the sequences ``allowed`` (L,), in proportion to their own
-        probability and what preferences add, ``nats`` (L,); where there are none, it says so.
+    def agrees(
+        self,
+        sketch: Sketch,
+        allowed: Bools,
+        nats: Floats | float = 0.0,
+        heat: float = 1.0,
+        words: Iterable[list[int]] = (),
+    ) -> None:
+        """The model inside the sketch passes just the sequences ``allowed`` (L,), in proportion to their own
+        probability and what preferences add, ``nats`` (L,); where there are none, it says so. ``words`` are tokens
+        that may not follow each other.
         """
-        constraints = self.encoding.compile(wishing(self.frame, wishes))
         if not allowed.any():
             with pytest.raises(Infeasible):
-                self.model.belief(constraints, heat)
+                self._belief(sketch, heat, words)
             return
-        belief = self.model.belief(constraints, heat)
+        belief = self._belief(sketch, heat, words)
         weight = np.where(allowed, self.free(heat) + nats, -np.inf)
         mass = np.logaddexp.reduce(weight)
         found = self.given(Walk(belief))
@@ -183,6 +193,10 @@ class World:
         told = {(q, int(t)): float(p) for q, ts, ps in belief.marginals() for t, p in zip(ts, ps, strict=True)}
         assert max(abs(told.get(key, 0.0) - share) for key, share in shares.items()) < 1e-9
         assert told.keys() <= shares.keys()
+
+    def _belief(self, sketch: Sketch, heat: float, words: Iterable[list[int]]) -> Belief:
+        lattice = Lattice(self.encoding.compile(sketch), self.alphabets)
+        return Belief(Histories(self.model, lattice, heat, [np.array(word) for word in words]), lattice)
 
 
 def chi_square(observed: Ints, p: Floats) -> float:

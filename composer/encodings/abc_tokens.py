@@ -28,7 +28,7 @@ from composer.encodings.compile import (
     step_ticks,
     tonics,
 )
-from composer.encodings.machines import lengths, readings, run_machine
+from composer.encodings.machines import Tied, lengths, readings, run_machine
 from composer.encodings.melody import BEAT, LONGEST, Melody, writable
 from composer.encodings.voices import monophonic
 from composer.errors import Unsupported, UsageError
@@ -85,17 +85,14 @@ class AbcTokens(Melody):
         return replace(frame, parts=(frame.spell(part),))
 
     def compile(self, sketch: Sketch) -> RunMasks:
-        """A note may go on over a bar line if it may also begin there, or if nothing else can sound before it:
-        sufficient, since an event does not know the one before it. Outside the holes, where notes stay as they are
-        given, one that goes on may as well begin anew, for models that know few ties.
+        """A machine remembers which note sounds at a bar line, so that none but it goes on there. Outside the holes,
+        where notes stay as they are given, one that goes on may as well begin anew, for models that know few ties.
         """
         ticks = step_ticks(sketch.score, self.grid)
         start, hold = sketch.cells(0, ticks)
         breaks = self._breaks(sketch.score)
-        before = (start | hold)[breaks - 1]
-        only = before & (before.sum(axis=1, keepdims=True) == 1)
         tied = np.zeros_like(start)
-        tied[breaks] = hold[breaks] & (start[breaks] | only)
+        tied[breaks] = hold[breaks]
         tied[:, REST] = False
         given = breaks[~sketch.free(0, breaks * self.grid)]
         start[given] |= hold[given]
@@ -104,7 +101,8 @@ class AbcTokens(Melody):
         starts, ties, holds = (in_symbols(table, tonic) for table in (start, tied, hold))
         context = metric_context(sketch.score, ticks, self.grid)
         lasting = writable()[context["position"] % BEAT]
-        machine = run_machine([*readings(sketch, 0, ticks), *lengths(sketch, 0, ticks)], tonic, TIED)
+        parts = [Tied(len(ticks), breaks), *readings(sketch, 0, ticks), *lengths(sketch, 0, ticks)]
+        machine = run_machine(parts, tonic, TIED)
         costs = run_costs(sketch, 0, ticks, tonic, self.grid, 0)
         if costs is not None:  # a tied piece begins by being held; whole notes' lengths are the machine's
             first = np.concatenate([costs.start, np.diff(costs.held, axis=0)], axis=1)

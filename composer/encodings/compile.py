@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from composer.inference.masks import RunCosts
 from composer.score import Score, frozen
 from composer.sketch import REST, SYMBOLS, Cells, Constraint, Preference, Sketch
+from composer.sketch.places import beats
 from composer.theory import MODES, Ints
 
 # symbols shared by the encodings of voices: pitches are counted from the tonic (or from C), never below 1
@@ -81,12 +82,12 @@ def preferred(sketch: Sketch, voice: int, ticks: Ints) -> Iterator[tuple[float, 
     """Of each preference for cells of a voice: its weight, and the cells (S, 129) in which it is broken: where a note
     starts, and where one is held on a beat.
     """
-    free, beats = sketch.free(voice, ticks)[:, None], _on_beats(sketch.score, ticks)[:, None]
+    free, felt = sketch.free(voice, ticks)[:, None], np.isin(ticks, beats(sketch.score))[:, None]
     for wish in sketch.wishes(voice):
         mask = wish.mask(ticks, sketch.score) if isinstance(wish, Preference) else None
         if isinstance(wish, Preference) and mask is not None:
             start, hold = (np.broadcast_to(table, (len(ticks), SYMBOLS)) for table in mask)
-            yield wish.weight, free & ~start, free & beats & ~hold
+            yield wish.weight, free & ~start, free & felt & ~hold
 
 
 def mask_costs(sketch: Sketch, voice: int, ticks: Ints, tonic: Ints) -> tuple[Floats, Floats]:
@@ -108,12 +109,6 @@ def _lasting(
     if allowed is None:
         return None
     return allowed.reshape(len(ticks), longest + 1) | ~sketch.free(voice, ticks)[:, None]
-
-
-def _on_beats(score: Score, ticks: Ints) -> NDArray[np.bool_]:
-    """(S,) whether a beat begins at each tick."""
-    lines = score.barlines[np.searchsorted(score.barlines, ticks, "right") - 1]
-    return np.asarray((ticks - lines) % beat_lengths(score, ticks) == 0)
 
 
 def beat_lengths(score: Score, ticks: Ints) -> Ints:

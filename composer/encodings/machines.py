@@ -24,6 +24,9 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Lasting = Callable[[States, States], Bools]
 
+MOST_STATES = 2**62
+TOO_MUCH = "these wishes together are too much to keep apart; leave some out"
+
 
 class Part(ABC):
     """What reads cells; ``weight`` is None for what is certain, else what each breach costs, in nats."""
@@ -31,6 +34,7 @@ class Part(ABC):
     size: int
     weight: float | None = None
     held: Bools  # (steps,) where holding a note matters
+    awake: Bools | None = None  # (steps + 1,) before which steps the state is kept, elsewhere it is 0; None: everywhere
 
     @abstractmethod
     def start(self, step: int, states: States, pitch: States) -> tuple[States, Bools]:
@@ -46,10 +50,19 @@ class Part(ABC):
 
 
 class Reading(Part):
-    """An automaton of the sketch; it breaks nothing outside the holes, where notes are given."""
+    """An automaton of the sketch; it breaks nothing outside the holes, where notes are given.
+
+    How its bars ended is judged in the cell behind them, given or not.
+    """
 
     def __init__(self, automaton: Automaton, free: Bools, weight: float | None) -> None:
         self.automaton, self.free, self.weight = automaton, free, weight
+        if automaton.span is not None:
+            first, last = automaton.span
+            steps = np.arange(len(free) + 1)
+            self.awake = (steps > first) & (steps <= last)
+            self.free = free.copy()
+            self.free[last : last + 1] = free[last - 1]
         self.size = automaton.size
         self.held = np.array([automaton.hold(step) is not None for step in range(len(free))])
 
@@ -127,19 +140,43 @@ class Sounding(Part):
         return np.zeros(self.size, dtype=bool)
 
 
+class Tied(Part):
+    """Which pitch sounds, for encodings whose ties say what they hold: a tie goes on from the same pitch alone."""
+
+    size = REST + 1
+
+    def __init__(self, steps: int, ties: States) -> None:
+        """``ties`` are the steps at which there may be one."""
+        self.held = np.zeros(steps, dtype=bool)
+        self.awake = np.isin(np.arange(steps + 1), ties)
+
+    def start(self, step: int, states: States, pitch: States) -> tuple[States, Bools]:
+        return np.broadcast_to(pitch, states.shape), np.zeros(states.shape, dtype=bool)
+
+    def hold(self, step: int, states: States, pitch: States) -> tuple[States, Bools]:
+        return states, states != pitch
+
+    def breaks_at_end(self) -> Bools:
+        return np.zeros(self.size, dtype=bool)
+
+
 class Reader:
     """The parts of a machine that read one voice, their states as one number."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = list(parts)
-        self.size = math.prod(part.size for part in parts)
         self.held = np.logical_or.reduce([part.held for part in parts])
+        awake = [np.ones(len(self.held) + 1, dtype=bool) if part.awake is None else part.awake for part in parts]
+        self.sizes = [np.where(there, part.size, 1) for there, part in zip(awake, parts, strict=True)]  # (steps + 1,)
+        self.size = max(map(math.prod, zip(*(sizes.tolist() for sizes in self.sizes), strict=True)))
+        if self.size >= MOST_STATES:
+            raise Unsupported(TOO_MUCH)
 
-    def open(self, states: States, events: int) -> Page:
-        """What reading so many events begins with, from states (A,)."""
+    def open(self, step: int, states: States, events: int) -> Page:
+        """What reading so many events begins with, from states (A,) at a step."""
         found = []
-        for part in reversed(self.parts):
-            states, state = np.divmod(states, part.size)
+        for sizes in reversed(self.sizes):
+            states, state = np.divmod(states, sizes[step])
             found.append(np.repeat(state[:, None], events, axis=1))
         return Page(found[::-1])
 
@@ -155,17 +192,17 @@ class Reader:
             else:
                 page.cost[:, columns] += part.weight * broken
 
-    def joined(self, page: Page) -> States:
-        """(A, N) the states after all events."""
+    def joined(self, page: Page, steps: States | int) -> States:
+        """(A, N) the states after all events, which end at ``steps`` (N,)."""
         whole = np.zeros(page.forbidden.shape, dtype=np.int64)
-        for part, state in zip(self.parts, page.states, strict=True):
-            whole = whole * part.size + state
+        for sizes, state in zip(self.sizes, page.states, strict=True):
+            whole = whole * sizes[steps] + state % sizes[steps]
         return whole
 
     def at_end(self, states: States) -> Floats:
         """(A,) what breaches at the end add to the logarithm of the probability."""
         nats = np.zeros(len(states))
-        for part, state in zip(self.parts, self.open(states, 1).states, strict=True):
+        for part, state in zip(self.parts, self.open(len(self.held), states, 1).states, strict=True):
             nats[part.breaks_at_end()[state[:, 0]]] -= np.inf if part.weight is None else part.weight
         return nats
 
@@ -189,14 +226,14 @@ class RunMachine:
 
     def follow(self, step: int, states: States, events: Events, part: int | None) -> tuple[States, Floats | None]:
         symbol, duration = events.astype(np.int64).T
-        page = self.reader.open(states, len(events))
+        page = self.reader.open(step, states, len(events))
         pitch = np.broadcast_to(self.pitches(step, symbol % self.tied), page.forbidden.shape)
         for held in (False, True):
             self.reader.read(page, step, pitch, (symbol >= self.tied) == held, held=held)
         last = step + int(duration.max(initial=1))
         for later in (np.flatnonzero(self.reader.held[step + 1 : last]) + step + 1).tolist():
             self.reader.read(page, later, pitch, step + duration > later, held=True)
-        after = np.where(page.forbidden, -1, self.reader.joined(page))
+        after = np.where(page.forbidden, -1, self.reader.joined(page, step + duration))
         return after, -page.cost if page.cost.any() else None
 
     def at_end(self, states: States) -> Floats:
@@ -215,8 +252,8 @@ class ColumnMachine:
     hold: int
 
     def __post_init__(self) -> None:
-        if math.prod(reader.size for reader in self.readers.values()) >= 2**62:
-            raise Unsupported("these wishes in all voices together are too much to keep apart; leave some out")
+        if math.prod(reader.size for reader in self.readers.values()) >= MOST_STATES:
+            raise Unsupported(TOO_MUCH)
 
     def follow(self, step: int, states: States, events: Events, part: int | None) -> tuple[States, Floats | None]:
         voices = range(events.shape[1]) if part is None else [part]
@@ -228,14 +265,14 @@ class ColumnMachine:
                 continue
             unit = math.prod(self.readers[v].size for v in self.readers if v < voice)
             before = states // unit % reader.size
-            page = reader.open(before, len(events))
+            page = reader.open(step, before, len(events))
             symbol = events[:, column].astype(np.int64)
             held = symbol == self.hold
             starts = np.broadcast_to(self.pitches(step, np.where(held, 0, symbol)), after.shape)
             pitch = np.where(held, page.states[0], starts)
             reader.read(page, step, pitch, ~held, held=False)
             reader.read(page, step, pitch, held, held=True)
-            after += (reader.joined(page) - before[:, None]) * unit
+            after += (reader.joined(page, step + 1) - before[:, None]) * unit
             forbidden |= page.forbidden
             cost += page.cost
         return np.where(forbidden, -1, after), -cost if cost.any() else None

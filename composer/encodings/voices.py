@@ -32,7 +32,7 @@ from composer.inference.masks import ColumnMasks
 from composer.inference.rows import Rows
 from composer.inference.sequence import Chance, Events, Sequence
 from composer.score import DEFAULT_VELOCITY, Part, Score
-from composer.sketch import REST, Cells, Sketch
+from composer.sketch import REST, SYMBOLS, Cells, Sketch
 from composer.theory import TICKS_PER_QUARTER
 
 HOLD_SYMBOL = PITCH_SYMBOLS
@@ -227,11 +227,11 @@ def _moves(events: Events, sounding: Events, earlier: NDArray[np.int64]) -> Rows
 
 
 def _kinds_of_holds(cells: Cells) -> int:
-    """Into how many kinds, at the most, the pitches that may sound at a step fall by how long they may be held."""
-    kinds, stops = 1, np.zeros(REST, dtype=np.int64)
+    """Into how many kinds, at the most, what may sound at a step, the rest too, falls by how long it may be held."""
+    kinds, stops = 1, np.zeros(SYMBOLS, dtype=np.int64)
     for step in range(len(cells.start) - 1, 0, -1):
-        possible = cells.start[step - 1, :REST] | cells.hold[step - 1, :REST]
-        stops = np.where(cells.hold[step, :REST], stops, step)
+        possible = cells.start[step - 1] | cells.hold[step - 1]
+        stops = np.where(cells.hold[step], stops, step)
         if cells.hold[step, :REST].any():
             kinds = max(kinds, len(np.unique(stops[possible])))
     return kinds
@@ -256,7 +256,6 @@ def _struck(starts: NDArray[np.bool_], holds: NDArray[np.bool_], beats: NDArray[
     sounding = np.zeros(PITCH_SYMBOLS, dtype=bool)
     for step, (start, hold) in enumerate(zip(starts, holds, strict=True)):
         stuck = sounding & ~hold
-        stuck[REST_SYMBOL] = False
         if stuck.any() and allowed[step, HOLD_SYMBOL]:
             first = int(beats[step])
             fitting = starts[first] & holds[first + 1 : step + 1].all(axis=0)

@@ -44,6 +44,7 @@ class Automaton(ABC):
     """A machine that reads the cells of one voice, step by step; it begins in state 0."""
 
     size: int  # states
+    span: tuple[int, int] | None = None  # it reads the steps [first, last) alone; in the cell behind it judges, forgets
 
     @abstractmethod
     def start(self, step: int) -> Moves:

@@ -77,24 +77,34 @@ class During(Constraint):
 
 
 class _Inside(Automaton):
-    """An automaton that reads only some steps."""
+    """An automaton that reads only some steps, one after another; behind them it judges the end, and forgets."""
 
     def __init__(self, inner: Automaton, inside: Table) -> None:
         self.inner, self.size = inner, inner.size
         self.steps = np.where(inside, np.cumsum(inside) - 1, -1)
+        within = np.flatnonzero(inside)
+        self.behind = int(within[-1]) + 1
+        self.span = (int(within[0]), self.behind)
         states = np.broadcast_to(np.arange(self.size, dtype=np.int32)[:, None], (self.size, SYMBOLS))
         self.still = Moves(states, np.zeros((self.size, SYMBOLS), dtype=bool))
+        ended = np.broadcast_to(inner.breaks_at_end()[:, None], (self.size, SYMBOLS))
+        self.judged = Moves(np.zeros_like(states), ended)
 
     def start(self, step: int) -> Moves:
+        if step == self.behind:
+            return self.judged
         inner = int(self.steps[step])
         return self.still if inner < 0 else self.inner.start(inner)
 
     def hold(self, step: int) -> Moves | None:
+        if step == self.behind:
+            return self.judged
         inner = int(self.steps[step])
         return None if inner < 0 else self.inner.hold(inner)
 
     def breaks_at_end(self) -> Table:
-        return self.inner.breaks_at_end()
+        ends = self.behind == len(self.steps)
+        return self.inner.breaks_at_end() if ends else np.zeros(self.size, dtype=bool)
 
 
 def during(wish: Constraint, bars: str) -> Constraint:
