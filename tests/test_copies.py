@@ -183,3 +183,10 @@ def test_titles_of_damaged_files_stay_on_one_line(composer: Composer) -> None:
     loaded = Sources.from_arrays({**arrays, "titles": titles})
     assert all(title.isprintable() for title in loaded.titles)
     assert all(a != b for a, b in pairwise(loaded.titles))
+
+
+def test_open_alphabets_cannot_be_kept_from_copying() -> None:
+    rolls = [Score.of([Part.of([0, Q], [60, 64], [Q, Q])], barlines=[0, 2 * Q], meter="2/4")]
+    composer = Composer.untrained("pianoroll", "markov", generator_options={"base": "unigram"}).fit(rolls)
+    with pytest.raises(Unsupported, match="alphabet is open"):
+        composer.complete(Sketch.blank(bars=1, meter="2/4", max_copy="4 notes"))

@@ -140,8 +140,6 @@ def test_what_cannot_be_followed_is_refused_in_one_line() -> None:
         model().sample(replace(blank, machine=Any()), rng=np.random.default_rng(0))
     with pytest.raises(Unsupported, match="'unigram' composes"):
         model(base="previous").sample(blank, rng=np.random.default_rng(0))
-    with pytest.raises(Unsupported, match="copying"):
-        model().walk(blank)
     table, lengths = np.ones((STEPS, 3), dtype=bool), np.ones((STEPS, 3), dtype=bool)
     runs = RunMasks(table, table, lengths, lengths, blank.context)
     chain = Markov(2, ("position",), base="unigram").fit([roll(np.array([[0, 1], [1, 2]]))])
