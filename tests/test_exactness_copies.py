@@ -11,6 +11,7 @@ from sketch.said import E
 from test_exactness import heard, passing, pieces, world, written
 from world import chi_square, wishing
 
+from composer.copies import EXACT
 from composer.encodings.melody import Melody
 from composer.generators.guarded import particles
 from composer.generators.markov import Markov
@@ -80,14 +81,18 @@ def composer() -> Composer:
     return Composer(Melody(), Markov(4)).fit(pieces(SHORT, E))
 
 
-def test_completions_that_copy_no_more_than_allowed_are_as_probable_as_before() -> None:
+@pytest.mark.parametrize(("most", "way"), [(EXACT, "exact"), (0, "rejection")])
+def test_completions_that_copy_no_more_than_allowed_are_as_probable_as_before(
+    most: int, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("composer.copies.EXACT", most)
     here = world(SHORT)
     p = np.where(written(SHORT) & kept(2), np.exp(here.free()), 0.0)
     shares: Counter[tuple[tuple[int, ...], ...]] = Counter()
     for voice, share in zip(heard(SHORT), (p / p.sum()).tolist(), strict=True):
         shares[tuple(tuple(note) for note in voice if note.pitch != REST)] += share
     scores = composer().completions(wishing(SHORT, from_text("max_copy=2 notes", SHORT)), 1_500, seed=1)
-    assert scores[0].metadata["guard"].startswith("rejection")
+    assert scores[0].metadata["guard"].startswith(way)
     counts = Counter(tuple((n.onset, n.pitch, n.duration) for n in score.parts[0]) for score in scores)
     assert all(shares[notes] > 0 for notes in counts)
     assert abs(chi_square(np.array([counts[n] for n in shares]), np.array(list(shares.values())))) < 4.5
