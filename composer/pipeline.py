@@ -115,7 +115,12 @@ class Composer:
                 f"ask for 1 to 10000 completions (not {n}) at a temperature of 0.05 to 20 (not {temperature:g})"
             )
         composed = self._composed(sketch, n, temperature, np.random.default_rng(seed))
-        return [self._finished(sketch, score, seed, number, temperature) for number, score in enumerate(composed, 1)]
+        words = str(sketch)
+        made = [(f"{seed}" if number == 1 else f"{seed}, number {number}") for number in range(1, n + 1)]
+        return [
+            self._finished(sketch, score, {"seed": name, "temperature": f"{temperature:g}", "sketch": words})
+            for name, score in zip(made, composed, strict=True)
+        ]
 
     def marginals(self, sketch: Sketch, *, temperature: float = 1.0) -> NDArray[np.float64]:
         """What could go where: (voices, steps, 130), of each cell of the written score, ``encoding.grid`` ticks long,
@@ -200,7 +205,7 @@ class Composer:
 
         return explained(folded, check, place, self.encoding.grid)
 
-    def _finished(self, sketch: Sketch, composed: Score, seed: int, number: int, temperature: float) -> Score:
+    def _finished(self, sketch: Sketch, composed: Score, asked: Mapping[str, str]) -> Score:
         """The composed notes in the holes, everything else as given, and a note of how it was made."""
         parts = tuple(
             _merged(given, made, sketch.free(voice, made.onset))
@@ -209,13 +214,11 @@ class Composer:
         made = {
             "model": f"{self.name or self.generator.name} {self.digest}".strip(),
             "corpus": str(self.info.get("corpus", "")),
-            "seed": f"{seed}" if number == 1 else f"{seed}, number {number}",
-            "temperature": f"{temperature:g}",
-            "sketch": str(sketch),
+            **asked,
             "software": f"composer {__version__}",
+            "guard": composed.metadata.get("guard", ""),
         }
         score = replace(sketch.score, parts=parts)
-        made["guard"] = composed.metadata.get("guard", "")
         made["copied"] = self._told(sketch, score)
         return score.with_metadata(**{key: value for key, value in made.items() if value})
 
