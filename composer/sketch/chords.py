@@ -19,7 +19,7 @@ SIXTEENTH = TICKS_PER_QUARTER // 4
 
 @dataclass(frozen=True)
 class Chords(Constraint):
-    """What sounds on a beat, or where a chord begins, belongs to the chord there: symbols, or roman numerals.
+    """On every beat, and where a chord begins, a note of the chord sounds: symbols, or roman numerals.
 
     Chords share the beats of their bar evenly and go on until the next one; ``-`` or ``.`` sets the line free, and so
     does the end of the chart. Chords of a single bar go on to the end. The first bar of chords is bar 1, after a
@@ -81,9 +81,9 @@ class Chords(Constraint):
 
 
 def _fitting(chord: ChordSymbol | None) -> Table:
-    """(129,) the notes that belong to a chord, and rests."""
+    """(129,) the notes that belong to a chord; without one, all, and rests."""
     classes = range(12) if chord is None else chord.pitch_classes
-    return np.asarray(pitches((pitch for pitch in range(REST) if pitch % 12 in classes), rest=True)[0])
+    return np.asarray(pitches((pitch for pitch in range(REST) if pitch % 12 in classes), rest=chord is None)[0])
 
 
 def _chord(name: str, score: Score, tick: int) -> ChordSymbol:

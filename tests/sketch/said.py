@@ -84,8 +84,8 @@ def through(start: int, end: int, *pitches: int, unit: int = E) -> View:
 
 
 def sounds(allowed: dict[int, Sequence[int]]) -> View:
-    """At each of these units nothing sounds but these pitches."""
-    return lambda notes: all(at(notes, unit * E) in (None, *pitches) for unit, pitches in allowed.items())
+    """At each of these units one of these pitches sounds."""
+    return lambda notes: all(at(notes, unit * E) in pitches for unit, pitches in allowed.items())
 
 
 def inside(view: View, start: int, end: int) -> View:
