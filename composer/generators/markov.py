@@ -133,11 +133,11 @@ class Markov(Generator):
             chosen.append(int(choice.tokens[k]))
             places.append(state.position)
             state = State(int(choice.after[k]), int(choice.histories[k]), int(choice.states[k]))
-        columns = [alphabet[chosen[slot::slots]] for slot, alphabet in enumerate(self.alphabets_)]
+        columns = [alphabet.take(chosen[slot::slots], axis=0) for slot, alphabet in enumerate(self.alphabets_)]
         events = np.concatenate(columns, axis=1, dtype=np.int32)
-        steps = np.array(places[::slots], dtype=np.int32) // slots
+        steps = np.array(places[::slots]) // slots
         context = belief.lattice.constraints.context
-        return Sequence(events, steps, {name: column[steps] for name, column in context.items()})
+        return Sequence(events, steps.astype(np.int32), {name: column[steps] for name, column in context.items()})
 
     @staticmethod
     def _conditional(belief: Belief, sequence: Sequence, tokens: Ints) -> Floats:
