@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from sketch import broken
 from sketch.accept import Heard, Voice
 from sketch.broken import ROWS, SHORT, SOFT, Breaches, all_through, each, in_order, notes_of, only, steps, turns
 from sketch.said import (
@@ -113,7 +114,7 @@ def allowed(text: str) -> np.ndarray:
 
 
 @cache
-def broken(text: str) -> np.ndarray:
+def breaches(text: str) -> np.ndarray:
     return np.array([ROWS[text][1](voice) for voice in heard(SHORT)])
 
 
@@ -127,10 +128,10 @@ def test_alone_certain_and_preferred_hot_and_cold(text: str) -> None:
     for heat in (1.0, 0.7):
         here.agrees(certain, allowed(text), heat=heat)
     if text in SOFT:
-        assert ((broken(text) == 0) == allowed(text))[written(SHORT)].all()
+        assert ((breaches(text) == 0) == allowed(text))[written(SHORT)].all()
         for weight, heat in ((1.3, 1.0), (0.4, 0.7)):
             soft = wishing(SHORT, from_text(f"{text} weight {weight}", SHORT))
-            here.agrees(soft, written(SHORT), -weight * broken(text), heat)
+            here.agrees(soft, written(SHORT), -weight * breaches(text), heat)
 
 
 @pytest.mark.parametrize("one", ROWS)
@@ -142,7 +143,14 @@ def test_pairs(one: str) -> None:
         soft = [other] if turn == 2 and other in SOFT else soft
         wishes = [w for text in both for w in from_text(f"{text} weight 0.9" if text in soft else text, SHORT)]
         sure = np.logical_and.reduce([written(SHORT), *(allowed(text) for text in both if text not in soft)])
-        world(SHORT).agrees(wishing(SHORT, wishes), sure, -0.9 * sum(broken(text) for text in soft))
+        world(SHORT).agrees(wishing(SHORT, wishes), sure, -0.9 * sum(breaches(text) for text in soft))
+
+
+def test_preferences_count_the_beats_that_are_felt_in_a_pickup(monkeypatch: pytest.MonkeyPatch) -> None:
+    score = frame("2/4", 3, 3)
+    monkeypatch.setattr(broken, "BEATS", (1, 3, 5))
+    wrong = np.array([only(C, D)(voice) for voice in heard(score)])
+    world(score).agrees(wishing(score, from_text("range=C4:D4 weight 0.9", score)), written(score), -0.9 * wrong)
 
 
 # --- a region of a score that is given --------------------------------------------------------------------------------
@@ -167,7 +175,7 @@ FREED: dict[str, tuple[View, Breaches]] = {
 @pytest.mark.parametrize("text", FREED)
 def test_in_a_bar_that_is_freed(text: str) -> None:
     """What is given is kept as it is, and not judged; what begins in the bar is, to its end."""
-    here, (view, breaches) = world(THREE), FREED[text]
+    here, (view, count) = world(THREE), FREED[text]
     bar = [[r for r in voice if r.onset // E in BAR] for voice in heard(THREE)]
     kept = [
         [r[:3] for r in voice if r.onset // E not in BAR] == [(0, G, 2 * E), (4 * E, D, E), (5 * E, G, E)]
@@ -177,7 +185,7 @@ def test_in_a_bar_that_is_freed(text: str) -> None:
     name, _, value = text.partition("=")
     sure = np.array([view([note for note in voice if note.pitch != REST]) for voice in bar])
     here.agrees(Sketch.of(GIVEN, "bar 2", **{name: value}), there & sure)
-    wrong = np.array([breaches(voice) for voice in bar])
+    wrong = np.array([count(voice) for voice in bar])
     here.agrees(Sketch.of(GIVEN, "bar 2", prefer=[f"{text} weight 0.8"]), there, -0.8 * wrong)
 
 
@@ -199,7 +207,7 @@ def test_a_hundred_thousand_samples(text: str) -> None:
     """Of a certain wish, or of it preferred: none is outside, and chi-square cannot tell them from exact."""
     here, soft = world(SHORT), text in SOFT and list(ROWS).index(text) % 2 == 1
     wishes = from_text(f"{text} weight 0.9" if soft else text, SHORT)
-    weight = here.free() - 0.9 * broken(text) if soft else np.where(allowed(text), here.free(), -np.inf)
+    weight = here.free() - 0.9 * breaches(text) if soft else np.where(allowed(text), here.free(), -np.inf)
     weight = np.where(written(SHORT), weight, -np.inf)
     p = np.exp(weight - np.logaddexp.reduce(weight))
     counts = here.drawn(wishing(SHORT, wishes), 100_000, np.random.default_rng(4))
@@ -210,7 +218,7 @@ def test_a_hundred_thousand_samples(text: str) -> None:
 def test_log_prob_inside_constraints_is_that_of_the_samples() -> None:
     here = world(SHORT)
     constraints = here.encoding.compile(wishing(SHORT, from_text("leap=2 weight 0.5", SHORT)))
-    weight = np.where(written(SHORT), here.free() - 0.5 * broken("leap=2"), -np.inf)
+    weight = np.where(written(SHORT), here.free() - 0.5 * breaches("leap=2"), -np.inf)
     weight -= np.logaddexp.reduce(weight)
     for k in np.random.default_rng(0).choice(len(weight), 30):
         sequence = here.sequences[k]

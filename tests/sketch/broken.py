@@ -56,7 +56,7 @@ def only(*pitches: int, bar: range = range(6)) -> Breaches:
 
 
 def fitting(allowed: dict[int, tuple[int, ...]]) -> Breaches:
-    return cells(lambda cell, pitch: cell not in allowed or pitch in (REST, *allowed[cell]))
+    return cells(lambda cell, pitch: cell not in allowed or pitch in allowed[cell])
 
 
 def all_through(start: int, end: int, *pitches: int) -> Breaches:
