@@ -16,7 +16,7 @@ Each line below is a line of a sketch file, `composer complete sketch.toml`. All
 - on the command line: `--wish "bars 5-8: contour=rising"`, `--prefer "leap=6th weight 2"`;
 - in Python: `Sketch.blank(key="G", leap="5th", wish=["bars 5-8: contour=rising"])`.
 
-Bars are counted as they are written: bar 1 is the first full bar, a pickup is bar 0, a second ending is a bar of its own.
+Bars are counted as they are written: bar 1 is the first full bar, a pickup is bar 0, a second ending counts as a bar.
 Beats are counted as they are felt: 6/8 has two. What is wished of a part holds where the part returns.
 """
 
