@@ -218,7 +218,7 @@ class Composer:
             "software": f"composer {__version__}",
             "guard": composed.metadata.get("guard", ""),
         }
-        score = replace(sketch.score, parts=parts)
+        score = replace(sketch.score, parts=parts, fermatas=_fermatas(sketch, parts))
         made["copied"] = self._told(sketch, score)
         return score.with_metadata(**{key: value for key, value in made.items() if value})
 
@@ -317,6 +317,16 @@ def _first_line(error: Exception) -> str:
 
 def _supporting(sketch: Sketch) -> list[str]:
     return [name for name in model_names() if Composer.load(name).supports(sketch)]
+
+
+def _fermatas(sketch: Sketch, parts: tuple[Part, ...]) -> tuple[int, ...]:
+    """The fermatas of a page, where the first voice was composed at the beginning of what it holds there."""
+    ticks = np.array(sketch.score.fermatas, dtype=np.int64)
+    if not len(ticks) or not len(parts[0].onset):
+        return sketch.score.fermatas
+    note = np.maximum(np.searchsorted(parts[0].onset, ticks, "right") - 1, 0)
+    held = (parts[0].onset[note] <= ticks) & (ticks < parts[0].offset[note]) & sketch.free(0, ticks)
+    return tuple(np.unique(np.where(held, parts[0].onset[note], ticks)).tolist())
 
 
 def _merged(given: Part, made: Part, free: NDArray[np.bool_]) -> Part:

@@ -71,6 +71,13 @@ def test_vary_keeps_everything_else(run, tune: Path) -> None:
     assert tune.read_text() == TUNE
 
 
+def test_vary_says_where_nothing_became_new(run, tune: Path) -> None:
+    same = run("vary", "mine.abc", "--bars", "4", "--wish", "melody=D5 D4", "--wish", "rhythm=1/2", "--seed", 1)
+    assert (same.code, notes(same.out)) == (0, notes(TUNE))
+    assert "the same notes as before" in same.err
+    assert "as before" not in run("vary", "mine.abc", "--bars", "4", "--wish", "avoid=D5", "--seed", 1).err
+
+
 def test_vary_a_voice_of_a_chorale(run, tmp_path: Path) -> None:
     rows = [[67, 69, 71, 72], [62, 64, 67, 67], [59, 60, 62, 64], [43, 48, 43, 48]]
     score = Score.of([Part.of(np.arange(4) * Q, row, [Q] * 4, name=f"V{n}") for n, row in enumerate(rows, 1)], key="G")

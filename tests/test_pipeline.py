@@ -60,6 +60,14 @@ def test_given_notes_come_back_note_for_note(composer: Composer) -> None:
     assert len(after.select(~outside)) > 0
 
 
+def test_a_fermata_stands_over_the_beginning_of_the_note_that_it_holds() -> None:
+    halves = Score.of([Part.of(np.arange(8) * 2 * Q, [60, 62, 64, 62, 60, 62, 64, 62], [2 * Q] * 8)])
+    composer = Composer.untrained("melody", "markov").fit([halves])
+    score = composer.complete(Sketch.blank(bars=2, fermatas="1.2 2.3"), seed=1)
+    assert score.parts[0].onset.tolist() == [0, 2 * Q, 4 * Q, 6 * Q]
+    assert score.fermatas == (0, 6 * Q)
+
+
 def test_scores_say_how_they_were_made(composer: Composer) -> None:
     metadata = composer.complete(Sketch.blank(bars=4, range="C4:C5"), seed=9).metadata
     assert (metadata["seed"], metadata["corpus"]) == ("9", "scales")

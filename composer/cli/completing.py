@@ -33,7 +33,7 @@ For = Annotated[
 ]
 Chords = Annotated[
     str | None,
-    typer.Option(help="Chords that notes on beats belong to: 'Dm7 | G7/B C | I V7', - for none."),
+    typer.Option(help="Chords that notes on beats belong to, bar by bar: 'Dm7 | G7/B C | I V7', - for none."),
 ]
 Scale = Annotated[
     str | None, typer.Option(help="In place of the key's: 'G pentatonic', 'A harmonic minor', chromatic ...")
@@ -73,8 +73,10 @@ class Asked:
     as_json: bool
 
 
-def complete_and_write(sketch: Sketch, asked: Asked, title: str, source: Path | None = None) -> None:
-    """Complete a sketch, write the files, print ABC or JSON; ``source`` is a file not to be written over."""
+def complete_and_write(sketch: Sketch, asked: Asked, title: str, source: Path | None = None) -> list[Score]:
+    """Complete a sketch, write the files, print ABC or JSON; ``source`` is a file not to be written over. Returns what
+    was composed.
+    """
     from secrets import randbelow
 
     from composer.io.abc import dumps
@@ -94,11 +96,13 @@ def complete_and_write(sketch: Sketch, asked: Asked, title: str, source: Path | 
             for score, text, files in zip(scores, texts, written, strict=True)
         ]
         typer.echo(json.dumps({"seed": seed, "tunes": rows}, indent=2))
-        return
+        return scores
     typer.echo("\n".join(texts).rstrip())
     report([path for files in written for path in files], f"seed {seed}")
     for score in scores if asked.n == 1 else ():
-        report([], ", ".join(score.metadata[name] for name in ("copied", "guard") if name in score.metadata))
+        report([], score.metadata.get("copied", ""))
+        report([], f"copy guard: {score.metadata['guard']}" if "guard" in score.metadata else "")
+    return scores
 
 
 def _model(sketch: Sketch, name: str | None) -> Composer:

@@ -21,7 +21,7 @@ from composer.cli.completing import (
     complete_and_write,
 )
 from composer.cli.files import MIDI_SUFFIXES, Chosen, choice, for_a_page
-from composer.cli.terminal import Json, Outputs, Soundfont
+from composer.cli.terminal import Json, Outputs, Soundfont, report
 from composer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def vary(
     asked = Asked(model, seed, n, temperature, output or [], soundfont, as_json)
     score, wishes = _score(file, tune), _given(instrument=instrument, chords=chords, wish=wish, prefer=prefer)
     sketch = Sketch.of(score, free, own_bounds(score, wishes), **wishes)
-    complete_and_write(sketch, asked, score.title or file.stem, file)
+    composed = complete_and_write(sketch, asked, score.title or file.stem, file)
+    if all(_notes(made) == _notes(score) for made in composed):
+        report([], "the same notes as before, by far the likeliest there: try --temperature 1.5, or free more of it")
 
 
 def continue_(
@@ -116,6 +118,10 @@ def continue_(
     score, wishes = _score(file, tune), _given(instrument=instrument, chords=chords, wish=wish, prefer=prefer)
     sketch = Sketch.continuing(score, bars, own_bounds(score, wishes), **wishes)
     complete_and_write(sketch, asked, score.title or file.stem, file)
+
+
+def _notes(score: Score) -> list[list[tuple[int, int, int]]]:
+    return [[(note.onset, note.pitch, note.duration) for note in part] for part in score.parts]
 
 
 def _given(**wishes: Any) -> dict[str, Any]:

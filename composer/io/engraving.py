@@ -154,10 +154,11 @@ def system_starts(score: Score) -> list[int]:
     sections = sorted({0, len(lines) - 1, *(bar_of[tick] for tick in edges if tick in bar_of)})
     onsets = np.unique(np.concatenate([[0], *(part.onset for part in score.parts)]))
     columns = np.diff(np.searchsorted(onsets, lines))  # by bar
+    numbers = [0, *score.bar_numbers.tolist()]
     starts: list[int] = []
     for first, last in itertools.pairwise(sections):
         # a pickup belongs to the bar after it, and one that ends a section stays in its line
-        starts += _chunks(first, last, columns, first == 0 and score.pickup > 0)
+        starts += _chunks(first, last, columns, pickup=numbers[first] == numbers[first + 1])
     return [start for start in starts if start]
 
 

@@ -152,7 +152,7 @@ def _finish(root: ElementTree.Element, score: Score) -> None:
 
 
 def _number(measures: list[ElementTree.Element], numbers: list[int]) -> None:
-    """Number measures as bars are counted here: a pickup, and what completes the bar before, are not counted."""
+    """Number measures as bars are counted here: neither a pickup nor the second half of a bar counts."""
     for index, (measure, number) in enumerate(zip(measures, numbers, strict=False)):
         again = index > 0 and number == numbers[index - 1]
         measure.set("number", f"X{number}" if again else str(number))

@@ -46,9 +46,15 @@ MAX_SKETCH = 2**20  # bytes
 FREE, END = "free", "/free"
 
 FRAME: dict[str, dict[str, Any]] = {
-    "title": {"type": "string", "description": "The title of what is composed"},
+    "title": {"type": "string", "description": "The title of what is composed", "examples": ["Tuesday's Jig"]},
     "style": {"type": "string", "description": "A dance: meter, tempo, form, length and lilt", "examples": ["jig"]},
-    "bars": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "Bars heard: 32 of AABB are 16 written"},
+    "bars": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1000,
+        "description": "Bars heard: 32 of AABB are 16 written",
+        "examples": [32],
+    },
     "meter": {"type": "string", "description": "The meter", "examples": ["6/8"]},
     "key": {"type": "string", "description": "Tonic and mode", "examples": ["D dorian", "F#m"]},
     "form": {
@@ -56,20 +62,47 @@ FRAME: dict[str, dict[str, Any]] = {
         "description": "Parts as letters; A' opens as A does",
         "examples": ["AABB", "A A' B A'"],
     },
-    "endings": {"type": "boolean", "description": "First and second endings for repeated parts"},
+    "endings": {"type": "boolean", "description": "First and second endings for repeated parts", "examples": [True]},
     "pickup": {"type": "string", "description": "An upbeat to every part, of a whole note", "examples": ["1/8"]},
-    "phrases": {"type": "integer", "minimum": 1, "description": "Bars in a phrase; no note is held into the next"},
-    "tempo": {"type": "number", "description": "Beats a minute; in 6/8 a beat is three eighths"},
-    "voices": {"type": "integer", "minimum": 1, "maximum": 16, "description": "How many voices; with score, in all"},
-    "score": {"type": "string", "description": "A file to begin from; a path beside the sketch"},
-    "tune": {"type": ["string", "integer"], "description": "Of an ABC book as score, a tune's number or title"},
+    "phrases": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Bars in a phrase; no note is held into the next",
+        "examples": [4],
+    },
+    "tempo": {"type": "number", "description": "Beats a minute; in 6/8 a beat is three eighths", "examples": [116]},
+    "voices": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 16,
+        "description": "How many voices; with score, in all",
+        "examples": [4],
+    },
+    "score": {
+        "type": "string",
+        "description": "A file to begin from; a path beside the sketch",
+        "examples": ["tune.abc"],
+    },
+    "tune": {
+        "type": ["string", "integer"],
+        "description": "Of an ABC book as score, a tune's number or title",
+        "examples": [2],
+    },
     "free": {"type": "string", "description": "Of the score, what to compose anew", "examples": ["bars 5-8 of alto"]},
-    "continue": {"type": "integer", "minimum": 1, "description": "Bars to add at the score's end"},
+    "continue": {"type": "integer", "minimum": 1, "description": "Bars to add at the score's end", "examples": [8]},
 }
 LIMITS: dict[str, dict[str, Any]] = {
-    "bars": {"type": ["string", "integer"], "description": "Written bars", "examples": ["5-8"]},
-    "voice": {"type": ["string", "integer"], "description": "A voice's number from 1, or its name"},
-    "weight": {"type": "number", "description": "Of a preference: a break makes a tune exp(weight) times less likely"},
+    "bars": {"type": ["string", "integer"], "description": "Written bars, a pickup is bar 0", "examples": ["5-8"]},
+    "voice": {
+        "type": ["string", "integer"],
+        "description": "A voice's number from 1, or its name",
+        "examples": ["alto"],
+    },
+    "weight": {
+        "type": "number",
+        "description": "Of a preference: a break makes a tune exp(weight) times less likely",
+        "examples": [2.0],
+    },
 }
 OF_A_SCORE = ("title", "score", "tune", "free", "continue", "voices")
 KINDS: dict[str, tuple[Any, str]] = {

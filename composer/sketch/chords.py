@@ -22,7 +22,7 @@ class Chords(Constraint):
     """On every beat, and where a chord begins, a note of the chord sounds: symbols, or roman numerals.
 
     Chords share the beats of their bar evenly and go on until the next one; ``-`` or ``.`` sets the line free, and so
-    does the end of the chart. Chords of a single bar go on to the end. The first bar of chords is bar 1, after a
+    does the end of the chart; chords of a single bar go on to the end. The first bar of chords is bar 1, after a
     pickup.
     """
 

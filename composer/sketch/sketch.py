@@ -116,7 +116,8 @@ class Sketch:
         every repeated part closes with a first and a second ending of one bar. A ``pickup`` ("1/8" of a whole note) is
         bar 0, and opens every part. No note is held from one phrase of ``phrases`` bars into the next. ``wishes`` are
         those of :mod:`composer.sketch.wishes`: ``range="D4:B5"``, ``pins={"1.1": "D4"}``. Notes belong to the key where
-        no scale is wished; four voices without a ``range`` keep to those of a choir. Raises :class:`UsageError`.
+        no scale is wished; ``tempo`` is beats a minute, in 6/8 of three eighths; four voices without a ``range``
+        keep to those of a choir. Raises :class:`UsageError`.
         """
         metre = Meter.parse(meter) if isinstance(meter, str) else meter
         page = page_of(form, bars, metre, endings, pickup_ticks(pickup) if pickup else 0)
@@ -125,7 +126,7 @@ class Sketch:
                 [Part.of(name=name) for name in _voice_names(voices)],
                 meter=metre,
                 key=key,
-                tempo=tempo,
+                tempo=tempo if isinstance(tempo, Tempo) else Tempo(tempo, metre.beat),
                 barlines=page.barlines,
             ),
             repeats=page.repeats,

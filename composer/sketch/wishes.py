@@ -108,7 +108,7 @@ WISHES: dict[str, Wish] = {
         Wish("only", "The only notes there may be", "D4 E4 F#4 A4", NOTES, lambda text, _: [Scale.only(text)]),
         Wish(
             "chords",
-            "A chord that notes on beats belong to: symbols or roman numerals, bars split by |, - for none",
+            "Chords that notes on beats belong to, bar by bar from the first: symbols or roman numerals, - for none",
             "Dm7 | G7/B C | I V7",
             TEXT,
             lambda text, score: [Chords.parse(text, score)],
@@ -154,14 +154,14 @@ WISHES: dict[str, Wish] = {
         ),
         Wish(
             "ends_on_tonic",
-            "The last note is the tonic",
+            "The last note is the tonic, and lasts to the end",
             "true",
             FLAG,
             lambda text, score: [EndsOnTonic(_lowest(score))] * _flag(text),
         ),
         Wish(
             "ends_on",
-            "The last note, or the chord it belongs to",
+            "The last note, which lasts to the end, or the chord it belongs to",
             "G4",
             TEXT,
             lambda text, score: [EndsOn.parse(text, score)],
@@ -357,7 +357,7 @@ def from_text(text: str, score: Score, weight: float | None = None, spans: Seque
     match = re.fullmatch(r"\s*(?:(bars?\s+\d+(?:\s*-\s*\d+)?)[\s,]*)?(?:voices?\s+(.+?))?\s*", limits)
     if match is None or (colon and not limits.strip()):
         raise UsageError(f"{limits[:50]!r} says neither bars nor a voice; write it as 'bars 5-8 voice 2: leap=5'")
-    wish = _named(name)
+    wish = _named(name.strip())
     if not sign and wish.schema is not FLAG:
         raise UsageError(f"{text[:50]!r} says no value; write it as {wish.name}={wish.example}")
     said = value.strip() if sign else True

@@ -8,6 +8,7 @@ import pytest
 from composer.errors import UsageError, WriteError
 from composer.io import abc, engraving
 from composer.score import Part, Repeat, Score
+from composer.sketch import Sketch
 from composer.theory import Meter
 
 KESH = b"""X:1
@@ -154,6 +155,8 @@ def test_systems_hold_four_bars_and_begin_with_sections():
     assert engraving.system_starts(notes(65, pickup=10_080)) == [5, 9, 13]
     assert engraving.system_starts(notes(64, sections=[6 * 40_320])) == [4, 6, 10, 14]
     assert engraving.system_starts(kesh()) == [4, 9, 13]
+    upbeats = Sketch.blank(bars=16, form="AB", pickup="1/4").score
+    assert engraving.system_starts(upbeats) == [5, 9, 14]  # each pickup in the line that it begins
     after_pickup = [Repeat(10_080, 10_080 + 8 * 40_320)]
     assert engraving.system_starts(notes(33, pickup=10_080, repeats=after_pickup)) == [5]
     assert count(svg_of(kesh()), "system") == 4

@@ -101,6 +101,12 @@ def test_chords_stand_on_the_beats_of_numbered_bars() -> None:
     ]  # fmt: skip
 
 
+def test_a_sketch_tells_its_pickup_and_counts_its_tempo_in_beats() -> None:
+    sketch = Sketch.blank(bars=8, meter="6/8", key="G", pickup="1/8", tempo=110)
+    assert str(sketch).startswith("8 bars of 6/8 in G major with a pickup of 1/8; ")
+    assert (sketch.score.tempo.bpm, sketch.score.tempo.beat) == (110, 3 * Q // 2)
+
+
 def test_chords_stand_over_copies_as_over_what_they_copy() -> None:
     score = Sketch.blank(bars=16, form="A A' B A'", chords="C | G Em | F | Em", wish=["bars 15: chords=Am"]).score
     found = [(str(chord), chord.onset // BAR + 1) for chord in score.chords]

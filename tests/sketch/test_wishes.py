@@ -215,6 +215,12 @@ def test_a_range_for_one_voice_leaves_the_others_those_of_a_choir() -> None:
     ]
 
 
+def test_spaces_around_a_name_do_not_matter() -> None:
+    assert from_text("bars 2: leap = 5th", EIGHT) == from_text("bars 2:leap=5th", EIGHT)
+    with pytest.raises(UsageError, match=r"^'leep' is not a wish"):
+        from_text("bars 2: leep=5th", EIGHT)
+
+
 def test_notes_may_belong_to_a_chord_outside_the_key() -> None:
     sketch = Sketch.blank(bars=2, chords="D7 | C", range="F4:G4")
     cells = sketch.cells(0, ticks(sketch.score))
