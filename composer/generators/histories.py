@@ -227,8 +227,10 @@ class Histories:
                 reached = (here != NOT_THERE) & arrived[here, tail]
                 member[here[reached], tail[reached]] = True
         member &= np.equal(table.root[None, :], tag_slot[:, None])
-        self.local = np.where(member, np.cumsum(member, axis=1) - 1, NOT_THERE).astype(np.int32)
         self.members = [np.flatnonzero(row) for row in member]
+        self.local = np.full(member.shape, NOT_THERE, dtype=np.int32)
+        for row, histories in zip(self.local, self.members, strict=True):
+            row[histories] = np.arange(len(histories))
 
     def _before(self) -> list[Ints]:
         """Tables (tags, durations) of the tags from which an event of a duration leads to a tag, as many as needed."""
