@@ -25,7 +25,7 @@ def explained(sketch: Sketch, check: Check, place: Callable[[int], str], grid: i
     Found by deletion: what can be left out, and nothing passes still, is no part of it. ``place`` names a step.
     """
     if found := clash(sketch, np.arange(0, sketch.score.end, grid, dtype=np.int32)):
-        return _told(place(found[0]), [str(wish) for wish in found[1]])
+        return _told(place(found[0]), [sketch.said(wish) for wish in found[1]])
     until = time.perf_counter() + PATIENCE
     kept = [wish for wish in sketch.constraints if not isinstance(wish, Preference)]
     if _failing(sketch, kept, check) is None:
@@ -39,7 +39,7 @@ def explained(sketch: Sketch, check: Check, place: Callable[[int], str], grid: i
         if time.perf_counter() > until:
             break
     step = _failing(sketch, kept, check)
-    names = [str(wish) for wish in kept]
+    names = [sketch.said(wish) for wish in kept]
     if not names or _failing(_emptied(sketch), kept, check) is None:
         names.append("the given notes")
     return _told("" if step is None else place(step), names)

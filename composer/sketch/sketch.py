@@ -173,6 +173,12 @@ class Sketch:
         free = any(hole.voice == voice for hole in self.holes)
         return (wish for wish in self.constraints if free and wish.voice in (None, voice))
 
+    def said(self, wish: Constraint) -> str:
+        """A wish in words, with the part it is about where there are several."""
+        if wish.voice is None or len(self.score.parts) == 1:
+            return str(wish)
+        return f"{self.score.parts[wish.voice].name.lower() or f'voice {wish.voice + 1}'} {wish}"
+
     def cells(self, voice: int, ticks: Ints) -> Cells:
         """Everything that is certain about a voice, in cells that begin at ``ticks`` (S,) and last until the next."""
         free = self.free(voice, ticks)
@@ -239,7 +245,7 @@ class Sketch:
         heard = score.unfold().bars if score.repeats else score.bars
         upbeat = f" with a pickup of {Fraction(score.pickup, 4 * TICKS_PER_QUARTER)}" if score.pickup else ""
         page = f"{heard} bars of {score.meter} in {score.key}{upbeat}"
-        return "; ".join([page, *(str(wish) for wish in self.constraints)])
+        return "; ".join([page, *map(self.said, self.constraints)])
 
 
 def _give(start: Table, hold: Table, part: Part, ticks: Ints, free: NDArray[np.bool_]) -> None:
