@@ -24,6 +24,8 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Lasting = Callable[[States, States], Bools]
 
+MOST = 2**62  # states of a machine, which are kept as one number
+
 
 class Part(ABC):
     """What reads cells; ``weight`` is None for what is certain, else what each breach costs, in nats."""
@@ -50,6 +52,9 @@ class Reading(Part):
 
     def __init__(self, automaton: Automaton, free: Bools, weight: float | None) -> None:
         self.automaton, self.free, self.weight = automaton, free, weight
+        if automaton.closes is not None:  # that step says what those before it were worth
+            self.free = free.copy()
+            self.free[automaton.closes] = free[automaton.closes - 1]
         self.size = automaton.size
         self.held = np.array([automaton.hold(step) is not None for step in range(len(free))])
 
@@ -133,6 +138,10 @@ class Reader:
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = list(parts)
         self.size = math.prod(part.size for part in parts)
+        if self.size >= MOST:
+            raise Unsupported(
+                f"{len(parts)} wishes about lines, or their lengths, are too many together; leave some out"
+            )
         self.held = np.logical_or.reduce([part.held for part in parts])
 
     def open(self, states: States, events: int) -> Page:
@@ -215,7 +224,7 @@ class ColumnMachine:
     hold: int
 
     def __post_init__(self) -> None:
-        if math.prod(reader.size for reader in self.readers.values()) >= 2**62:
+        if math.prod(reader.size for reader in self.readers.values()) >= MOST:
             raise Unsupported("these wishes in all voices together are too much to keep apart; leave some out")
 
     def follow(self, step: int, states: States, events: Events, part: int | None) -> tuple[States, Floats | None]:

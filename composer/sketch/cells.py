@@ -44,6 +44,7 @@ class Automaton(ABC):
     """A machine that reads the cells of one voice, step by step; it begins in state 0."""
 
     size: int  # states
+    closes: int | None = None  # the step, after the last it reads, at which it says what the whole was worth
 
     @abstractmethod
     def start(self, step: int) -> Moves:

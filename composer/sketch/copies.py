@@ -154,7 +154,7 @@ class _Lenient(Automaton):
     """An automaton that does not break at ``steps``: their cells do not follow the ones before in the whole score."""
 
     def __init__(self, inner: Automaton, steps: set[int]) -> None:
-        self.inner, self.steps, self.size = inner, steps, inner.size
+        self.inner, self.steps, self.size, self.closes = inner, steps - {inner.closes}, inner.size, inner.closes
 
     def start(self, step: int) -> Moves:
         moves = self.inner.start(step)

@@ -77,24 +77,28 @@ class During(Constraint):
 
 
 class _Inside(Automaton):
-    """An automaton that reads only some steps."""
+    """An automaton that reads only some steps, one after another; before and after them it is in state 0."""
 
     def __init__(self, inner: Automaton, inside: Table) -> None:
         self.inner, self.size = inner, inner.size
         self.steps = np.where(inside, np.cumsum(inside) - 1, -1)
+        after = int(np.flatnonzero(inside)[-1]) + 1
+        self.closes = after if after < len(inside) else None
         states = np.broadcast_to(np.arange(self.size, dtype=np.int32)[:, None], (self.size, SYMBOLS))
         self.still = Moves(states, np.zeros((self.size, SYMBOLS), dtype=bool))
+        ending = np.broadcast_to(inner.breaks_at_end()[:, None], (self.size, SYMBOLS))
+        self.closing = Moves(np.zeros((self.size, SYMBOLS), dtype=np.int32), ending)
 
     def start(self, step: int) -> Moves:
         inner = int(self.steps[step])
-        return self.still if inner < 0 else self.inner.start(inner)
+        return self.closing if step == self.closes else self.still if inner < 0 else self.inner.start(inner)
 
     def hold(self, step: int) -> Moves | None:
         inner = int(self.steps[step])
-        return None if inner < 0 else self.inner.hold(inner)
+        return self.closing if step == self.closes else None if inner < 0 else self.inner.hold(inner)
 
     def breaks_at_end(self) -> Table:
-        return self.inner.breaks_at_end()
+        return self.inner.breaks_at_end() if self.closes is None else np.zeros(self.size, dtype=bool)
 
 
 def during(wish: Constraint, bars: str) -> Constraint:
