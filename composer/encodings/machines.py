@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from composer.encodings.compile import PITCH_SYMBOLS, symbol_pitches
 from composer.errors import Unsupported
+from composer.inference.automata import TOO_MUCH
 from composer.inference.sequence import Events
 from composer.sketch import REST, SYMBOLS, Automaton, Constraint, Preference, Sketch
 from composer.theory import Ints
@@ -25,7 +26,6 @@ Floats = NDArray[np.float64]
 Lasting = Callable[[States, States], Bools]
 
 MOST_STATES = 2**62
-TOO_MUCH = "these wishes together are too much to keep apart; leave some out"
 
 
 class Part(ABC):

@@ -12,13 +12,18 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.errors import Unsupported
 from composer.generators.histories import Histories
-from composer.inference.automata import DEAD, Lattice, Options
+from composer.inference.automata import DEAD, TOO_MUCH, Lattice, Options
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Numbers = TypeVar("Numbers", Ints, Floats)
+
+MAX_ROWS = 400_000_000  # of all pairs: half a minute
+MAX_PAIRS = 100_000_000  # messages of 8 bytes
+MAX_ARRIVALS = 300_000_000  # elements x classes, of 3 bytes
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,14 @@ class Pairs:
         self.offset = np.zeros(lattice.end + 1, dtype=np.int64)  # (Q + 1,)
         self._base_at = np.zeros(lattice.end + 1, dtype=np.int64)
         longest = max(len(histories.spot(q).parent) for q in positions.tolist())
-        bases, self.size, at = [np.arange(longest)], 0, longest
+        bases, self.size, at, rows = [np.arange(longest)], 0, longest, 0
         for position in positions.tolist():
             self.offset[position] = self.size
             base = self._base(position)
             self.size += int(base[-1])
+            rows += int((np.diff(histories.spot(position).rows) * np.diff(base)).sum())
+            if rows > MAX_ROWS or self.size > MAX_PAIRS:
+                raise Unsupported(TOO_MUCH)
             if self.classes[position] > 1:
                 self._base_at[position] = at
                 bases.append(base[:-1])
@@ -127,6 +135,8 @@ class Pairs:
         """(elements, sum of classes) for positions of several classes: the number of each class among those in which an
         element can have left the automaton.
         """
+        if self.elements * total > MAX_ARRIVALS:
+            raise Unsupported(TOO_MUCH)
         arrives = np.zeros((self.elements, total), dtype=bool)
         arrives[-1] = True
         for position in positions.tolist():
@@ -136,7 +146,7 @@ class Pairs:
             arrives[options.tokens[column] + 1, self._rank_at[options.after[column]] + options.follow[live]] = True
         self._arrives = arrives
         edges = np.append(np.unique(self._rank_at[positions[self.classes[positions] > 1]]), total).astype(np.int64)
-        self._rank = np.zeros((self.elements, max(total, 1)), dtype=np.int32)
+        self._rank = np.zeros((self.elements, max(total, 1)), dtype=np.int16)  # below MAX_STATES
         for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
             self._rank[:, start:end] = np.cumsum(arrives[:, start:end], axis=1) - 1
 

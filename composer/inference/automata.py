@@ -24,7 +24,9 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 MAX_STATES = 20_000  # at one position
+MAX_CELLS = 60_000_000  # states x tokens, of all positions
 DEAD = -1
+TOO_MUCH = "these wishes together are too much to keep apart; leave one out, or ask for fewer bars or voices"
 
 
 class Options(NamedTuple):
@@ -103,17 +105,18 @@ class Lattice:
     def _unroll(self) -> dict[int, _Unrolled]:
         pending: dict[int, list[Ints]] = {0: [np.zeros(1, dtype=np.int64)]}
         unrolled: dict[int, _Unrolled] = {}
-        furthest = 0
+        furthest = cells = 0
         for position in range(self.end):
             arrivals = pending.pop(position, None)
             if arrivals is None:
                 continue
             furthest = position
             states = np.unique(np.concatenate(arrivals))
-            if len(states) > MAX_STATES:
+            if len(states) > MAX_STATES or cells > MAX_CELLS:
                 where = self.constraints.where(position // self.slots)
-                raise Unsupported(f"{where}: these wishes together are too much to keep apart; leave one out")
+                raise Unsupported(f"{where}: {TOO_MUCH}")
             here = self._at(position, states)
+            cells += here.to.size
             unrolled[position] = here
             for after, columns in _by_position(here.after):
                 reached = np.unique(here.to[:, columns])
@@ -151,8 +154,9 @@ class Lattice:
         ends = self.constraints.machine.at_end(last.states)
         merged = {self.end: np.where(np.isfinite(ends), 0, DEAD)}
         known = {self.end: last.states}
+        furthest = max(unrolled)
         for position in sorted(unrolled, reverse=True):
-            here = unrolled[position]
+            here = unrolled.pop(position)
             follow, nats = np.full(here.to.shape, DEAD), here.nats
             for after, columns in _by_position(here.after):
                 if after in merged:
@@ -176,7 +180,7 @@ class Lattice:
                 here.tokens[used], here.after[used], rows[first], None if costs is None else costs[first]
             )
         if 0 not in self.options:
-            raise self._stuck(max(unrolled))
+            raise self._stuck(furthest)
 
     def _stuck(self, position: int) -> Infeasible:
         step = min(position // self.slots, self.constraints.end - 1)
