@@ -122,6 +122,13 @@ def test_a_melody_is_given_and_voices_are_wanted_below_it(choir: Score) -> None:
         Sketch.harmonizing(choir, 4)
 
 
+def test_chords_of_what_goes_on_begin_after_its_pickup() -> None:
+    page = Sketch.blank(bars=4, meter="6/8", pickup="1/8").score
+    longer = Sketch.continuing(page, 4, chords="C | G | F C").score
+    found = [(str(chord), longer.place(chord.onset)) for chord in longer.chords]
+    assert found == [("C", "bar 5, beat 1"), ("G", "bar 6, beat 1"), ("F", "bar 7, beat 1"), ("C", "bar 7, beat 2")]
+
+
 def test_what_is_varied_rather_keeps_to_the_chords_over_it() -> None:
     page = Sketch.blank(bars=4, chords="C | G | F | C").score
     score = replace(page, parts=(Part.of([0], [60], [4 * Q]),))
