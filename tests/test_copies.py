@@ -110,7 +110,7 @@ def test_the_command_line_tells_it(composer: Composer, run, tmp_path: Path) -> N
     assert said[1].startswith("longest run shared with the corpus: ")
     said = run("tune", *asked, "--form", "A", "--max-copy", "6 notes").err.splitlines()
     assert said[2] == "copy guard: exact"
-    assert len(said) == 2
+    assert len(said) == 3
 
 
 def test_what_is_given_may_be_a_copy(composer: Composer) -> None:

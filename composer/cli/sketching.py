@@ -78,7 +78,7 @@ def vary(
     soundfont: Soundfont = None,
     as_json: Json = False,
 ) -> None:
-    """Keep a score but for some bars or voices, and compose those anew, within its compass and its scale."""
+    """Keep a score but for some bars or voices; compose those anew in its compass and scale, rather to its chords."""
     from composer.sketch import Sketch
     from composer.sketch.regions import own_bounds
 

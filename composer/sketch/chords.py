@@ -58,15 +58,7 @@ class Chords(Constraint):
         return found if len(bars) == 1 or end == score.end else [*found, (end, None)]
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
-        symbols = self.symbols(score)
-        fitting = [np.ones(SYMBOLS, dtype=bool), *(_fitting(chord) for _, chord in symbols)]
-        places = np.union1d([tick for tick, _ in symbols], beats(score))
-        index = np.searchsorted([tick for tick, _ in symbols], places, "right")
-        table = np.ones((len(ticks), SYMBOLS), dtype=bool)
-        for step, number in zip((np.searchsorted(ticks, places, "right") - 1).tolist(), index.tolist(), strict=True):
-            if step >= 0:
-                table[step] &= fitting[number]
-        return Cells(table, table)
+        return _bound(ticks, score, self.symbols(score))
 
     def written(self, score: Score) -> Score:
         """The score with these chords on its page, in place of those that stood there."""
@@ -78,6 +70,34 @@ class Chords(Constraint):
 
     def __str__(self) -> str:
         return f"chords {self.text if len(self.text) <= 40 else self.text[:36] + ' ...'}"
+
+
+@dataclass(frozen=True)
+class PageChords(Constraint):
+    """What sounds on a beat belongs to the chord over the staff there, the last of which ends with its bar."""
+
+    voice: int | None = None
+
+    def mask(self, ticks: Ints, score: Score) -> Cells | None:
+        if not score.chords:
+            return None
+        last = int(score.barlines[np.searchsorted(score.barlines, score.chords[-1].onset, "right")])
+        return _bound(ticks, score, [*((chord.onset, chord) for chord in score.chords), (last, None)])
+
+    def __str__(self) -> str:
+        return "the chords over the staff"
+
+
+def _bound(ticks: Ints, score: Score, symbols: list[tuple[int, ChordSymbol | None]]) -> Cells:
+    """On each beat, and where a chord begins, only what belongs to it; ``symbols`` are chords from a tick on."""
+    fitting = [np.ones(SYMBOLS, dtype=bool), *(_fitting(chord) for _, chord in symbols)]
+    places = np.union1d([tick for tick, _ in symbols], beats(score))
+    index = np.searchsorted([tick for tick, _ in symbols], places, "right")
+    table = np.ones((len(ticks), SYMBOLS), dtype=bool)
+    for step, number in zip((np.searchsorted(ticks, places, "right") - 1).tolist(), index.tolist(), strict=True):
+        if step >= 0:
+            table[step] &= fitting[number]
+    return Cells(table, table)
 
 
 def _fitting(chord: ChordSymbol | None) -> Table:

@@ -11,10 +11,12 @@ import numpy as np
 
 from composer.errors import UsageError
 from composer.score import Part, Score, frozen
-from composer.sketch.cells import Constraint
+from composer.sketch.cells import Constraint, Preference
+from composer.sketch.chords import PageChords
 from composer.sketch.pitch import Diatonic, Range
 
 MAX_BARS = 1_000  # that continue a score
+CHORD_WEIGHT = 3.0  # nats for each beat that is no note of the chord over it
 
 BARS = r"bars?\s+(?P<first>\d{1,6})(?:\s*-\s*(?P<last>\d{1,6}))?"
 
@@ -96,8 +98,8 @@ def lengthened(score: Score, bars: int) -> Score:
 
 
 def own_bounds(score: Score, wishes: Mapping[str, Any] | None = None) -> tuple[Constraint, ...]:
-    """What a score keeps to, as wishes: the compass of each voice, and the key if no note leaves it; less what the
-    ``wishes`` by name (:mod:`composer.sketch.wishes`) say of all of it.
+    """What a score keeps to, as wishes: the compass of each voice, the key if no note leaves it, and, as a preference,
+    the chords over its staff; less what the ``wishes`` by name (:mod:`composer.sketch.wishes`) say of all of it.
     """
     named = said(wishes or {})
     bounds: list[Constraint] = []
@@ -110,6 +112,8 @@ def own_bounds(score: Score, wishes: Mapping[str, Any] | None = None) -> tuple[C
     )
     if inside and not named & {"scale", "pitch_classes", "only"}:
         bounds.append(scale)
+    if score.chords and "chords" not in named:
+        bounds.append(Preference(PageChords(), CHORD_WEIGHT))
     return tuple(bounds)
 
 

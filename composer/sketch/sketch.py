@@ -20,7 +20,7 @@ from composer.sketch.form import check_length, page_of, phrases_of, pickup_ticks
 from composer.sketch.pitch import Pin, Range
 from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_of
 from composer.sketch.usual import scales
-from composer.sketch.wishes import on_page, wished
+from composer.sketch.wishes import on_page, wanted, wished
 from composer.styles import style_named
 from composer.theory import TICKS_PER_QUARTER, Ints, Key, Meter, Tempo
 
@@ -76,10 +76,15 @@ class Sketch:
 
     @classmethod
     def continuing(cls, score: Score, bars: int = 8, constraints: Iterable[Constraint] = (), **wishes: Any) -> Self:
-        """A score, all of it given, that goes on for so many bars in its last meter and key, with ``wishes`` there."""
+        """A score, all of it given, that goes on for so many bars in its last meter and key, with ``wishes`` there.
+
+        ``chords`` begin in the first whole new bar, after a pickup to it.
+        """
         longer = lengthened(score, bars)
         holes = tuple(Hole(voice, score.end, longer.end) for voice in range(len(score.parts)))
-        return cls._wishing(longer, holes, constraints, wishes)
+        chart = wishes.pop("chords", None)
+        chords = wanted("chords", chart, longer, bars=f"{score.bars + 1}-{longer.bars}") if chart else []
+        return cls._wishing(on_page(longer, chords), holes, (*constraints, *chords), wishes)
 
     @classmethod
     def harmonizing(cls, score: Score, voices: int = 4, constraints: Iterable[Constraint] = (), **wishes: Any) -> Self:

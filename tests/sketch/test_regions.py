@@ -1,5 +1,7 @@
 """Regions of a score: what is freed, what is given, and what goes on after the end."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -118,6 +120,24 @@ def test_a_melody_is_given_and_voices_are_wanted_below_it(choir: Score) -> None:
     assert [wish.voice for wish in sketch.constraints] == [1, 2, 3]
     with pytest.raises(UsageError, match="has 4 already"):
         Sketch.harmonizing(choir, 4)
+
+
+def test_chords_of_what_goes_on_begin_after_its_pickup() -> None:
+    page = Sketch.blank(bars=4, meter="6/8", pickup="1/8").score
+    longer = Sketch.continuing(page, 4, chords="C | G | F C").score
+    found = [(str(chord), longer.place(chord.onset)) for chord in longer.chords]
+    assert found == [("C", "bar 5, beat 1"), ("G", "bar 6, beat 1"), ("F", "bar 7, beat 1"), ("C", "bar 7, beat 2")]
+
+
+def test_what_is_varied_rather_keeps_to_the_chords_over_it() -> None:
+    page = Sketch.blank(bars=4, chords="C | G | F | C").score
+    score = replace(page, parts=(Part.of([0], [60], [4 * Q]),))
+    wish = own_bounds(score)[-1]
+    assert str(wish) == "rather the chords over the staff (weight 3)"
+    starts = wish.mask(np.arange(0, score.end, Q, dtype=np.int32), score).start
+    assert [bool(row[60]) for row in starts] == [True] * 4 + [False] * 4 + [True] * 8
+    longer = replace(score, barlines=np.append(score.barlines, score.end + 4 * Q))
+    assert wish.mask(np.arange(0, longer.end, Q, dtype=np.int32), longer).start[16:].all()
 
 
 def test_a_score_s_own_bounds_are_its_compass_and_its_key(choir: Score) -> None:
