@@ -5,12 +5,12 @@ import time
 import pytest
 
 from composer.encodings.melody import Melody
-from composer.errors import Unsupported
+from composer.errors import Unsupported, UsageError
 from composer.generators import pairs
 from composer.generators.markov import Markov
 from composer.inference import automata
 from composer.score import Part, Score
-from composer.sketch import Sketch
+from composer.sketch import Leap, Preference, Sketch
 from composer.theory import TICKS_PER_QUARTER as Q
 
 MELODY = Melody()
@@ -28,19 +28,30 @@ def wishing(*wishes: str, bars: int = 4) -> Sketch:
 
 @pytest.mark.parametrize(
     ("module", "limit"),
-    [(automata, "MAX_CELLS"), (automata, "MAX_STATES"), (pairs, "MAX_ROWS"), (pairs, "MAX_PAIRS")]
-    + [(pairs, "MAX_ARRIVALS")],
+    [
+        (automata, "MAX_CELLS"),
+        (automata, "MAX_STATES"),
+        (pairs, "MAX_ROWS"),
+        (pairs, "MAX_PAIRS"),
+        (pairs, "MAX_ARRIVALS"),
+    ],
 )
 def test_what_is_too_much_to_keep_apart_is_told(model: Markov, monkeypatch, module: object, limit: str) -> None:
     constraints = MELODY.compile(wishing("contour=arch", "density=2-4"))
     model.belief(constraints)
     monkeypatch.setattr(module, limit, 2)
-    with pytest.raises(Unsupported, match="too much to keep apart; leave one out, or ask for fewer bars or voices$"):
+    with pytest.raises(Unsupported, match=r"too much to keep apart; leave one out, or ask for fewer bars or voices$"):
         model.belief(constraints)
 
 
 def test_many_wishes_about_lines_are_refused_at_once() -> None:
     started = time.perf_counter()
-    with pytest.raises(Unsupported, match="^40 wishes about lines, or their lengths, are too many together"):
+    with pytest.raises(Unsupported, match=r"^40 wishes about lines, or their lengths, are too many together"):
         MELODY.compile(wishing(*(f"leap={number % 12}" for number in range(40))))
     assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1.0, 1e7])
+def test_a_weight_is_a_number_that_can_be_counted_with(weight: float) -> None:
+    with pytest.raises(UsageError, match="is not a weight"):
+        Preference(Leap(2), weight)
