@@ -12,9 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+from composer.encodings.melody import Melody
 from composer.errors import ComposerError
 from composer.io import abc, midi, musicxml
+from composer.io.sketch import read_sketch
 from composer.pipeline import Composer
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q
@@ -35,6 +38,16 @@ WORDS = (
     b"<!ENTITY a 'b'>",
     b"\xff" * 8,
     b"\0" * 16,
+    b"nan",
+    b"1979-05-27",
+)
+SKETCHES = (
+    """style = "jig"\nkey = "E dorian"\nform = "A A' B A'"\npickup = "1/8"\nends_on_tonic = true\nhalf_cadence = [4, 8]
+pins = { "1.1" = "E4", "2.2.5" = "B4" }\nfermatas = "8.1"\nmax_copy = "2 bars"\nphrases = 4\nvoices = 1\ntempo = 96
+[[wish]]\nbars = "7-8"\ncontour = "arch"\n[[prefer]]\nbars = 3\nleap = "5th"\nweight = 2.0\n""",
+    """bars = 8\nmeter = "3/4"\ninstrument = "D whistle"\nscale = "D mixolydian"\nchords = "D | G A7/E - | V7"
+rhythm = "1/8 1/8 z1/4 1/4"\navoid = ["C#5", "F"]\nwish = ["bars 2: melody=D4 E4", "density=1-6", "syncopation=false"]
+prefer = ["bars 1-4 voice 1: shortest=1/8 weight 3", "longest=1/2"]\nonly = "D E F# G A B C"\n""",
 )
 
 
@@ -43,6 +56,15 @@ def read_abc(data: bytes) -> None:
     for tune in abc.tunes(data, "f"):
         if tune.score is not None:
             abc.dumps(tune.score)
+
+
+def read_toml(data: bytes) -> None:
+    """A sketch file read and, for a melody, compiled."""
+    with NamedTemporaryFile(suffix=".toml") as file:
+        Path(file.name).write_bytes(data)
+        sketch = read_sketch(file.name)
+    if Melody().refusal(sketch) is None:
+        Melody().compile(sketch.folded())
 
 
 def seeds() -> dict[str, tuple[Callable[[bytes], object], list[bytes]]]:
@@ -57,6 +79,7 @@ def seeds() -> dict[str, tuple[Callable[[bytes], object], list[bytes]]]:
         "abc": (read_abc, tunes),
         "musicxml": (lambda data: musicxml.loads(data, "f"), [musicxml.dumps(tiny)]),
         "mxl": (lambda data: musicxml.loads(data, "f"), [musicxml.dumps(tiny, suffix=".mxl")]),
+        "sketch": (read_toml, [text.encode() for text in SKETCHES]),
         "model": (lambda data: Composer.loads(data, "f", "f"), [model]),
     }
 
@@ -87,7 +110,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="how long; 60 if no inputs are asked for")
     parser.add_argument("--inputs", type=int, default=10**9, help="how many for each reader")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", help="one reader: midi, abc, musicxml, mxl or model")
+    parser.add_argument("--only", help="one reader: midi, abc, musicxml, mxl, sketch or model")
     options = parser.parse_args()
     dice = random.Random(options.seed)
     readers = {name: found for name, found in seeds().items() if options.only in (None, name)}

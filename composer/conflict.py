@@ -13,6 +13,7 @@ from composer.score import Part
 from composer.sketch import Constraint, Hole, Preference, Sketch
 from composer.sketch.clash import clash
 
+GIVEN = "the given notes"
 PATIENCE = 0.7  # seconds after which the set may be larger than it need be
 
 Check = Callable[[Sketch], None]  # raises Infeasible, with the step at which it fails
@@ -41,12 +42,14 @@ def explained(sketch: Sketch, check: Check, place: Callable[[int], str], grid: i
     step = _failing(sketch, kept, check)
     names = [sketch.said(wish) for wish in kept]
     if not names or _failing(_emptied(sketch), kept, check) is None:
-        names.append("the given notes")
+        names.append(GIVEN)
     return _told("" if step is None else place(step), names)
 
 
 def _told(place: str, names: Sequence[str]) -> str:
     where = f"{place}: " if place else ""
+    if names == [GIVEN]:
+        return f"{where}{GIVEN} cannot be kept: this model knows no such pitch or length there; leave that bar out"
     if len(names) == 1:
         return f"{where}{names[0]} cannot be kept"
     return f"{where}{', '.join(names[:-1])} and {names[-1]} exclude each other"

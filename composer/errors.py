@@ -18,6 +18,12 @@ class Notice(NamedTuple):
         return f"{self.place}: {self.text}" if self.place else self.text
 
 
+def brief(text: str, most: int = 400) -> str:
+    """A message on one line, of at most so many characters: what is too long loses its middle."""
+    line, half = " ".join(text.split()), most // 2
+    return line if len(line) <= most else f"{line[:half]} ... {line[-half:]}"
+
+
 class ComposerError(Exception):
     """Every failure a user can cause or meet; the command line prints it as one line and exits with 1."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -114,6 +115,8 @@ class Composer:
             raise UsageError(
                 f"ask for 1 to 10000 completions (not {n}) at a temperature of 0.05 to 20 (not {temperature:g})"
             )
+        if seed < 0:
+            raise UsageError(f"{seed} is not a seed; take a whole number from 0 on")
         composed = self._composed(sketch, n, temperature, np.random.default_rng(seed))
         words = str(sketch)
         made = [(f"{seed}" if number == 1 else f"{seed}, number {number}") for number in range(1, n + 1)]
@@ -249,7 +252,7 @@ class Composer:
     def load(cls, name: str | Path) -> Self:
         """A model by name (``folk-markov``) or path; raises :class:`ReadError` or :class:`UsageError`."""
         path = Path(name)
-        if path.suffix != ".safetensors" and not path.is_file():
+        if path.suffix != ".safetensors" and not os.path.isfile(path):
             found = shipped("models", f"{name}.safetensors")
             if found is None:
                 names = ", ".join(model_names()) or "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +32,7 @@ def shipped(kind: Kind, name: str) -> Path | None:
     """
     if Path(name).name != name:
         return None
-    return next((place / name for place in folders(kind) if (place / name).is_file()), None)
+    return next((place / name for place in folders(kind) if os.path.isfile(place / name)), None)
 
 
 def model_names() -> list[str]:

@@ -15,7 +15,7 @@ from composer.cli.files import play, render
 from composer.cli.sketching import complete, continue_, vary
 from composer.cli.train import train
 from composer.cli.tune import tune
-from composer.errors import ComposerError
+from composer.errors import ComposerError, brief
 
 app = typer.Typer(
     help="Compose folk tunes, harmonise melodies, play them. Composing is completing a sketch: say what you want, "
@@ -34,6 +34,8 @@ app.command(epilog="composer play tune.abc --port 'My Keyboard'")(play)
 app.command(epilog="composer train folk -o my-folk.safetensors --set order=6")(train)
 app.add_typer(corpora_app, name="corpora")
 
+LONGEST_MESSAGE = 2_000  # characters
+
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     typer.echo(f"composer: {message}", err=True)
@@ -45,8 +47,11 @@ def main() -> None:
     try:
         app()
     except ComposerError as error:
-        typer.echo(f"composer: {error}", err=True)
+        typer.echo(f"composer: {brief(str(error), LONGEST_MESSAGE)}", err=True)
         sys.exit(error.exit_code)
+    except MemoryError:
+        typer.echo("composer: there is not enough memory for this; ask for less", err=True)
+        sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("composer: stopped", err=True)
         sys.exit(130)

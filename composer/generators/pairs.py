@@ -22,7 +22,7 @@ Bools = NDArray[np.bool_]
 Numbers = TypeVar("Numbers", Ints, Floats)
 
 MAX_ROWS = 400_000_000  # of all pairs: half a minute
-MAX_PAIRS = 100_000_000  # messages of 8 bytes
+MAX_PAIRS = 160_000_000  # messages of 8 bytes
 MAX_ARRIVALS = 300_000_000  # elements x classes, of 3 bytes
 
 

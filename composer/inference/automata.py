@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 MAX_STATES = 20_000  # at one position
-MAX_CELLS = 60_000_000  # states x tokens, of all positions
+MAX_CELLS = 80_000_000  # states x tokens, of all positions
 DEAD = -1
 TOO_MUCH = "these wishes together are too much to keep apart; leave one out, or ask for fewer bars or voices"
 

@@ -42,7 +42,7 @@ def read(path: str | Path, **options: Any) -> Score:
     was not taken as it stands. Raises :class:`ReadError` with file, place and remedy, or :class:`UsageError` if the
     suffix cannot be read.
     """
-    if Path(path).is_dir():
+    if os.path.isdir(path):  # False for names that no file can have
         raise ReadError(f"{path}: is a folder; give a file, or look at it with `composer corpora inspect`")
     loads = reader_of(path)
     return loads(read_bytes(path), str(path), **options)

@@ -33,7 +33,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from composer.errors import ComposerError, ReadError, UsageError
+from composer.errors import ComposerError, ReadError, UsageError, brief
 from composer.io import read, read_bytes
 from composer.io.midi import markers
 from composer.score import Score
@@ -130,7 +130,7 @@ def read_sketch(path: str | Path) -> Sketch:
     try:
         return sketch_of(entries, Path(path).parent)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(f"{path}: {brief(str(error))}") from None
 
 
 def sketch_of(entries: Mapping[str, Any], folder: Path = Path()) -> Sketch:

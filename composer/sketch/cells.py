@@ -15,11 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.errors import UsageError
 from composer.score import Score
 from composer.theory import Ints
 
 REST = 128
 SYMBOLS = 129  # 128 pitches and the rest
+
+MAX_WEIGHT = 1e6
 
 Table = NDArray[np.bool_]
 
@@ -98,6 +101,10 @@ class Preference(Constraint):
 
     wish: Constraint
     weight: float  # nats
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight <= MAX_WEIGHT:  # as every comparison with nan is false
+            raise UsageError(f"{self.weight:g} is not a weight; write a number from 0 to {MAX_WEIGHT:g}")
 
     @property
     def voice(self) -> int | None:  # type: ignore[override]

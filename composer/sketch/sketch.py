@@ -25,6 +25,7 @@ from composer.styles import style_named
 from composer.theory import TICKS_PER_QUARTER, Ints, Key, Meter, Tempo
 
 VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
+MOST_WISHED = 100_000  # wishes times bars
 CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
 
 
@@ -43,6 +44,9 @@ class Sketch:
 
     def __post_init__(self) -> None:
         check_length(self.score.bars, self.score.meter, self.score.end)
+        if len(self.constraints) * self.score.bars > MOST_WISHED:
+            number = f"{len(self.constraints)} wishes for {self.score.bars} bars"
+            raise UsageError(f"{number} are too many; leave some out, or take fewer bars")
         for hole in self.holes:
             if not 0 <= hole.voice < len(self.score.parts) or not 0 <= hole.start < hole.end <= self.score.end:
                 raise UsageError(

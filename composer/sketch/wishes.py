@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from composer.errors import UsageError
+from composer.errors import UsageError, brief
 from composer.score import Score
 from composer.sketch.cadence import EndsOn, EndsOnTonic, Fermatas, HalfCadence, StartsOnTonic
 from composer.sketch.cells import Constraint, Preference
@@ -27,7 +27,6 @@ from composer.sketch.regions import voices_of
 from composer.sketch.rhythm import Density, Longest, Rhythm, Shortest, Unsyncopated, value_ticks
 
 LONGEST_VALUE = 100_000  # characters
-LONGEST_MESSAGE = 400
 MOST_WISHES = 1_000
 MAX_WEIGHT = 1_000.0
 
@@ -251,11 +250,7 @@ def wanted(
     try:
         return _wanted(wish, _text(wish, value), score, bars, voice, weight)
     except UsageError as error:
-        text = " ".join(str(error).split())
-        half = LONGEST_MESSAGE // 2
-        raise UsageError(
-            f"{wish.name}: {text if len(text) <= 2 * half else f'{text[:half]} ... {text[-half:]}'}"
-        ) from None
+        raise UsageError(f"{wish.name}: {brief(str(error))}") from None
 
 
 def _wanted(
@@ -351,6 +346,7 @@ def from_text(text: str, score: Score, weight: float | None = None, spans: Seque
     >>> [str(wish) for wish in from_text("bars 1: leap=5th weight 2", Score.of([]))]
     ['rather bar 1: leap 5th (weight 2)']
     """
+    text = " ".join(text.split())
     light, _, heavy = text.partition(" weight ")
     head, sign, value = light.partition("=")
     limits, colon, name = head.rpartition(":")

@@ -3,12 +3,12 @@
 import pytest
 
 from composer.encodings.melody import Melody
-from composer.errors import Unsupported
+from composer.errors import Unsupported, UsageError
 from composer.generators import pairs
 from composer.generators.markov import Markov
 from composer.inference import automata
 from composer.score import Part, Score
-from composer.sketch import Sketch
+from composer.sketch import Leap, Preference, Sketch
 from composer.theory import TICKS_PER_QUARTER as Q
 
 MELODY = Melody()
@@ -45,3 +45,9 @@ def test_what_is_too_much_to_keep_apart_is_told(model: Markov, monkeypatch, modu
 def test_many_wishes_about_lines_are_refused_at_once() -> None:
     with pytest.raises(Unsupported, match="too much to keep apart"):
         MELODY.compile(wishing(*(f"leap={number % 12}" for number in range(40))))
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1.0, 1e7])
+def test_a_weight_is_a_number_that_can_be_counted_with(weight: float) -> None:
+    with pytest.raises(UsageError, match="is not a weight"):
+        Preference(Leap(2), weight)
