@@ -196,7 +196,9 @@ class Limits:
         alphabets = walk.lattice.alphabets
         if len(alphabets) > 1 or any(len(guard.index.ids) > EXACT for guard in self.guards):
             return None
-        words = [word for guard in self.guards for word in guard.words(alphabets[0], self.encoding)]
+        words = [
+            word for guard in self.guards for word in guard.words(alphabets[0][: walk.lattice.known[0]], self.encoding)
+        ]
         return words if sum(map(len, words)) <= MOST_WORDS else None
 
     def broken(self, sketch: Sketch, score: Score) -> MaxCopy | None:

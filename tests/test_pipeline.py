@@ -1,6 +1,7 @@
 """Composers: completing sketches, and model files that nothing can break."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,29 @@ def tune_of(pitches: np.ndarray) -> Score:
     """Eighths in bars of 2/4."""
     part = Part.of(np.arange(len(pitches)) * Q // 2, pitches, np.full(len(pitches), Q // 2))
     return Score.of([part], meter="2/4", barlines=np.arange(0, len(pitches) * Q // 2 + 1, 2 * Q))
+
+
+def test_given_notes_that_a_model_never_saw_stay_and_end_its_context() -> None:
+    """A quintuplet, a note too low and one too long: around them it composes as if it began anew."""
+    composer = Composer.untrained("melody", "markov").fit([tune_of(np.array([60, 62, 64, 62]))] * 3)
+    odd = Part.of([0, 2 * Q // 5, 2 * Q, 6 * Q], [60, 62, 24, 60], [2 * Q // 5, 8 * Q // 5, 2 * Q, 2 * Q])
+    tune = Score.of([odd], meter="2/4", barlines=np.arange(5) * 2 * Q)
+    sketch = Sketch.of(tune, "bar 3", scale="chromatic")
+    varied = composer.complete(sketch, seed=1)
+    kept = varied.parts[0].select((varied.parts[0].onset < 4 * Q) | (varied.parts[0].onset >= 6 * Q))
+    assert kept == odd
+    composed = varied.parts[0].select((varied.parts[0].onset >= 4 * Q) & (varied.parts[0].onset < 6 * Q))
+    assert set(composed.pitch.tolist()) <= {60, 62, 64}
+    assert np.allclose(composer.marginals(sketch).sum(axis=2), 1.0)
+    constraints = composer.encoding.compile(sketch)
+    sequence = composer.encoding.encode(varied)
+    assert np.isfinite(composer.generator.log_prob(sequence, constraints)).all()
+
+
+def test_given_voices_that_a_model_never_saw_stay() -> None:
+    options = {"encoding_options": {"voices": 2}, "generator_options": {"serial": True}}
+    pair = replace(tune_of(np.array([60, 62, 64, 62])), parts=(tune_of(np.array([60, 62, 64, 62])).parts[0],) * 2)
+    composer = Composer.untrained("voices", "markov", **options).fit([pair] * 3)
+    low = Part.of([0], [24], [2 * Q])
+    sketch = Sketch.of(replace(pair, parts=(pair.parts[0], low), barlines=pair.barlines), "voice 1", scale="chromatic")
+    assert composer.complete(sketch, seed=1).parts[1] == low

@@ -91,7 +91,11 @@ class Melody(Encoding):
         lengths = rests & fits(sketch, 0, ticks, self.grid, LONGEST)
         machine = run_machine(readings(sketch, 0, ticks), tonic)
         costs = run_costs(sketch, 0, ticks, tonic, self.grid, LONGEST)
-        return RunMasks(starts, holds, lengths, rests, context, place_of(sketch.score, self.grid), costs, machine)
+        place = place_of(sketch.score, self.grid)
+        notes = self.encode(sketch.score)
+        sounding = notes.events[:, 0] != REST_SYMBOL
+        given = dict(zip(notes.steps[sounding].tolist(), notes.events[sounding], strict=True))
+        return RunMasks(starts, holds, lengths, rests, context, place, costs, machine, given)
 
     def refusal(self, sketch: Sketch) -> str | None:
         if len(sketch.score.parts) != 1:

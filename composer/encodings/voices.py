@@ -171,7 +171,10 @@ class Voices(Encoding):
         context = metric_context(sketch.score, ticks, self.grid)
         machine = ColumnMachine(readers, symbol_pitches(tonic), HOLD_SYMBOL) if readers else None
         place = place_of(sketch.score, self.grid)
-        return ColumnMasks(allowed, context, place, costs if costs.any() else None, machine)
+        free = np.stack([sketch.free(voice, ticks) for voice in range(self.voices)], axis=1)
+        columns = np.where(free, -1, self.encode(sketch.score).events)
+        given = {step: columns[step] for step in np.flatnonzero(~free.all(axis=1)).tolist()}
+        return ColumnMasks(allowed, context, place, costs if costs.any() else None, machine, given)
 
     def refusal(self, sketch: Sketch) -> str | None:
         if len(sketch.score.parts) != self.voices:

@@ -325,7 +325,8 @@ class Histories:
         bounds = np.searchsorted(rows.owner, levels)
         p = np.array(rows.share)
         opened = self.lattice.constraints if isinstance(self.lattice.constraints, Opened) else None
-        p[: bounds[1]] += backoff[0] / size if opened is None else backoff[0] * opened.base
+        known = self.lattice.known[int(self.tags[tag] % self.slots)]  # what is given beside them is as if unseen
+        p[: bounds[1]] += backoff[0] / known if opened is None else backoff[0] * opened.base
         after = rows.after
         after[: bounds[1]] = np.maximum(after[: bounds[1]], 0)
         lent = np.zeros(len(p))
@@ -344,7 +345,7 @@ class Histories:
             starts = np.searchsorted(rows.owner, np.arange(len(parent)))
             more = np.add.reduceat(np.append(own - lent, 0.0), starts)
             more[starts == np.append(starts[1:], len(own))] = 0.0
-            total[0] = more[0]
+            total[0] = own[: size if opened is not None else known].sum()
             for start, end in zip(levels[1:-1].tolist(), levels[2:].tolist(), strict=True):
                 total[start:end] = backoff[start:end] * total[parent[start:end]] + more[start:end]
         kept = self.usable[tag, rows.token]

@@ -35,7 +35,8 @@ class Markov(Generator):
 
     Tokens are whole events, or, if ``serial``, an event's integers in turn (soprano, alto, tenor, bass). The context of
     a token is the ``nearest`` tokens before it, the combination of features, then the older tokens; back-off forgets
-    from the oldest token on. A combination of features never seen is taken for the most similar one that was.
+    from the oldest token on. A combination of features never seen is taken for the most similar one that was; a given
+    event never seen ends the context of those after it.
 
     ``base`` is what back-off ends in. With ``"uniform"`` the alphabet is closed: an event (if serial, an integer) that
     training never showed has probability 0. With ``"unigram"`` and ``"previous"`` it is open, and not serial: all
@@ -146,10 +147,10 @@ class Markov(Generator):
         """What may begin where, from :meth:`Belief.marginals`; raises :class:`Unsupported` for an open alphabet."""
         if self.base_ is not None:
             raise Unsupported("this model's alphabet is open: there is no end to what may come; use a closed one")
-        slots = len(self.alphabets_)
-        for position, tokens, probability in self.belief(constraints, temperature).marginals():
+        belief, slots = self.belief(constraints, temperature), len(self.alphabets_)
+        for position, tokens, probability in belief.marginals():
             step, slot = divmod(position, slots)
-            yield Chance(step, slot if slots > 1 else None, self.alphabets_[slot][tokens], probability)
+            yield Chance(step, slot if slots > 1 else None, belief.lattice.alphabets[slot][tokens], probability)
 
     def sample(
         self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator

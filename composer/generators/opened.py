@@ -132,6 +132,10 @@ class Opened:
         found[~other] = 0.0 if preferred is None else preferred
         return found
 
+    @property
+    def given(self) -> Mapping[int, Events]:
+        return {}  # every event is known here
+
     def where(self, step: int) -> str:
         return self.constraints.where(step)
 

@@ -65,7 +65,9 @@ class Walk:
         state, slots, p = self.start(), self.lattice.slots, np.zeros(len(tokens))
         starts = (sequence.steps[:, None] * slots + np.arange(slots)).ravel()
         unknown = tokens == NOT_THERE
-        wanted = tokens if self.opened is None else np.where(unknown, len(self.opened.known), tokens)
+        wanted = np.where(unknown, -1 if self.opened is None else len(self.opened.known), tokens)
+        for k in np.flatnonzero(unknown & (self.opened is None)).tolist():
+            wanted[k] = self.lattice.number(k % slots, sequence.events[k // slots])
         for k, token in enumerate(wanted.tolist()):
             if state.position != starts[k] or self.done(state):
                 return p

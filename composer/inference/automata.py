@@ -54,19 +54,21 @@ class Lattice:
 
     A position is a step times the slots of an event, plus the slot: one alphabet is one slot, whole events; several
     are an event's integers in turn. ``options[q]`` are the :class:`Options` of position q, for every position on a
-    way from start to end; at the end and the start there is one class, 0.
+    way from start to end; at the end and the start there is one class, 0. Given events that no alphabet has are added
+    to ``alphabets`` after the ``known`` ones, and stand where they are given alone.
 
     Raises :class:`Infeasible` where nothing can pass, :class:`Unsupported` where there is too much to keep apart.
     """
 
     def __init__(self, constraints: Constraints, alphabets: list[Events]) -> None:
-        self.constraints, self.alphabets = constraints, alphabets
-        self.slots = len(alphabets)
+        self.constraints, self.slots = constraints, len(alphabets)
+        self.known = [len(alphabet) for alphabet in alphabets]
+        self.alphabets = [self._with_given(slot, alphabet) for slot, alphabet in enumerate(alphabets)]
         self.end = constraints.end * self.slots
         if self.slots == 1:
-            self._advance = [constraints.advance(alphabets[0]).astype(np.int64)]
+            self._advance = [constraints.advance(self.alphabets[0]).astype(np.int64)]
         else:
-            self._advance = [np.ones(len(alphabet), dtype=np.int64) for alphabet in alphabets]
+            self._advance = [np.ones(len(alphabet), dtype=np.int64) for alphabet in self.alphabets]
         if any((advance < 1).any() for advance in self._advance):
             raise Unsupported("this model holds events that last no time")
         self.options: dict[int, Options] = {}
@@ -79,6 +81,27 @@ class Lattice:
     def advance(self, position: int) -> Ints:
         """(V,) how many positions each token at a position lasts."""
         return self._advance[position % self.slots]
+
+    def number(self, slot: int, event: Events) -> int:
+        """The number of a given event (D,) that stands after the known ones; -1 if there is none."""
+        foreign = self.alphabets[slot][self.known[slot] :]
+        same = np.flatnonzero((foreign == (event if self.slots == 1 else event[[slot]])).all(axis=1))
+        return self.known[slot] + int(same[0]) if len(same) else -1
+
+    def _given(self, step: int, slot: int) -> Events | None:
+        """(D,) what is given at a step and slot."""
+        event = self.constraints.given.get(step)
+        event = event if event is None or self.slots == 1 else event[[slot]]
+        return None if event is None or (event < 0).any() else event
+
+    def _with_given(self, slot: int, alphabet: Events) -> Events:
+        """An alphabet and, after it, the given events that it has not."""
+        given = [event for step in self.constraints.given if (event := self._given(step, slot)) is not None]
+        if not given:
+            return alphabet
+        rows = np.unique(np.stack(given), axis=0).astype(alphabet.dtype)
+        new = ~(rows[:, None, :] == alphabet[None, :, :]).all(axis=2).any(axis=1)
+        return np.concatenate([alphabet, rows[new]])
 
     def _pass(self) -> None:
         """The same as :meth:`_unroll` and :meth:`_join` where there is one state."""
@@ -135,6 +158,10 @@ class Lattice:
             allowed = constraints.allows(step, alphabet)
         else:
             allowed = constraints.allows_part(step, slot, alphabet[:, 0])
+        if len(alphabet) > self.known[slot]:
+            given = self._given(step, slot)
+            foreign = alphabet[self.known[slot] :]
+            allowed[self.known[slot] :] &= False if given is None else (foreign == given).all(axis=1)
         after = position + self.advance(position)
         tokens = np.flatnonzero(allowed & (after <= self.end))
         chosen, part = alphabet[tokens], None if self.slots == 1 else slot

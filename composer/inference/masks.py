@@ -47,6 +47,7 @@ class RunMasks:
     place: Callable[[int], str] = _nowhere
     costs: RunCosts | None = None
     machine: Machine | None = None
+    given: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)  # there stands nothing else, whatever it is
     reach: NDArray[np.int32] = field(init=False)  # (end, K): longest duration from the step, by the holds
 
     def __post_init__(self) -> None:
@@ -64,6 +65,8 @@ class RunMasks:
         return events[:, 1]
 
     def allows(self, step: int, events: Events) -> Table:
+        if step in self.given:
+            return np.asarray((events == self.given[step]).all(axis=1))
         symbol = np.clip(events[:, 0], 0, self.starts.shape[1] - 1)
         duration = np.clip(events[:, 1], 0, self.lengths.shape[1] - 1)
         known = (symbol == events[:, 0]) & (duration == events[:, 1])
@@ -81,7 +84,8 @@ class RunMasks:
             return None
         symbol, duration = events.T
         held = self.costs.held[step + duration, symbol] - self.costs.held[step + 1, symbol]
-        length = np.where(symbol == 0, 0.0, self.costs.length[step, duration])
+        longest = self.costs.length.shape[1] - 1
+        length = np.where(symbol == 0, 0.0, self.costs.length[step, np.minimum(duration, longest)])
         return np.asarray(-(self.costs.start[step, symbol] + held + length))
 
     def where(self, step: int) -> str:
@@ -99,6 +103,7 @@ class ColumnMasks:
     place: Callable[[int], str] = _nowhere
     costs: Floats | None = None
     machine: Machine | None = None
+    given: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
 
     @property
     def end(self) -> int:

@@ -116,6 +116,13 @@ class Constraints(Protocol):
         """What is said about more than one event; None: nothing."""
         ...
 
+    @property
+    def given(self) -> Mapping[int, NDArray[np.int32]]:
+        """By step the event (D,) that stands there as it is given, known to a generator or not; -1 in an integer that
+        is not given.
+        """
+        ...
+
     def where(self, step: int) -> str:
         """The place of a step in words, for messages: ``bar 3, beat 2``."""
         ...
