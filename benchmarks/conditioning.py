@@ -95,13 +95,11 @@ def folk(samples: int) -> None:
             )
 
 
-def completing(
-    composer: Composer, sketch: Sketch, samples: int, temperature: float
-) -> tuple[list[Score], float, float]:
+def completing(composer: Composer, sketch: Sketch, samples: int) -> tuple[list[Score], float, float]:
     """Completions, seconds for the first with all preparation, and for each one more."""
-    _, first = timed(lambda: composer.complete(sketch, seed=0, temperature=temperature))
-    scores, all_ = timed(lambda: composer.completions(sketch, samples + 1, seed=0, temperature=temperature))
-    return scores, first, (all_ - first) / samples
+    _, first = timed(lambda: composer.complete(sketch, seed=0))
+    scores, whole = timed(lambda: composer.completions(sketch, samples + 1, seed=0))
+    return scores, first, (whole - first) / samples
 
 
 def notes(pitches: np.ndarray) -> Sequence:
