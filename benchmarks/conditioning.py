@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from composer import Composer, Score, Sketch, corpora, read
+from composer.errors import Infeasible
 from composer.generators.markov import Markov
 from composer.inference.masks import ColumnMasks
 from composer.inference.sequence import Sequence
@@ -36,6 +37,7 @@ def main() -> None:
     prelude(pitches, asked.samples)
     guarded_prelude(pitches, asked.samples)
     folk(asked.samples)
+    conflicts()
 
 
 def prelude(pitches: np.ndarray, samples: int) -> None:
@@ -93,6 +95,30 @@ def folk(samples: int) -> None:
                 f"| {order} | {limit or 'free'} | {way} | {fitting:.1f} | {megabytes(composer.generator):.1f} "
                 f"| {first:.2f} | {1e3 * each:.1f} | {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} |"
             )
+
+
+def conflicts() -> None:
+    """How soon a contradictory sketch is told, from the call on, of 32 bars for the shipped folk model."""
+    composer = Composer.load("folk-markov")
+    wishes: list[dict[str, Any]] = [
+        {"range": "D4:F#4", "ends_on": "G"},
+        {"pins": {"1.1": "C6"}},
+        {"density": "9-12", "shortest": "1/8"},
+        {"leap": 2, "pins": {"1.1": "D4", "1.1.5": "B5"}, "longest": "1/2", "syncopation": False},
+    ]
+    print("\n| told | s |\n|---|---|")
+    for wish in wishes:
+        sketch = Sketch.blank(bars=32, meter="6/8", key="G", form="AABB", **{"range": "D4:B5", **wish})
+        told, seconds = timed(lambda s=sketch: refused(composer, s))
+        print(f"| {told} | {seconds:.2f} |")
+
+
+def refused(composer: Composer, sketch: Sketch) -> str:
+    try:
+        composer.complete(sketch)
+    except Infeasible as error:
+        return str(error)
+    return "nothing: it was completed"
 
 
 def completing(composer: Composer, sketch: Sketch, samples: int) -> tuple[list[Score], float, float]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +24,7 @@ from composer.copies import Copied, Limits, Piece, Sources
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported, UsageError
 from composer.generators.base import Foreseeing, Generator, Progress, Stepwise
+from composer.inference.sequence import Sequence
 from composer.registry import ENCODINGS, GENERATORS, resolve
 from composer.score import Part, Score
 from composer.shipped import model_names, shipped
@@ -136,10 +138,8 @@ class Composer:
         if not isinstance(self.generator, Foreseeing):
             raise Unsupported(f"{self.generator.name} cannot say what could go where")
         folded = sketch.folded()
-        try:
+        with self._explaining(sketch, folded):
             chances = list(self.generator.marginals(self.encoding.compile(folded), temperature))
-        except Infeasible as error:
-            raise Infeasible(self._why(sketch, folded) or f"{error} ({sketch})") from None
         return sketch.unfolded_cells(self.encoding.cell_chances(chances, folded.score), self.encoding.grid)
 
     def _refuse(self, sketch: Sketch) -> None:
@@ -176,26 +176,35 @@ class Composer:
         """What draws completions of the folded sketch; within limits, their metadata say how they were drawn."""
         folded = sketch.folded()
         frame = folded.score.frame()
-        try:
-            constraints = self.encoding.compile(folded)
-            if limits is not None:
-                limited = limits.drawing(self.generator, constraints, folded, temperature, rng)
-            elif isinstance(self.generator, Stepwise):
-                walk = self.generator.walk(constraints, temperature)
-        except Infeasible as error:
-            raise Infeasible(self._why(sketch, folded) or f"{error} ({sketch})") from None
+        with self._explaining(sketch, folded):
+            source = self._source(folded, limits, temperature, rng)
 
         def draw(n: int) -> list[Score]:
-            way: dict[str, str] = {}
-            if limits is not None:
-                sequences, way["guard"] = limited(n)
-            elif isinstance(self.generator, Stepwise):
-                sequences = [walk.draw(rng) for _ in range(n)]
-            else:
-                sequences = self.generator.sample(constraints, n=n, temperature=temperature, rng=rng)
-            return [self.encoding.decode(sequence, frame).with_metadata(**way) for sequence in sequences]
+            sequences, way = source(n)
+            made = {"guard": way} if way else {}
+            return [self.encoding.decode(sequence, frame).with_metadata(**made) for sequence in sequences]
 
         return draw
+
+    def _source(
+        self, folded: Sketch, limits: Limits | None, temperature: float, rng: np.random.Generator
+    ) -> Callable[[int], tuple[list[Sequence], str]]:
+        """What draws so many sequences, and says how, if within limits."""
+        constraints = self.encoding.compile(folded)
+        if limits is not None:
+            return limits.drawing(self.generator, constraints, folded, temperature, rng)
+        if isinstance(self.generator, Stepwise):
+            walk = self.generator.walk(constraints, temperature)
+            return lambda n: ([walk.draw(rng) for _ in range(n)], "")
+        return lambda n: (self.generator.sample(constraints, n=n, temperature=temperature, rng=rng), "")
+
+    @contextmanager
+    def _explaining(self, sketch: Sketch, folded: Sketch) -> Iterator[None]:
+        """Tell of what cannot be satisfied which wishes exclude each other."""
+        try:
+            yield
+        except Infeasible as error:
+            raise Infeasible(self._why(sketch, folded) or f"{error} ({sketch})") from None
 
     def _why(self, whole: Sketch, folded: Sketch) -> str | None:
         """Which wishes exclude each other; None if it is not they that nothing passes."""

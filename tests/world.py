@@ -23,6 +23,7 @@ from composer.inference.automata import Lattice
 from composer.inference.sequence import Sequence
 from composer.score import Score
 from composer.sketch import Constraint, Hole, Sketch
+from contexts import descend, distribution
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -114,7 +115,7 @@ class World:
         logs = np.full((len(kinds), self.child.shape[1]), -np.inf)
         for row, (root, place, *elements) in enumerate(kinds.tolist()):
             elements.insert(self.model.nearest, place)
-            p = self.model.trie_.distribution(self.model.trie_.descend(root, elements)) ** (1 / temperature)
+            p = distribution(self.model.trie_, descend(self.model.trie_, root, elements)) ** (1 / temperature)
             logs[row, : len(p)] = np.log(p / p.sum())
         found = np.zeros(len(self.parent))
         for nodes in self._levels():

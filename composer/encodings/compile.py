@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from composer.inference.masks import RunCosts
 from composer.score import Score, frozen
 from composer.sketch import REST, SYMBOLS, Cells, Constraint, Preference, Sketch
-from composer.sketch.places import beats
+from composer.sketch.places import beats, felt_bars
 from composer.theory import MODES, Ints
 
 # symbols shared by the encodings of voices: pitches are counted from the tonic (or from C), never below 1
@@ -134,25 +134,18 @@ def metric_context(score: Score, ticks: Ints, grid: int) -> dict[str, NDArray[np
     ``meter`` (256 x numerator + denominator), ``position`` (steps from the bar line, as if pickups were whole bars),
     ``mode``, and ``bars_left`` (bars after this one in its section, at most 3).
     """
-    lines = score.barlines[:-1]
-    lengths = np.diff(score.barlines)
+    lines, starts = score.barlines[:-1], score.section_starts
     bar = np.searchsorted(lines, ticks, "right") - 1
     onsets = [meter.onset for meter in score.meters]
     meter = np.maximum(np.searchsorted(onsets, ticks, "right") - 1, 0)
     codes = np.array([256 * m.numerator + m.denominator for m in score.meters])
-    full = np.array([m.bar for m in score.meters])
-    starts = score.section_starts
-    pickup = np.isin(lines, starts) & (
-        np.diff(np.append(starts, score.end))[np.searchsorted(starts, lines, "right") - 1] > lengths
-    )
-    missing = np.where(pickup[bar] & (lengths[bar] < full[meter]), full[meter] - lengths[bar], 0)
     last = np.searchsorted(lines, np.append(starts[1:], score.end)) - 1  # last bar of each section
     section = np.searchsorted(starts, ticks, "right") - 1
     keys = [key.onset for key in score.keys]
     modes = np.array([MODE_NUMBERS[key.mode] for key in score.keys])
     columns = {
         "meter": codes[meter],
-        "position": (ticks - lines[bar] + missing) // grid,
+        "position": (ticks - felt_bars(score)[bar]) // grid,
         "mode": modes[np.maximum(np.searchsorted(keys, ticks, "right") - 1, 0)],
         "bars_left": np.clip(last[section] - bar, 0, 3),
     }

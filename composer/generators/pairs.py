@@ -75,8 +75,8 @@ class Pairs:
                 raise Unsupported(TOO_MUCH)
             if self.classes[position] > 1:
                 self._base_at[position] = at
-                bases.append(base[:-1])
-                at += len(base) - 1
+                bases.append(base)
+                at += len(base)
         self.offset[lattice.end] = self.size
         self.size += longest
         self._bases = np.concatenate(bases)
@@ -99,7 +99,7 @@ class Pairs:
         else:
             row = np.repeat(spot.rows[history] - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
             which = np.repeat(state, counts)
-            base = self._base(position)
+            base = self._bases[self._base_at[position] :][: len(spot.parent) + 1]
             above, edges = spot.parent[history], base[spot.levels]
             parent = base[above] + np.where(above == 0, state, np.arange(len(history)) - base[history])
         reference = float(scale[options.after].max())

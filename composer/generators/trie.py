@@ -127,27 +127,6 @@ class Trie:
         found = np.minimum(roots + np.searchsorted(self._contexts[roots:], keys), len(self._contexts) - 1)
         return np.where(known & (self._contexts[found] == keys) & (found >= roots), found, NOT_THERE)
 
-    def descend(self, root: int, elements: list[int]) -> list[int]:
-        """The contexts from the root on, as far as they were ever seen."""
-        path = [root]
-        for element in elements:
-            low, high = self.child[path[-1]], self.child[path[-1] + 1]
-            at = low + int(np.searchsorted(self.element[low:high], element))
-            if at == high or self.element[at] != element:
-                break
-            path.append(at)
-        return path
-
-    def distribution(self, path: list[int]) -> Floats:
-        """(size of the root's alphabet,) p(. | the last context of a path from its root); sums to 1."""
-        size = int(self.sizes[path[0]])
-        p = np.full(size, 1.0 / size)
-        for node in path:
-            low, high = self.first[node], self.first[node + 1]
-            p *= self.backoff[node]
-            p[self.token[low:high]] += self.alpha[low:high]
-        return p
-
     def probability(self, roots: Ints, elements: list[Ints], tokens: Ints) -> Floats:
         """(N,) p(token | context) for contexts as in :meth:`count_up`; 0 for tokens outside the alphabet (-1)."""
         seen, left = self.shares(roots, elements, tokens)

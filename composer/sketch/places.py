@@ -21,7 +21,8 @@ def bars_named(first: int, last: int) -> str:
 def felt_bars(score: Score) -> Ints:
     """(B,) the tick at which each bar is felt to begin: a short bar that opens a section is the end of a whole one."""
     lines, lengths = score.barlines[:-1], np.diff(score.barlines)
-    full = np.array([score.meter_at(tick).bar for tick in lines.tolist()])
+    meter = np.searchsorted([meter.onset for meter in score.meters], lines, "right") - 1
+    full = np.array([meter.bar for meter in score.meters])[np.maximum(meter, 0)]
     sections = np.append(score.section_starts, score.end)
     longer = np.diff(sections)[np.searchsorted(sections, lines, "right") - 1] > lengths
     pickup = np.isin(lines, sections) & longer & (lengths < full)

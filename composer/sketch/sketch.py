@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -202,6 +203,10 @@ class Sketch:
         _give(start, hold, self.score.parts[voice], ticks, free)
         return Cells(start, hold)
 
+    @cached_property
+    def _fold(self) -> Fold:
+        return Fold(self.score, self.copies)
+
     def folded(self) -> Sketch:
         """The same sketch on a score without its copies: what is to be composed, once, in written order.
 
@@ -209,7 +214,7 @@ class Sketch:
         """
         if not self.copies:
             return self
-        fold = Fold(self.score, self.copies)
+        fold = self._fold
         constraints = tuple(Folded.of(wish, fold) for wish in self.constraints)
         return Sketch(fold.folded, tuple(self._holes_within(fold)), constraints)
 
@@ -225,18 +230,18 @@ class Sketch:
 
     def unfolded(self, score: Score) -> Score:
         """A completed score of :meth:`folded`, with its copies in their places again."""
-        return Fold(self.score, self.copies).unfolded(score) if self.copies else score
+        return self._fold.unfolded(score) if self.copies else score
 
     def unfolded_cells(self, table: NDArray[Any], grid: int) -> NDArray[Any]:
         """(voices, steps, ...) of the cells of :meth:`folded`, ``grid`` ticks long, as those of the whole page."""
         if not self.copies:
             return table
-        _, index = Fold(self.score, self.copies).cells(np.arange(table.shape[1], dtype=np.int32) * grid)
+        _, index = self._fold.cells(np.arange(table.shape[1], dtype=np.int32) * grid)
         return table[:, index]
 
     def written(self, tick: int) -> int:
         """Where a tick of :meth:`folded` stands on the whole page."""
-        spans = Fold(self.score, self.copies).spans if self.copies else []
+        spans = self._fold.spans if self.copies else []
         return next((tick - span.start + span.whole for span in spans if span.start <= tick < span.end), tick)
 
     def broken(self, score: Score, grid: int) -> Constraint | None:

@@ -15,6 +15,7 @@ from composer.generators.walk import Walk
 from composer.inference.automata import Lattice
 from composer.inference.masks import ColumnMasks, RunCosts, RunMasks
 from composer.inference.sequence import Events, Sequence
+from contexts import descend, distribution
 from passing import nats
 
 STEPS = 5
@@ -115,8 +116,8 @@ def tempered(model: Markov, sequence: Sequence, temperature: float) -> float:
     roots, elements, _ = model._stream(sequence)
     total = 0.0
     for k in range(len(sequence)):
-        path = model.trie_.descend(int(roots[k]), [int(column[k]) for column in elements])
-        p = model.trie_.distribution(path) ** (1 / temperature)
+        path = descend(model.trie_, int(roots[k]), [int(column[k]) for column in elements])
+        p = distribution(model.trie_, path) ** (1 / temperature)
         token = int(np.flatnonzero((model.alphabets_[0] == sequence.events[k]).all(axis=1))[0])
         total += float(np.log(p[token] / p.sum()))
     return total

@@ -12,6 +12,7 @@ from composer.generators.markov import Markov
 from composer.generators.trie import LEAST_DISCOUNT, Trie
 from composer.inference.masks import ColumnMasks
 from composer.inference.sequence import Sequence
+from contexts import descend, distribution
 
 START = "start"
 Context = tuple[Hashable, ...]  # dimension, label, then the tokens before, nearest first
@@ -137,12 +138,12 @@ def test_a_trie_answers_every_context_the_same_both_ways() -> None:
     for root, near, far in itertools.product(range(2), range(6), range(6)):  # 5 never occurs
         expected = [oracle.p(token, (root, near, far)) for token in oracle.alphabets[root]]
         size = len(expected)
-        distribution = trie.distribution(trie.descend(root, [near, far]))
+        p = distribution(trie, descend(trie, root, [near, far]))
         one_by_one = trie.probability(np.full(size, root), [np.full(size, near), np.full(size, far)], np.arange(size))
-        np.testing.assert_allclose(distribution, expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(p, expected, rtol=0, atol=1e-12)
         np.testing.assert_allclose(one_by_one, expected, rtol=0, atol=1e-12)
-        assert distribution.sum() == pytest.approx(1.0, abs=1e-12)
-        assert (distribution > 0).all()
+        assert p.sum() == pytest.approx(1.0, abs=1e-12)
+        assert (p > 0).all()
 
 
 def test_what_follows_the_back_off_identity() -> None:
@@ -150,11 +151,11 @@ def test_what_follows_the_back_off_identity() -> None:
     trie, _ = small_trie()
     checked = 0
     for root, near, far in itertools.product(range(2), range(5), range(5)):
-        path = trie.descend(root, [near, far])
+        path = descend(trie, root, [near, far])
         if len(path) == 3:
             seen = trie.token[trie.first[path[-1]] : trie.first[path[-1] + 1]]
             unseen = np.setdiff1d(np.arange(trie.sizes[root]), seen)
-            longer, shorter = trie.distribution(path), trie.distribution(path[:-1])
+            longer, shorter = distribution(trie, path), distribution(trie, path[:-1])
             np.testing.assert_allclose(longer[unseen], trie.backoff[path[-1]] * shorter[unseen], rtol=1e-12)
             checked += len(unseen)
     assert checked > 10

@@ -10,6 +10,7 @@ from safetensors.numpy import load, save
 from composer.errors import ReadError, UsageError
 from composer.generators.markov import Markov
 from composer.inference.sequence import Sequence
+from contexts import descend
 
 NOTES = 4
 EVERY = np.array(list(itertools.product(range(2), repeat=NOTES)), dtype=np.int32)
@@ -53,7 +54,7 @@ def test_an_unknown_frame_has_what_back_off_leaves_it(base: str) -> None:
     events = np.stack([KNOWN[0], KNOWN[1], unknown])
     assert chain.base_ is not None
     share = chain.base_.log_prob(roll(events))[-1]
-    path = chain.trie_.descend(0, [2, 0, 1])
+    path = descend(chain.trie_, 0, [2, 0, 1])
     assert len(path) > 2
     assert chain.log_prob(roll(events))[-1] == pytest.approx(np.log(chain.trie_.backoff[path]).sum() + share, abs=1e-12)
 
