@@ -20,7 +20,7 @@ from composer.cli.completing import (
     Wishes,
     complete_and_write,
 )
-from composer.cli.files import MIDI_SUFFIXES, Chosen, choice, for_a_page
+from composer.cli.files import Chosen, choice, for_a_page
 from composer.cli.terminal import Json, Outputs, Soundfont, report
 from composer.errors import UsageError
 
@@ -132,5 +132,4 @@ def _given(**wishes: Any) -> dict[str, Any]:
 def _score(file: Path, tune: str | None) -> Score:
     from composer.io import read
 
-    score = read(file, **choice(file, tune))
-    return for_a_page(file, score) if file.suffix.lower() in MIDI_SUFFIXES else score
+    return for_a_page(file, read(file, **choice(file, tune)))

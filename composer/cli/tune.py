@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -102,6 +101,5 @@ def tune(
     else:
         defaults = {"bars": 32, "meter": "4/4", "form": "AABB", "tempo": tempo_of(100.0, meter, None)}
         sketch = Sketch.blank(**{**options, **{k: v for k, v in defaults.items() if options[k] is None}})
-    outputs: list[Path] = output or []
-    asked = Asked(model, seed, n, temperature, outputs, soundfont, as_json)
+    asked = Asked(model, seed, n, temperature, output or [], soundfont, as_json)
     complete_and_write(sketch, asked, title or f"{(style or 'tune').title()} in {sketch.score.key}")
