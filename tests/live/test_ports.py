@@ -1,11 +1,13 @@
 """Real MIDI: a JACK server without a sound card, our player on one side, another process listening on the other."""
 
 import builtins
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -70,8 +72,10 @@ def jack() -> Iterator[str]:
         "-p",
         "128",
     ]
-    server = subprocess.Popen([jackd, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    with pytest.MonkeyPatch.context() as patch:
+    turn = Path(tempfile.gettempdir()) / "composer-tests-jack.lock"
+    with turn.open("w") as held, pytest.MonkeyPatch.context() as patch:
+        fcntl.flock(held, fcntl.LOCK_EX)  # two servers at once, of two workers, lose each other's clients
+        server = subprocess.Popen([jackd, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         patch.setenv("JACK_DEFAULT_SERVER", name)
         patch.setenv("JACK_NO_START_SERVER", "1")
         try:
