@@ -99,7 +99,7 @@ class AbcTokens(Melody):
         hold[breaks] = False
         tonic = tonics(sketch.score, ticks, self.relative)
         starts, ties, holds = (in_symbols(table, tonic) for table in (start, tied, hold))
-        context = metric_context(sketch.score, ticks, self.grid)
+        context = metric_context(sketch.score, ticks, self.grid, sketch.cadences)
         lasting = writable()[context["position"] % BEAT]
         parts = [Tied(len(ticks), breaks), *readings(sketch, 0, ticks), *lengths(sketch, 0, ticks)]
         machine = run_machine(parts, tonic, TIED)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from composer.encodings.compile import PITCH_SYMBOLS, symbol_pitches
 from composer.errors import Unsupported
 from composer.inference.automata import TOO_MUCH
-from composer.inference.sequence import Events
+from composer.inference.sequence import Events, Machine
 from composer.sketch import REST, SYMBOLS, Automaton, Constraint, Preference, Sketch
 from composer.theory import Ints
 
@@ -239,6 +239,9 @@ class RunMachine:
     def at_end(self, states: States) -> Floats:
         return self.reader.at_end(states)
 
+    def alone(self, dim: int) -> Machine | None:
+        raise Unsupported("pitch and duration are read together")
+
 
 @dataclass(frozen=True)
 class ColumnMachine:
@@ -283,6 +286,9 @@ class ColumnMachine:
             unit = math.prod(self.readers[v].size for v in self.readers if v < voice)
             nats += reader.at_end(states // unit % reader.size)
         return nats
+
+    def alone(self, dim: int) -> Machine | None:
+        return ColumnMachine({0: self.readers[dim]}, self.pitches, self.hold) if dim in self.readers else None
 
 
 def run_machine(parts: list[Part], tonic: Ints, tied: int = PITCH_SYMBOLS) -> RunMachine | None:

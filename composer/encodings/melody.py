@@ -86,7 +86,7 @@ class Melody(Encoding):
         starts, holds = voice_tables(sketch.cells(0, ticks), tonic)
         lines = np.searchsorted(ticks, sketch.score.barlines[1:-1])
         holds[lines, REST_SYMBOL] = False  # as encode writes them
-        context = metric_context(sketch.score, ticks, self.grid)
+        context = metric_context(sketch.score, ticks, self.grid, sketch.cadences)
         rests = writable()[context["position"] % BEAT]
         lengths = rests & fits(sketch, 0, ticks, self.grid, LONGEST)
         machine = run_machine(readings(sketch, 0, ticks), tonic)

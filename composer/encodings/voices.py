@@ -168,7 +168,7 @@ class Voices(Encoding):
                 remembered *= kinds
             elif kinds > 1:
                 allowed[:, voice] = _struck(starts, holds, _beat_starts(sketch.score, ticks))
-        context = metric_context(sketch.score, ticks, self.grid)
+        context = metric_context(sketch.score, ticks, self.grid, sketch.cadences)
         machine = ColumnMachine(readers, symbol_pitches(tonic), HOLD_SYMBOL) if readers else None
         place = place_of(sketch.score, self.grid)
         free = np.stack([sketch.free(voice, ticks) for voice in range(self.voices)], axis=1)

@@ -9,13 +9,14 @@ histories stays as it is, and stays exact.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence as SequenceOf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import Unsupported
 from composer.generators.factorised import Factorised
-from composer.inference.sequence import Constraints, Events
+from composer.inference.sequence import Between, Constraints, Events
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -125,12 +126,19 @@ class Opened:
     def allows_part(self, step: int, dim: int, values: NDArray[np.int32]) -> Bools:
         return self.constraints.allows_part(step, dim, values)
 
+    def alone(self, dim: int) -> Constraints:
+        return self.constraints.alone(dim)
+
     def nats(self, step: int, events: Events, part: int | None) -> Floats | None:
         other = events[:, 0] == OTHER
         found = np.full(len(events), self.others(step).total - np.log(self.mass))
         preferred = self.constraints.nats(step, events[~other], part)
         found[~other] = 0.0 if preferred is None else preferred
         return found
+
+    @property
+    def between(self) -> SequenceOf[Between]:
+        return self.constraints.between
 
     @property
     def given(self) -> Mapping[int, Events]:

@@ -6,15 +6,17 @@ What looks at more than one event is a :class:`composer.inference.sequence.Machi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import Unsupported
-from composer.inference.sequence import Events, Machine
+from composer.inference.sequence import Between, Constraints, Events, Machine
 
 Table = NDArray[np.bool_]
+
+TOGETHER = "this model writes pitch and duration one after another, and a sketch constrains them together"
 Floats = NDArray[np.float64]
 
 
@@ -74,10 +76,15 @@ class RunMasks:
         lasts = np.where(symbol == 0, self.rests[step, duration], self.lengths[step, duration])
         return np.asarray(known & self.starts[step, symbol] & fits & lasts)
 
+    @property
+    def between(self) -> tuple[Between, ...]:
+        return ()
+
     def allows_part(self, step: int, dim: int, values: NDArray[np.int32]) -> Table:
-        raise Unsupported(
-            "this model writes pitch and duration one after another, and a sketch constrains them together"
-        )
+        raise Unsupported(TOGETHER)
+
+    def alone(self, dim: int) -> Constraints:
+        raise Unsupported(TOGETHER)
 
     def nats(self, step: int, events: Events, part: int | None) -> Floats | None:
         if self.costs is None:
@@ -104,6 +111,7 @@ class ColumnMasks:
     costs: Floats | None = None
     machine: Machine | None = None
     given: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
+    between: tuple[Between, ...] = ()
 
     @property
     def end(self) -> int:
@@ -120,6 +128,16 @@ class ColumnMasks:
     def allows_part(self, step: int, dim: int, values: NDArray[np.int32]) -> Table:
         inside = np.clip(values, 0, self.allowed.shape[2] - 1)
         return np.asarray(self.allowed[step, dim, inside] & (inside == values))
+
+    def alone(self, dim: int) -> ColumnMasks:
+        return replace(
+            self,
+            allowed=self.allowed[:, [dim]],
+            costs=None if self.costs is None else self.costs[:, [dim]],
+            machine=None if self.machine is None else self.machine.alone(dim),
+            given={step: event[[dim]] for step, event in self.given.items() if event[dim] >= 0},
+            between=(),
+        )
 
     def nats(self, step: int, events: Events, part: int | None) -> Floats | None:
         if self.costs is None:

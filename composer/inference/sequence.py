@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -70,6 +71,27 @@ class Machine(Protocol):
         """(A,) -> (A,) what preferences add if the end is reached in these states; -inf where it may not be."""
         ...
 
+    def alone(self, dim: int) -> Machine | None:
+        """What is said about one dimension, as a machine that reads only it; None: nothing.
+
+        Raises :class:`Unsupported` where more than one dimension is read together.
+        """
+        ...
+
+
+class Between(NamedTuple):
+    """What may not be between two dimensions of a column, ``upper`` before ``lower``, and those of the column before.
+
+    ``breaks(step, upper0, lower0, upper1, lower1)`` says of values (they broadcast) that sound at the step before ``step``
+    and at ``step`` whether they break it; a value that is held counts as what sounds. Step 0 has nothing before it.
+    """
+
+    upper: int
+    lower: int
+    breaks: Callable[
+        [int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]
+    ]
+
 
 class Constraints(Protocol):
     """What a generator may put where: the compiled form of a sketch, in integers only.
@@ -104,6 +126,12 @@ class Constraints(Protocol):
         """
         ...
 
+    def alone(self, dim: int) -> Constraints:
+        """What is said about one dimension, but for what is :attr:`between` several, as constraints on events of one
+        integer; raises as :meth:`allows_part`.
+        """
+        ...
+
     def nats(self, step: int, events: Events, part: int | None) -> NDArray[np.float64] | None:
         """(N, D) -> (N,): what preferences add to the logarithm of each event's probability; None: nothing.
 
@@ -114,6 +142,11 @@ class Constraints(Protocol):
     @property
     def machine(self) -> Machine | None:
         """What is said about more than one event; None: nothing."""
+        ...
+
+    @property
+    def between(self) -> SequenceOf[Between]:
+        """What voices may not do to each other, column by column; it holds in what is returned."""
         ...
 
     @property
