@@ -82,8 +82,9 @@ class Machine(Protocol):
 class Between(NamedTuple):
     """What may not be between two dimensions of a column, ``upper`` before ``lower``, and those of the column before.
 
-    ``breaks(step, upper0, lower0, upper1, lower1)`` says of values (they broadcast) that sound at the step before ``step``
-    and at ``step`` whether they break it; a value that is held counts as what sounds. Step 0 has nothing before it.
+    ``breaks(step, upper0, lower0, upper1, lower1)`` says of values (they broadcast) that sound at the step before
+    ``step`` and at ``step`` whether they break it; a value that is held counts as what sounds. Step 0 has nothing
+    before it.
     """
 
     upper: int
