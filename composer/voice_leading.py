@@ -49,6 +49,11 @@ class Place(NamedTuple):
     beat: Bools
     spelling: NDArray[np.int64]
 
+    def at(self, moment: int) -> Place:
+        """The place of one moment."""
+        one = slice(moment, moment + 1)
+        return Place(self.leading[one], self.beat[one], self.spelling[one])
+
 
 def places(score: Score, ticks: NDArray[np.int64]) -> Place:
     """The places at ticks (M,). Major keys and all modes but phrygian have the leading tone a semitone below."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
@@ -176,7 +176,7 @@ class Voices(Encoding):
         free = np.stack([sketch.free(voice, ticks) for voice in range(self.voices)], axis=1)
         columns = np.where(free, -1, self.encode(sketch.score).events)
         given = {step: columns[step] for step in np.flatnonzero(~free.all(axis=1)).tolist()}
-        between = _between(sketch, ticks, symbol_pitches(tonic))
+        between = _between(sketch, ticks, tonic)
         return ColumnMasks(allowed, context, place, costs if costs.any() else None, machine, given, between)
 
     def refusal(self, sketch: Sketch) -> str | None:
@@ -211,10 +211,11 @@ class Voices(Encoding):
         return _moves(events, sounding, last_sounding(*_reference(earlier))[-1:])
 
 
-def _between(sketch: Sketch, ticks: Ints, pitches: Callable[[int, Columns], Columns]) -> tuple[Between, ...]:
+def _between(sketch: Sketch, ticks: Ints, tonic: Ints) -> tuple[Between, ...]:
     """What the sketch says of two voices, where one that it is about is composed, at a step or the one before. What
     sounds over a change of key is taken for the same degree of the new one.
     """
+    pitches = _pitch_table(tonic)
     touched = [touches(sketch.free, voice, ticks) for voice in range(len(sketch.score.parts))]
     rules: dict[tuple[int, int], list[tuple[Apart, NDArray[np.bool_]]]] = {}
     for wish in sketch.constraints:
@@ -224,14 +225,22 @@ def _between(sketch: Sketch, ticks: Ints, pitches: Callable[[int, Columns], Colu
                 rules.setdefault((apart.upper, apart.lower), []).append((apart, where))
 
     def broken(found: list[tuple[Apart, NDArray[np.bool_]]], step: int, *symbols: Columns) -> NDArray[np.bool_]:
-        silent = np.full(1, REST, dtype=np.int64)
-        before = [pitches(step - 1, values) if step else silent for values in symbols[:2]]
-        heard = *before, *(pitches(step, values) for values in symbols[2:])
-        shape = np.broadcast_shapes(*(values.shape for values in symbols))
+        before, now = pitches[step], pitches[step + 1]
+        heard = before[symbols[0]], before[symbols[1]], now[symbols[2]], now[symbols[3]]
         wrong = [apart.breaks(step, *heard) for apart, where in found if where[step]]
+        shape = np.broadcast_shapes(*(values.shape for values in symbols))
         return np.broadcast_to(np.logical_or.reduce(wrong), shape) if wrong else np.zeros(shape, dtype=bool)
 
     return tuple(Between(*pair, partial(broken, found), HOLD_SYMBOL) for pair, found in rules.items())
+
+
+def _pitch_table(tonic: Ints) -> Columns:
+    """(S + 1, 141) the pitch of every symbol at the step before each, silence before the first; a hold has none."""
+    table = np.full((len(tonic) + 1, HOLD_SYMBOL + 1), REST, dtype=np.int64)
+    pitches, symbols = symbol_pitches(tonic), np.arange(HOLD_SYMBOL)
+    for step in range(len(tonic)):
+        table[step + 1, :HOLD_SYMBOL] = pitches(step, symbols)
+    return table
 
 
 def _sounding(events: Events) -> Events:

@@ -121,7 +121,7 @@ def particles(
         total = weights.sum()
         if total == 0:
             raise Infeasible(
-                f"none of {count} tries found notes that neither copy more of the corpus than allowed nor break a rule; "
+                f"none of {count} tries found notes that copy no more of the corpus than allowed, and break no rule; "
                 "allow a longer copy, or forbid less"
             )
         if total**2 < np.square(weights).sum() * count / 2 or (weights == 0).any():

@@ -2,8 +2,8 @@
 
 A cell is a step of one voice in which a pitch (or a rest) STARTs or is HELD. A constraint is written once, over cells,
 in up to four ways: as a mask of single cells, as a rule for how long notes may last, as a small automaton that reads
-the cells of a voice in order, as what two voices may not do to each other from one cell to the next. Encodings translate
-cells into their own integers, so no constraint knows an encoding.
+the cells of a voice in order, as what two voices may not do to each other from one cell to the next. Encodings
+translate cells into their own integers, so no constraint knows an encoding.
 """
 
 from __future__ import annotations

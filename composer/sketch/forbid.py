@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -35,16 +35,15 @@ class Forbid(Constraint):
         if unknown is not None or not names:
             raise UsageError(f"{(unknown or text)[:40]!r} is no rule of voice leading; there are {', '.join(RULES)}")
         if not 2 <= len(score.parts) <= MOST_VOICES:
-            raise UsageError(
-                f"rules of voice leading are kept between 2 to {MOST_VOICES} voices, not {len(score.parts)}"
-            )
+            raise UsageError(f"rules are kept between 2 to {MOST_VOICES} voices, and the score has {len(score.parts)}")
         return cls(names)
 
     def between(self, ticks: Ints, score: Score) -> Iterator[Apart]:
         where = places(score, ticks.astype(np.int64))
+        steps = [where.at(step) for step in range(len(ticks))]
         for law in (law for rule in self.rules for law in RULES[rule]):
             for pair in law.pairs(len(score.parts)):
-                yield Apart(*pair, tuple(pair[side] for side in law.about), partial(_breaks, law, where))
+                yield Apart(*pair, tuple(pair[side] for side in law.about), partial(_breaks, law, steps))
 
     def broken(self, score: Score, free: Callable[[int, NDArray[Any]], Table]) -> bool:
         """Whether a finished score breaks it; ``free`` says of a voice and ticks (M,) where it is composed."""
@@ -62,6 +61,5 @@ def touches(free: Callable[[int, NDArray[Any]], Table], voice: int, ticks: NDArr
     return np.asarray(free(voice, ticks) | free(voice, ticks - 1))
 
 
-def _breaks(law: Law, where: Place, step: int, *pitches: Pitches) -> Table:
-    here = Place(*(column[step : step + 1] for column in where))
-    return law.breaks(here, *pitches)
+def _breaks(law: Law, where: Sequence[Place], step: int, *pitches: Pitches) -> Table:
+    return law.breaks(where[step], *pitches)
