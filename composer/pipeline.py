@@ -170,8 +170,9 @@ class Composer:
                 return kept[:n]
             tried, batch = tried + batch, max(n, BATCH)
         wish = next(wish for wish in broken if wish is not None)
-        where = "between given notes off the grid, or " if isinstance(wish, Forbid) else ""
-        raise Infeasible(f"{tried} draws broke {wish!s} {where}where copied bars begin or end; ask for another form")
+        if isinstance(wish, Forbid):
+            raise Infeasible(f"{tried} draws broke one of the rules ({wish!s}) off the model's grid; forbid less")
+        raise Infeasible(f"{tried} draws broke {wish!s} where copied bars begin or end; ask for another form")
 
     def _drawing(
         self, sketch: Sketch, limits: Limits | None, temperature: float, rng: np.random.Generator

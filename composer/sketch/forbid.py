@@ -14,7 +14,7 @@ from composer.errors import UsageError
 from composer.score import Score
 from composer.sketch.cells import Apart, Constraint, Table
 from composer.theory import Ints
-from composer.voice_leading import MOST_VOICES, RULES, Law, Lines, Pitches, Place, judged, places
+from composer.voice_leading import RULES, Law, Lines, Pitches, Place, judged, places
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,12 @@ class Forbid(Constraint):
     rules: tuple[str, ...]
 
     @classmethod
-    def parse(cls, text: str, score: Score) -> Self:
+    def parse(cls, text: str) -> Self:
         """Read ``parallels, crossings``; raises :class:`UsageError`."""
         names = tuple(dict.fromkeys(text.replace(",", " ").lower().split()))
         unknown = next((name for name in names if name not in RULES), None)
         if unknown is not None or not names:
             raise UsageError(f"{(unknown or text)[:40]!r} is no rule of voice leading; there are {', '.join(RULES)}")
-        if not 2 <= len(score.parts) <= MOST_VOICES:
-            raise UsageError(f"rules are kept between 2 to {MOST_VOICES} voices, and the score has {len(score.parts)}")
         return cls(names)
 
     def between(self, ticks: Ints, score: Score) -> Iterator[Apart]:

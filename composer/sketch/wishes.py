@@ -205,7 +205,7 @@ WISHES: dict[str, Wish] = {
             "What composed voices never do: " + ", ".join(RULES),
             "parallels, crossings",
             NOTES,
-            lambda text, score: [Forbid.parse(text, score)],
+            lambda text, _: [Forbid.parse(text)],
             placed=True,
         ),
     )
