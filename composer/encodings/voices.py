@@ -227,9 +227,11 @@ def _between(sketch: Sketch, ticks: Ints, tonic: Ints) -> tuple[Between, ...]:
     def broken(found: list[tuple[Apart, NDArray[np.bool_]]], step: int, *symbols: Columns) -> NDArray[np.bool_]:
         before, now = pitches[step], pitches[step + 1]
         heard = before[symbols[0]], before[symbols[1]], now[symbols[2]], now[symbols[3]]
-        wrong = [apart.breaks(step, *heard) for apart, where in found if where[step]]
-        shape = np.broadcast_shapes(*(values.shape for values in symbols))
-        return np.broadcast_to(np.logical_or.reduce(wrong), shape) if wrong else np.zeros(shape, dtype=bool)
+        wrong = np.zeros(np.broadcast_shapes(*(values.shape for values in symbols)), dtype=bool)
+        for apart, where in found:
+            if where[step]:
+                wrong |= apart.breaks(step, *heard)
+        return wrong
 
     return tuple(Between(*pair, partial(broken, found), HOLD_SYMBOL) for pair, found in rules.items())
 
