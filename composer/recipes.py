@@ -23,6 +23,7 @@ from composer.pipeline import Composer
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "abc_tokens"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
+    ("maxent", "voices"): {},
     ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 4, "serial": True},
 }
 

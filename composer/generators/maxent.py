@@ -23,6 +23,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 TOGETHER = 16  # chains that are drawn side by side
+MOST_VOICES, MOST_VALUES = 16, 512
+SETTINGS = ("hold", "silence", "fields", "rhythms", "harmony", "lags", "period", "l1", "l2", "iterations", "sweeps")
 
 
 @dataclass
@@ -170,11 +172,51 @@ class Maxent(Generator):
     # --- saving ---------------------------------------------------------------------------------------------------
 
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        raise NotImplementedError
+        alphabets = {f"alphabet.{voice}": alphabet for voice, alphabet in enumerate(self.family_.alphabets)}
+        labels = {f"labels.{name}": labels.rows for name, labels in self.labels_.items()}
+        metadata = {name: getattr(self, name) for name in SETTINGS}
+        return {"theta": self.theta_[:-1], **alphabets, **labels}, metadata
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], metadata: dict[str, Any]) -> Self:
-        raise ReadError("")
+        try:
+            model = cls(**{name: _setting(getattr(cls, name), metadata[name]) for name in SETTINGS})
+            model.labels_ = {name: Labels(name, arrays[f"labels.{name}"]) for name in model._features}
+            voices = sum(name.startswith("alphabet.") for name in arrays)
+            alphabets = [arrays[f"alphabet.{voice}"] for voice in range(voices)]
+            theta = arrays["theta"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ReadError(f"its settings are not those of a maxent model ({error})") from None
+        if not model._sound(alphabets):
+            raise ReadError("its values and labels are not those of a maxent model")
+        model.family_ = model._family(alphabets)
+        if theta.shape != (model.family_.size,) or theta.dtype != np.float32 or not (np.abs(theta) < 1e3).all():
+            raise ReadError("its parameters are not those of a maxent model")
+        model.theta_ = np.append(theta, np.float32(0.0))
+        return model
+
+    def _sound(self, alphabets: list[NDArray[Any]]) -> bool:
+        """Whether loaded values, labels and settings are such as training makes."""
+        tables = [labels.rows for labels in self.labels_.values()]
+        return bool(
+            1 <= len(alphabets) <= MOST_VOICES
+            and all(a.dtype == np.int64 and a.ndim == 1 and 1 <= len(a) <= MOST_VALUES for a in alphabets)
+            and all((np.diff(a) > 0).all() and 0 <= a[0] + 1 and a[-1] < MOST_VALUES for a in alphabets)
+            and all(rows.dtype == np.int64 and rows.ndim == 2 and 1 <= len(rows) <= MOST_VALUES for rows in tables)
+            and all(labels.rows.shape[1] == len(labels.names) for labels in self.labels_.values())
+            and 1 in self.lags
+            and all(1 <= lag <= MOST_VALUES for lag in self.lags)
+            and 1 <= self.period <= MOST_VALUES
+            and 0 <= self.sweeps <= MOST_VALUES
+        )
+
+
+def _setting(usual: Any, value: Any) -> Any:
+    """A setting as JSON has it, of the type that it should have; raises :class:`TypeError`."""
+    found = tuple(value) if isinstance(usual, tuple) else value
+    if usual is not None and value is not None and not isinstance(found, (type(usual), int)):
+        raise TypeError(f"{value!r} is no {type(usual).__name__}")
+    return found
 
 
 def nearest(alphabet: Ints, values: Events, period: int) -> Ints:
