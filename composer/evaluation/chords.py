@@ -2,8 +2,9 @@
 exponential families" (2016), put to any scores: which chords are cited and which invented, how long the runs are that
 are shared with the corpus, and how often pairs of notes occur. Beside them, how near a harmonisation is to another.
 
-A chord is what the voices sound on a beat: a row of pitches, top voice first. In normal key the tonic is C, by the
-shortest way (at most six semitones up or down); major and minor are not told apart.
+A chord is what the voices sound on a beat: a row of pitches, top voice first. In normal key pitches are counted from
+the tonic's pitch class, as the encoding ``voices`` does: the music is moved down until the tonic is C. Major and minor
+are not told apart.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from composer.theory import TICKS_PER_QUARTER, Ints
 
 SIXTEENTH = TICKS_PER_QUARTER // 4
 SILENT = -12  # in place of a pitch
-NOTES = 128 + 6 - SILENT  # values that a cell may have, from SILENT on
+NOTES = 128 - SILENT  # values that a cell may have, from SILENT on
 
 Chord = tuple[int, ...]
 Table = NDArray[np.int64]
@@ -43,10 +44,10 @@ def sounding(score: Score, ticks: Ints) -> Rows:
 
 
 def in_normal_key(score: Score, ticks: Ints, pitches: Rows) -> Rows:
-    """(N, V) pitches that sound at ticks (N,), moved by -6 to 5 semitones so that the tonic in force is C."""
+    """(N, V) pitches that sound at ticks (N,), moved down by 0 to 11 semitones so that the tonic in force is C."""
     onsets = [key.onset for key in score.keys]
     tonic = np.array([key.tonic_class for key in score.keys], dtype=np.int32)
-    shift = ((tonic + 6) % 12 - 6)[np.maximum(np.searchsorted(onsets, ticks, "right") - 1, 0)]
+    shift = tonic[np.maximum(np.searchsorted(onsets, ticks, "right") - 1, 0)]
     return np.where(pitches == SILENT, SILENT, pitches - shift[:, None])
 
 
