@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from composer import Composer, Score, Sketch, corpora
+from composer.analysis import beats
 from composer.errors import ComposerError
 from composer.evaluation.chords import (
     SILENT,
@@ -39,14 +40,14 @@ from composer.evaluation.chords import (
     sixteenths,
     sounding,
 )
+from composer.evaluation.voice_leading import rates
 from composer.score import Part
-from composer.sketch.places import beats
+from composer.voice_leading import KINDS
 
 RUNS = ("shared run, beats: median", "90th percentile", "most")
 LAGS = (1, 4)  # 16ths: the next cell, and the next quarter
 PAIRS = pair_kinds(4, LAGS)
 SHOWN = {
-    "all": PAIRS,
     "horizontal, a 16th": [pair for pair in PAIRS if pair.kind == "horizontal" and pair.lag == 1],
     "horizontal, a quarter": [pair for pair in PAIRS if pair.kind == "horizontal" and pair.lag == 4],
     "vertical": [pair for pair in PAIRS if pair.kind == "vertical"],
@@ -56,11 +57,11 @@ SHOWN = {
 
 
 class Bach:
-    """Training and test chorales, and what is counted in them once."""
+    """The chorales, at most ``pieces`` of them for the test, and what is counted in them once."""
 
     def __init__(self, pieces: int) -> None:
         corpus = corpora.load("chorales")
-        self.train, self.test = list(corpus.train), list(corpus.test[:pieces])
+        self.train, self.validation, self.test = list(corpus.train), list(corpus.validation), list(corpus.test[:pieces])
         self.known, self.hidden = ([beat_chords(score) for score in side] for side in (self.train, corpus.test))
         self.written = [beat_chords(score, normal=False) for score in self.train]
         self.pairs = pair_counts(map(sixteenths, self.train), PAIRS)
@@ -91,13 +92,17 @@ def percent(share: float) -> str:
 
 
 def bach_on_bach(bach: Bach) -> None:
-    print(f"## Bach on Bach: {len(bach.test)} test chorales against {len(bach.train)} for training\n")
-    rows = []
-    for name, normal, known in (("in normal key", True, bach.known), ("as written", False, bach.written)):
-        chords = [beat_chords(score, normal=normal) for score in bach.test]
-        tokens, types = origins(chords, known, [])
-        rows.append([name, percent(tokens.cited), percent(types.cited), *runs(shared_runs(chords, known))])
-    table(["SATB chords", "cited, tokens", "cited, types", *RUNS], rows)
+    rows, made = [], [Made("Bach, training", bach.train, bach.train)]
+    for split, scores in (("validation", bach.validation), ("test", bach.test)):
+        made.append(Made(f"Bach, {split}", scores, scores))
+        for name, normal, known in (("in normal key", True, bach.known), ("as written", False, bach.written)):
+            chords = [beat_chords(score, normal=normal) for score in scores]
+            tokens, types = origins(chords, known, [])
+            shares = [percent(tokens.cited), percent(types.cited)]
+            rows.append([f"{split}, {name}", str(len(scores)), *shares, *runs(shared_runs(chords, known))])
+    print(f"## Bach against his {len(bach.train)} training chorales\n")
+    table(["SATB chords", "chorales", "cited, tokens", "cited, types", *RUNS], rows)
+    voice_leading_table(made)
 
 
 def runs(lengths: SequenceOf[int]) -> list[str]:
@@ -204,11 +209,20 @@ def moment_table(bach: Bach, made: SequenceOf[Made]) -> dict[str, dict[str, Mome
     for one in made:
         expected = pair_counts(map(sixteenths, one.scores), PAIRS)
         found[one.name] = {
-            name: moments({pair: bach.pairs[pair] for pair in pairs}, expected) for name, pairs in SHOWN.items()
+            name: moments({pair: bach.pairs[pair] for pair in pairs}, expected)
+            for name, pairs in {"all": PAIRS, **SHOWN}.items()
         }
     rows = [[name, *(f"{m.correlation:.4f}" for m in kinds.values())] for name, kinds in found.items()]
-    table(["correlation of pair frequencies with training", *SHOWN], rows)
+    table(["correlation of pair frequencies with training", "all", *SHOWN], rows)
     return found
+
+
+def voice_leading_table(made: SequenceOf[Made]) -> None:
+    found = {one.name: rates(one.scores) for one in made}
+    table(
+        ["errors per 1,000 pairs of voices that move at once", *KINDS],
+        [[name, *(f"{rate:.2f}" for rate in kinds.values())] for name, kinds in found.items()],
+    )
 
 
 def agreement_table(made: SequenceOf[Made]) -> None:
@@ -229,10 +243,15 @@ def plot(found: dict[str, dict[str, Moments]], path: Path) -> None:
     low, high = 3e-6, 1.0
     for axes, (name, kinds) in zip(figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True):
         axes.plot([low, high], [low, high], color="0.5", linewidth=0.8)
-        for kind, m in kinds.items():
+        for kind in SHOWN:
+            m = kinds[kind]
             label = f"{kind}: {m.correlation:.3f}"
             axes.plot(m.observed, np.maximum(m.expected, low), ".", markersize=2, alpha=0.4, label=label)
-        axes.set(title=name, xlabel="frequency in training", ylabel="frequency in samples")
+        axes.set(
+            title=f"{name}: {kinds['all'].correlation:.3f}",
+            xlabel="frequency in training",
+            ylabel="frequency in samples",
+        )
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low * 0.8, high), aspect="equal")
         axes.legend(fontsize=7, markerscale=4, title="correlation", title_fontsize=7)
     figure.savefig(path, dpi=110)
@@ -261,10 +280,12 @@ def main() -> None:
         harmonised.append(written(model, melody, bach.test, asked.seed, asked.temperature))
     print("## Samples on the frames of the test chorales\n")
     chord_table(bach, samples)
+    voice_leading_table(samples)
     print(f"## Pairs: {asked.samples} samples on the frames of each of {len(frames)} training chorales\n")
     found = moment_table(bach, pairs)
     print("## The test melodies harmonised\n")
     chord_table(bach, harmonised)
+    voice_leading_table(harmonised)
     agreement_table(harmonised[1:])
     if asked.plot:
         plot(found, asked.plot)

@@ -18,10 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.analysis import beats
 from composer.inference.rows import Rows
 from composer.inference.suffixes import CopyIndex
 from composer.score import Score
-from composer.sketch.places import beats
 from composer.theory import TICKS_PER_QUARTER, Ints
 
 SIXTEENTH = TICKS_PER_QUARTER // 4
