@@ -23,7 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from composer import Composer, Score, Sketch, corpora
-from composer.analysis import beats
+from composer.analysis import beats, felt_bars
+from composer.encodings.compile import tonics
 from composer.errors import ComposerError
 from composer.evaluation.chords import (
     SILENT,
@@ -31,14 +32,12 @@ from composer.evaluation.chords import (
     Moments,
     agreement,
     beat_chords,
-    in_normal_key,
     moments,
     origins,
     pair_counts,
     pair_kinds,
     shared_runs,
     sixteenths,
-    sounding,
 )
 from composer.evaluation.voice_leading import rates
 from composer.score import Part
@@ -135,6 +134,8 @@ def written(
             print(f"{reference.title}: {error}", file=sys.stderr)
             refused += 1
     print(file=sys.stderr)
+    if not scores:
+        sys.exit(f"{model.name} completed none")
     return Made(model.name, scores, references, time.perf_counter() - started, refused)
 
 
@@ -152,16 +153,15 @@ class Independent:
                         self.seen[voice, *place][chord[voice]] += 1
 
     def harmonised(self, score: Score, rng: np.random.Generator) -> Score:
-        """A score with its first part, and three drawn ones in quarters."""
+        """A score with its first part, and three drawn ones in beats."""
         ticks = beats(score)
-        soprano = in_normal_key(score, ticks, sounding(score, ticks))
-        shift = sounding(score, ticks)[:, 0] - soprano[:, 0]
+        lasting, tonic = np.diff(np.append(ticks, score.end)), tonics(score, ticks, relative=True)
+        places = _places(score, beat_chords(score))
         parts = [score.parts[0]]
         for voice in (1, 2, 3):
-            drawn = np.array([self._draw(voice, places, rng) for places in _places(score, soprano)])
+            drawn = np.array([self._draw(voice, known, rng) for known in places])
             heard = drawn != SILENT
-            lasting = np.diff(np.append(ticks, score.end))
-            parts.append(Part.of(ticks[heard], (drawn + shift)[heard], lasting[heard]))
+            parts.append(Part.of(ticks[heard], (drawn + tonic)[heard], lasting[heard]))
         return replace(score, parts=tuple(parts))
 
     def _draw(self, voice: int, places: list[tuple[object, ...]], rng: np.random.Generator) -> int:
@@ -172,13 +172,11 @@ class Independent:
 def _places(score: Score, chords: np.ndarray) -> list[list[tuple[object, ...]]]:
     """For each beat what is known of it, the most telling first."""
     ticks = beats(score)
-    lines = score.barlines[np.searchsorted(score.barlines, ticks, "right") - 1]
-    keys = [score.key_at(int(tick)).mode for tick in ticks]
-    inside = ((ticks - lines) // score.meter.beat).tolist()
-    soprano = chords[:, 0].tolist()
-    return [
-        [(mode, pitch, beat), (mode, pitch), (mode,)] for mode, pitch, beat in zip(keys, soprano, inside, strict=True)
-    ]
+    bars = felt_bars(score)[np.searchsorted(score.barlines, ticks, "right") - 1]
+    beat = ((ticks - bars) // score.meter.beat).tolist()
+    mode = [score.key_at(int(tick)).mode for tick in ticks]
+    known = zip(mode, chords[:, 0].tolist(), beat, strict=True)
+    return [[(mode, pitch, beat), (mode, pitch), (mode,)] for mode, pitch, beat in known]
 
 
 def independent(bach: Bach, seed: int) -> Made:
@@ -203,26 +201,22 @@ def chord_table(bach: Bach, made: SequenceOf[Made]) -> None:
     table(heads, rows)
 
 
-def moment_table(bach: Bach, made: SequenceOf[Made]) -> dict[str, dict[str, Moments]]:
+def moment_table(bach: Bach, made: SequenceOf[Made]) -> list[tuple[str, dict[str, Moments]]]:
     """Prints correlations, and returns what the plot shows."""
-    found = {}
+    found = []
     for one in made:
-        expected = pair_counts(map(sixteenths, one.scores), PAIRS)
-        found[one.name] = {
-            name: moments({pair: bach.pairs[pair] for pair in pairs}, expected)
-            for name, pairs in {"all": PAIRS, **SHOWN}.items()
-        }
-    rows = [[name, *(f"{m.correlation:.4f}" for m in kinds.values())] for name, kinds in found.items()]
+        counts = pair_counts(map(sixteenths, one.scores), PAIRS)
+        kinds = {"all": PAIRS, **SHOWN}.items()
+        shown = {kind: moments({pair: bach.pairs[pair] for pair in pairs}, counts) for kind, pairs in kinds}
+        found.append((one.name, shown))
+    rows = [[name, *(f"{m.correlation:.4f}" for m in shown.values())] for name, shown in found]
     table(["correlation of pair frequencies with training", "all", *SHOWN], rows)
     return found
 
 
 def voice_leading_table(made: SequenceOf[Made]) -> None:
-    found = {one.name: rates(one.scores) for one in made}
-    table(
-        ["errors per 1,000 pairs of voices that move at once", *KINDS],
-        [[name, *(f"{rate:.2f}" for rate in kinds.values())] for name, kinds in found.items()],
-    )
+    rows = [[one.name, *(f"{rate:.2f}" for rate in rates(one.scores).values())] for one in made]
+    table(["errors per 1,000 pairs of voices that move at once", *KINDS], rows)
 
 
 def agreement_table(made: SequenceOf[Made]) -> None:
@@ -235,20 +229,20 @@ def agreement_table(made: SequenceOf[Made]) -> None:
     table(heads, rows)
 
 
-def plot(found: dict[str, dict[str, Moments]], path: Path) -> None:
+def plot(found: SequenceOf[tuple[str, dict[str, Moments]]], path: Path) -> None:
     """Samples against training, a point for each pair of values of two cells; what no sample has is at the bottom."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.6 * len(found), 4.8), layout="constrained")
     low, high = 3e-6, 1.0
-    for axes, (name, kinds) in zip(figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True):
+    for axes, (name, shown) in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
         axes.plot([low, high], [low, high], color="0.5", linewidth=0.8)
         for kind in SHOWN:
-            m = kinds[kind]
+            m = shown[kind]
             label = f"{kind}: {m.correlation:.3f}"
             axes.plot(m.observed, np.maximum(m.expected, low), ".", markersize=2, alpha=0.4, label=label)
         axes.set(
-            title=f"{name}: {kinds['all'].correlation:.3f}",
+            title=f"{name}: {shown['all'].correlation:.3f}",
             xlabel="frequency in training",
             ylabel="frequency in samples",
         )
@@ -267,14 +261,14 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--plot", type=Path, help="a PNG of the pairs' frequencies, samples against training")
     asked = parser.parse_args()
+    models = [Composer.load(name) for name in asked.models]
     bach = Bach(asked.pieces)
     bach_on_bach(bach)
     frames = bach.train[:: -(-len(bach.train) // asked.frames)]
     own = Made("Bach, test", bach.test, bach.test)
     samples, harmonised = [own], [own, independent(bach, asked.seed)]
     pairs = [own, Made(f"Bach, {len(frames)} chorales of training", frames, frames)]
-    for name in asked.models:
-        model = Composer.load(name)
+    for model in models:
         samples.append(written(model, blank, bach.test, asked.seed, asked.temperature))
         pairs.append(written(model, blank, frames, asked.seed + len(bach.test), asked.temperature, asked.samples))
         harmonised.append(written(model, melody, bach.test, asked.seed, asked.temperature))

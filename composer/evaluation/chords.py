@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.analysis import beats
+from composer.encodings.compile import tonics
 from composer.inference.rows import Rows
 from composer.inference.suffixes import CopyIndex
 from composer.score import Score
@@ -45,10 +46,7 @@ def sounding(score: Score, ticks: Ints) -> Rows:
 
 def in_normal_key(score: Score, ticks: Ints, pitches: Rows) -> Rows:
     """(N, V) pitches that sound at ticks (N,), moved down by 0 to 11 semitones so that the tonic in force is C."""
-    onsets = [key.onset for key in score.keys]
-    tonic = np.array([key.tonic_class for key in score.keys], dtype=np.int32)
-    shift = tonic[np.maximum(np.searchsorted(onsets, ticks, "right") - 1, 0)]
-    return np.where(pitches == SILENT, SILENT, pitches - shift[:, None])
+    return np.where(pitches == SILENT, SILENT, pitches - tonics(score, ticks, relative=True)[:, None])
 
 
 def beat_chords(score: Score, *, normal: bool = True) -> Rows:
@@ -161,15 +159,14 @@ class Moments(NamedTuple):
         return float(np.corrcoef(self.observed, self.expected)[0, 1])
 
 
-def moments(observed: Mapping[Pair, Table], expected: Mapping[Pair, Table], kind: str | None = None) -> Moments:
-    """The frequencies f(x, y) = count / all counts of the pair of cells, of one kind or of all, for held-in pairs:
-    those that ``observed`` has at all. This is what the paper's figure of model against corpus shows.
+def moments(observed: Mapping[Pair, Table], expected: Mapping[Pair, Table]) -> Moments:
+    """The frequencies f(x, y) = count / all counts of the pair of cells, for each pair of cells of ``observed`` and all
+    held-in values: those it has at all. This is what the paper's figure of model against corpus shows.
     """
     sides: tuple[list[NDArray[np.float64]], ...] = ([], [])
     for pair, table in observed.items():
-        if kind in (None, pair.kind):
-            for side, counts in zip(sides, (table, expected[pair]), strict=True):
-                side.append(counts[table > 0] / max(int(counts.sum()), 1))
+        for side, counts in zip(sides, (table, expected[pair]), strict=True):
+            side.append(counts[table > 0] / max(int(counts.sum()), 1))
     return Moments(*(np.concatenate(side) if side else np.zeros(0) for side in sides))
 
 
