@@ -49,6 +49,11 @@ class Place(NamedTuple):
     beat: Bools
     spelling: NDArray[np.int64]
 
+    def at(self, moment: int) -> Place:
+        """The place of one moment."""
+        one = slice(moment, moment + 1)
+        return Place(self.leading[one], self.beat[one], self.spelling[one])
+
 
 def places(score: Score, ticks: NDArray[np.int64]) -> Place:
     """The places at ticks (M,). Major keys and all modes but phrygian have the leading tone a semitone below."""
@@ -77,7 +82,7 @@ def moving(upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches) -
 def parallel(interval: int, place: Place, upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches) -> Bools:
     """Similar motion from a perfect interval to the same: 7 a fifth or twelfth, 0 a unison, octave or two octaves."""
     kept = (np.abs(upper0 - lower0) % OCTAVE == interval) & (np.abs(upper1 - lower1) % OCTAVE == interval)
-    return moving(upper0, lower0, upper1, lower1) & kept
+    return np.asarray(moving(upper0, lower0, upper1, lower1) & kept)
 
 
 def direct(interval: int, place: Place, upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches) -> Bools:
@@ -85,7 +90,7 @@ def direct(interval: int, place: Place, upper0: Pitches, lower0: Pitches, upper1
     than two semitones (Aldwell and Schachter: hidden, or direct, fifths and octaves).
     """
     into = (np.abs(upper0 - lower0) % OCTAVE != interval) & (np.abs(upper1 - lower1) % OCTAVE == interval)
-    return moving(upper0, lower0, upper1, lower1) & into & (np.abs(upper1 - upper0) > 2)
+    return np.asarray(moving(upper0, lower0, upper1, lower1) & into & (np.abs(upper1 - upper0) > 2))
 
 
 def crossing(place: Place, upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches) -> Bools:
@@ -143,7 +148,8 @@ def inner_neighbours(voices: int) -> Pairs:
 
 
 def lowest(voices: int) -> Pairs:
-    return neighbours(voices)[-1:]
+    """The lowest two; one voice twice if there is only one."""
+    return [(max(voices - 2, 0), voices - 1)] if voices else []
 
 
 def outer(voices: int) -> Pairs:
@@ -251,19 +257,27 @@ def mistakes(score: Score) -> list[Mistake]:
     An unresolved seventh stands on the beat of its chord. Raises :class:`UsageError` for more than 16 parts.
     """
     lines = Lines.of(score)
-    found = [*broken(score, lines, RULES), *_out_of_range(lines), *_sevenths(score, lines)]
+    found = [*_broken(score, lines), *_out_of_range(lines), *_sevenths(score, lines)]
     return sorted(found, key=lambda mistake: (mistake.tick, KINDS.index(mistake.kind), mistake.voices))
 
 
-def broken(score: Score, lines: Lines, rules: Iterable[str]) -> Iterator[Mistake]:
-    """Where some of :data:`RULES` are broken, rule by rule."""
-    place, before, now = places(score, lines.ticks), lines.before, lines.pitch
+def judged(
+    rules: Iterable[str], place: Place, before: Pitches, now: Pitches
+) -> Iterator[tuple[Law, tuple[int, ...], Bools]]:
+    """Of every law of some of :data:`RULES` and the voices it is about, at which moments (M,) they break it; of what
+    sounds ``before`` and ``now`` (V, M).
+    """
     for law in (law for rule in rules for law in RULES[rule]):
         for pair in law.pairs(len(now)):
             upper, lower = pair
             wrong = law.breaks(place, before[upper], before[lower], now[upper], now[lower])
-            for tick in lines.ticks[_begins(wrong) if law.lasting else wrong].tolist():
-                yield Mistake(law.kind, tick, tuple(pair[side] for side in law.about))
+            yield law, tuple(pair[side] for side in law.about), wrong
+
+
+def _broken(score: Score, lines: Lines) -> Iterator[Mistake]:
+    for law, voices, wrong in judged(RULES, places(score, lines.ticks), lines.before, lines.pitch):
+        for tick in lines.ticks[_begins(wrong) if law.lasting else wrong].tolist():
+            yield Mistake(law.kind, tick, voices)
 
 
 def told(mistake: Mistake, score: Score) -> str:
