@@ -234,7 +234,11 @@ def _between(sketch: Sketch, ticks: Ints, tonic: Ints) -> tuple[Between, ...]:
         return wrong
 
     def kinds(found: list[tuple[Apart, NDArray[np.bool_]]]) -> Columns:
-        known = [tonic, np.arange(len(tonic)) == 0, *(column for apart, where in found for column in (apart.kinds, where))]
+        known = [
+            tonic,
+            np.append(-1, tonic)[:-1],
+            *(column for apart, where in found for column in (apart.kinds, where)),
+        ]
         return np.unique(np.column_stack(known), axis=0, return_inverse=True)[1].reshape(-1)
 
     return tuple(Between(*pair, partial(broken, found), kinds(found), HOLD_SYMBOL) for pair, found in rules.items())

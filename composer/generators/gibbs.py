@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,16 @@ from numpy.typing import NDArray
 from composer.errors import Infeasible
 from composer.generators.potentials import BITS, Potentials, State, nexts
 from composer.inference.automata import DEAD, Lattice
-from composer.inference.sequence import Constraints
+from composer.inference.sequence import Between, Constraints
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Table = TypeVar("Table", Ints, Floats)
 
-STRETCH = 32  # steps drawn at once, where many stretches are drawn side by side
+BREACH = -25.0  # nats, of what may not be between voices, so that chains find their way out of it
+SCALED = 8  # steps after which messages are scaled
+STRETCH = 16  # steps drawn at once, where many stretches are drawn side by side
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,16 @@ class Voice:
         return value[last], struck
 
 
+class Rules(NamedTuple):
+    """What may not be between a voice and another: of each step its kind (T,), and by kind, what sounds in the other
+    before and after, and what sounds in this one before and after, whether it is broken; and where this one holds.
+    """
+
+    kinds: Ints
+    broken: Bools  # (kinds, K_w, K_w, K, K)
+    held: Bools  # (kinds, K_w, K_w, K)
+
+
 class Chains:
     """``n`` grids, and how to draw the voices of each anew."""
 
@@ -132,6 +146,8 @@ class Chains:
         self.voices = [
             Voice(family, number, self.theta, lattice, fields, rhythms) for number, lattice in enumerate(lattices)
         ]
+        self._between = constraints.between
+        self._rules: dict[tuple[int, int], Rules | None] = {}
         self.free = [voice for voice in self.voices if not voice.fixed]
         shape = (n, self.steps, family.voices)
         self.state = State(np.zeros(shape, dtype=np.int64), np.ones(shape, dtype=bool))
@@ -181,17 +197,15 @@ class Chains:
 
     def draw(self, voice: Voice, stretches: Iterable[tuple[Ints, int]]) -> None:
         """Draw stretches of a voice anew, given everything else."""
+        bound = None
         for starts, length in stretches:
-            stretch = Stretch(self, voice, starts, length)
+            bound = self.potentials(voice) if bound is None or self.longer else bound
+            stretch = Stretch(self, voice, starts, length, bound)
             sounds, struck = stretch.drawn()
             chain, steps = np.arange(self.n)[:, None, None], stretch.index[None]
-            kept = stretch.stay()[..., None]
-            self.state.sounds[chain, steps, voice.number] = np.where(
-                kept, self.state.sounds[chain, steps, voice.number], sounds
-            )
-            self.state.struck[chain, steps, voice.number] = np.where(
-                kept, self.state.struck[chain, steps, voice.number], struck
-            )
+            stay = stretch.stay()[..., None]
+            for table, drawn in zip(self.state, (sounds, struck), strict=True):
+                table[chain, steps, voice.number] = np.where(stay, table[chain, steps, voice.number], drawn)
 
     def others(self, voice: Voice) -> list[int]:
         return [w for w in self.present if w != voice.number]
@@ -211,7 +225,52 @@ class Chains:
         for w in others if family.rhythms else ():
             table = family.labelled(("together", min(voice.number, w), max(voice.number, w)))
             struck += np.where(state.struck[..., w], self.theta[table[self.harmony]], 0.0)[..., None]
+        for w in others:
+            rules = self.rules(voice, w)
+            if rules is not None:
+                before, after = self._moves_of(w)
+                held += np.where(rules.held[rules.kinds, before, after], BREACH, 0.0)
+                struck[:, 0] += np.where(rules.held[rules.kinds[0], after[:, 0], after[:, 0]], BREACH, 0.0)
         return struck, held
+
+    def _moves_of(self, w: int) -> tuple[Ints, Ints]:
+        """(n, T) the candidates of a voice that sound before each step, and in it; at the first step, the same."""
+        after = self.voices[w].place[self.state.sounds[..., w]]
+        return np.concatenate([after[:, :1], after[:, :-1]], axis=1), after
+
+    def broken(self) -> Bools:
+        """(n,) whether a grid breaks what may not be between voices."""
+        found = np.zeros(self.n, dtype=bool)
+        for voice, w in ((voice, w) for voice in self.free for w in self.others(voice)):
+            rules = self.rules(voice, w)
+            if rules is not None:
+                before, after = self._moves_of(w)
+                own = self._moves_of(voice.number)
+                found |= rules.broken[rules.kinds, before, after, own[0], own[1]].any(axis=1)
+        return found
+
+    def rules(self, voice: Voice, w: int) -> Rules | None:
+        """What may not be between a voice and another, as tables; None: nothing."""
+        key = voice.number, w
+        if key not in self._rules:
+            pair = min(key), max(key)
+            between = [rule for rule in self._between if (rule.upper, rule.lower) == pair]
+            self._rules[key] = self._tables(voice, w, between[0]) if between else None
+        return self._rules[key]
+
+    def _tables(self, voice: Voice, w: int, rule: Between) -> Rules:
+        own = self.family.alphabets[voice.number][voice.candidates]
+        other = self.family.alphabets[w][self.voices[w].candidates]
+        mine = own[:, None], own[None, :]
+        theirs = other[:, None, None, None], other[None, :, None, None]
+        upper, lower = (mine, theirs) if rule.upper == voice.number else (theirs, mine)
+        kinds = np.unique(rule.kinds, return_index=True)[1]
+        shape = len(kinds), len(other), len(other), len(own), len(own)
+        broken = np.zeros(shape, dtype=bool)
+        for number, step in enumerate(kinds.tolist()):
+            broken[number] = rule.breaks(step, upper[0], lower[0], upper[1], lower[1])
+        every = np.arange(len(own))
+        return Rules(np.unique(rule.kinds, return_inverse=True)[1].reshape(-1), broken, broken[..., every, every])
 
     def motion(self, voice: Voice, w: int) -> Floats:
         """(K_w, K_w, K, K): the factor of a motion of another voice, before and after, and of this one."""
@@ -233,16 +292,16 @@ class Stretch:
     candidates and M memories of what was struck.
     """
 
-    def __init__(self, chains: Chains, voice: Voice, starts: Ints, length: int) -> None:
+    def __init__(self, chains: Chains, voice: Voice, starts: Ints, length: int, bound: tuple[Floats, Floats]) -> None:
+        """``bound`` are the voice's :meth:`Chains.potentials`."""
         self.chains, self.voice, self.length = chains, voice, length
         self.starts, self.ends = starts, starts + length
         self.index = starts[:, None] + np.arange(length)  # (J, L)
         self.memories = 2 ** (BITS - 1) if chains.family.rhythms else 1
         self.sounds = voice.place[chains.state.sounds[..., voice.number]]  # (n, T)
         self.own = chains.state.struck[..., voice.number]
-        struck, held = chains.potentials(voice)
-        self.through = np.concatenate([np.zeros_like(held[:, :1]), np.cumsum(held, axis=1)], axis=1)
-        struck, held = self._flat(struck[:, self.index]), self._flat(held[:, self.index])
+        self.through = bound[1]
+        struck, held = (self._flat(table[:, self.index]) for table in bound)
         top = np.maximum(struck.max(axis=2), held.max(axis=2))[..., None]
         self.struck, self.held = np.exp(struck - top), np.exp(held - top)  # (B, L, K)
         if voice.silent >= 0:
@@ -250,21 +309,29 @@ class Stretch:
         if voice.plain:
             self.struck *= np.tile(voice.weights[0][self.index], (chains.n, 1, 1))
             self.held *= np.tile(voice.weights[1][self.index], (chains.n, 1))[..., None]
-        self.tempo = np.tile(voice.tempo[self.index], (chains.n, 1, 1))  # (B, L, 16)
-        self.moves = [self._moves(self.index[:, step]) for step in range(length)]
+        memory = np.arange(self.memories)
+        tempo = np.tile(np.exp(voice.tempo)[self.index], (chains.n, 1, 1))  # (B, L, 16)
+        self.tempo = tempo[..., 2 * memory], tempo[..., 2 * memory + 1]  # of holds, and of strikes
+        self.then = 2 * memory & self.memories - 1, 2 * memory + 1 & self.memories - 1
+        self.moves = self._moves()
 
-    def _flat(self, table: Floats) -> Floats:
+    def _flat(self, table: Table) -> Table:
         """(n, J, ...) -> (B, ...)"""
-        return table.reshape(-1, *table.shape[2:])
+        return table.reshape(-1, *table.shape[2:])  # type: ignore[return-value]
 
-    def _moves(self, steps: Ints) -> Floats:
-        """(K, K), or (B, 1, K, K): the factors of what is struck at ``steps`` (J,) after what sounded before."""
-        found = self.voice.follows
+    def _moves(self) -> list[Floats]:
+        """Of each step (K, K), or (B, 1, K, K): the factors of what is struck there after what sounded before."""
+        found = [self.voice.follows] * self.length
         for w in self.chains.others(self.voice):
-            sounds, place = self.chains.state.sounds[..., w], self.chains.voices[w].place
-            before, after = place[sounds[:, np.maximum(steps - 1, 0)]], place[sounds[:, steps]]
-            if (before != after).any():
-                found = found * self.chains.motion(self.voice, w)[before.ravel(), after.ravel(), None]
+            before, after = (self._flat(table[:, self.index]) for table in self.chains._moves_of(w))
+            motion, rules = self.chains.motion(self.voice, w), self.chains.rules(self.voice, w)
+            for step in range(self.length):
+                b, a = before[:, step], after[:, step]
+                if (b != a).any():
+                    found[step] = found[step] * motion[b, a, None]
+                if rules is not None:
+                    kinds = np.tile(rules.kinds[self.index[:, step]], self.chains.n)
+                    found[step] = np.where(rules.broken[kinds, b, a, None], np.exp(BREACH), 1.0) * found[step]
         return found
 
     @property
@@ -288,17 +355,26 @@ class Stretch:
 
     def _backwards(self) -> list[Floats]:
         """After every step the messages (B, C, K, M) from what follows."""
-        found = [self._after()]
-        memory = np.arange(self.memories)
+        message = self._after()
+        found = [message]
+        halves = (self.memories + 1) // 2  # strikes lead to so many memories
+        to_hold, to_strike = self.then
         for step in range(self.length - 1, 0, -1):
-            choice, message, tempo = self._choice(step), found[-1], np.exp(self.tempo[:, step, None, None])
-            struck = choice.after_struck(message) * (self.struck[:, step, None] * choice.struck)[..., None]
-            before = self.moves[step] @ struck
+            choice = self._choice(step)
+            struck = choice.after_struck(message[..., to_strike[:halves]])
+            struck = self.moves[step] @ (struck * (self.struck[:, step, None] * choice.struck)[..., None])
             if self.memories > 1:
-                held = choice.after_held(message) * (self.held[:, step, None] * choice.held[:, None])[..., None]
-                before = tempo[..., 2 * memory + 1] * before[..., self._then(memory, 1)]
-                before += tempo[..., 2 * memory] * held[..., self._then(memory, 0)]
-            found.append(self._scaled(before, step))
+                held = choice.after_held(message[..., to_hold[:halves]])
+                held = held * (self.held[:, step, None] * choice.held[:, None])[..., None]
+                hold, strike = (tempo[:, step, None, None] for tempo in self.tempo)
+                message = (
+                    np.concatenate([struck, struck], axis=3) * strike + np.concatenate([held, held], axis=3) * hold
+                )
+            else:
+                message = struck
+            if step % SCALED == 0:
+                message = self._scaled(message, step)
+            found.append(message)
         return found[::-1]
 
     def _scaled(self, message: Floats, step: int) -> Floats:
@@ -313,10 +389,6 @@ class Stretch:
         error.step = place
         return error
 
-    def _then(self, memory: Ints, strike: int) -> Ints:
-        """What is remembered after a step that is struck, or not."""
-        return 2 * memory + strike & self.memories - 1
-
     def _choice(self, step: int) -> Choices:
         return ANY if self.voice.plain else self.voice.choices[int(self.index[0, step])]
 
@@ -329,13 +401,19 @@ class Stretch:
             if end == steps:
                 continue
             chain = np.arange(n)
-            message[:, j] += (self.through[chain, following] - self.through[:, end])[..., None]
+            message[:, j] += self._through(end, following)[..., None]
             message[:, j] += self._strikes_after(following)[..., None]
             if voice.silent >= 0:
                 message[following > end, j, voice.silent] = -np.inf
             message[:, j] += self._tempo_after(end)[:, None]
         flat = self._flat(np.exp(message - message.max(axis=(2, 3), keepdims=True)))[:, None]
         return flat if voice.plain else flat * self._accepted()[..., None, None]
+
+    def _through(self, start: int, ends: Ints) -> Floats:
+        """(n, K): what binds the candidates while they are held from a step to others (n,)."""
+        last = int(ends.max())
+        held = self.through[:, start:last] * (np.arange(start, last) < ends[:, None])[..., None]
+        return np.asarray(held.sum(axis=1))
 
     def _strikes_after(self, steps: Ints) -> Floats:
         """(n,) -> (n, K): what binds the candidates, until then held, and what is struck at these steps."""
@@ -348,6 +426,10 @@ class Stretch:
             every = np.arange(len(chain))
             motion = self.chains.motion(self.voice, w)[sounds[every, at - 1], sounds[every, at]]  # (N, K, K)
             found[chain] += np.log(motion[every, :, self.sounds[chain, at]])
+            rules = self.chains.rules(self.voice, w)
+            if rules is not None:
+                broken = rules.broken[rules.kinds[at], sounds[every, at - 1], sounds[every, at]]
+                found[chain] += np.where(broken[every, :, self.sounds[chain, at]], BREACH, 0.0)
         return found
 
     def _tempo_after(self, end: int) -> Floats:
@@ -384,40 +466,36 @@ class Stretch:
 
     def _forwards(self, messages: list[Floats]) -> tuple[Ints, Bools]:
         """(B, L) candidates, and whether they are struck."""
-        every, count = np.arange(len(self.struck)), len(self.voice.candidates)
-        sounds = np.zeros((len(every), self.length), dtype=np.int64)
-        struck = np.ones(sounds.shape, dtype=bool)
+        every, k = np.arange(len(self.struck)), len(self.voice.candidates)
+        candidates = np.arange(k)
+        found = np.zeros((len(every), self.length), dtype=np.int64)
+        drawn = np.zeros(found.shape, dtype=np.int64)
         state, memory, before = self._reached(), self._memory(), self._before()
-        chances = np.zeros((len(every), count + 1))
-        uniform = self.chains.rng.random(sounds.shape)
+        chances = np.zeros((len(every), k + 1))
+        uniform = self.chains.rng.random(found.shape)
         for step, message in enumerate(messages):
-            choice, held_before = self._choice(step), np.maximum(before, 0)
-            move = np.broadcast_to(self.moves[step], (len(every), 1, count, count))[every, 0, held_before]
-            move = np.where(before[:, None] < 0, self.voice.opens, move)
-            to_struck = choice.to_struck[state] if not self.voice.plain else np.zeros((1, 1), dtype=np.int64)
-            after = message[every[:, None], to_struck, np.arange(count), self._then(memory, 1)[:, None]]
-            weight = self.struck[:, step] * choice.struck[state] * move * after
+            choice, sounds, moves = self._choice(step), np.maximum(before, 0), self.moves[step]
+            move = moves[sounds] if moves.ndim == 2 else moves[every if len(moves) > 1 else 0, 0, sounds]
+            if step == 0:
+                move = np.where(before[:, None] < 0, self.voice.opens, move)
+            to = choice.to_struck[state]
+            after = message[every[:, None], to, candidates, self.then[1][memory][:, None]]
+            tempo = self.tempo[1][every, step, memory][:, None]
+            chances[:, :k] = self.struck[:, step] * choice.struck[state] * move * after * tempo
             if self.memories > 1:
-                weight = weight * np.exp(self.tempo[every, step, 2 * memory + 1])[:, None]
-                after = message[every, choice.to_held[state], held_before, self._then(memory, 0)]
-                held = self.held[every, step, held_before] * choice.held[state] * after
-                chances[:, count] = np.where(before < 0, 0.0, held * np.exp(self.tempo[every, step, 2 * memory]))
-            chances[:, :count] = weight
+                after = message[every, choice.to_held[state], sounds, self.then[0][memory]]
+                held = self.held[every, step, sounds] * choice.held[state]
+                chances[:, k] = np.where(before < 0, 0.0, held * after * self.tempo[0][every, step, memory])
             sums = np.cumsum(chances, axis=1)
             if not sums[:, -1].all():
                 raise self._stuck(step)
-            drawn = (sums <= uniform[:, step, None] * sums[:, -1:]).sum(axis=1)
-            struck[:, step] = drawn < count
-            before = np.where(drawn < count, drawn, before)
-            sounds[:, step] = before
-            strike = struck[:, step].astype(np.int64)
-            state = np.where(
-                strike,
-                choice.to_struck[state, np.minimum(drawn, count - 1)] if not self.voice.plain else 0,
-                choice.to_held[state],
-            )
+            drawn[:, step] = (sums <= uniform[:, step, None] * sums[:, -1:]).sum(axis=1)
+            strike = drawn[:, step] < k
+            before = found[:, step] = np.where(strike, drawn[:, step], before)
+            led = np.take_along_axis(np.broadcast_to(to, (len(every), k)), before[:, None], axis=1)[:, 0]
+            state = np.where(strike, led, choice.to_held[state])
             memory = 2 * memory + strike & self.memories - 1
-        return sounds, struck
+        return found, drawn < k
 
     def _memory(self) -> Ints:
         """(B,) which of the last steps before each stretch are struck."""

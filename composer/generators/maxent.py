@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.errors import ComposerError, ReadError, UsageError
+from composer.errors import ComposerError, Infeasible, ReadError, UsageError
 from composer.generators.base import Generator, Progress
 from composer.generators.gibbs import Chains
 from composer.generators.minimise import Fitted, minimise
@@ -22,6 +21,7 @@ from composer.inference.sequence import Constraints, Events, Sequence
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+MOST_TRIES = 100  # sweeps more, where voices break what may not be between them
 TOGETHER = 16  # chains that are drawn side by side
 MOST_VOICES, MOST_VALUES = 16, 512
 SETTINGS = ("hold", "silence", "fields", "rhythms", "harmony", "lags", "period", "l1", "l2", "iterations", "sweeps")
@@ -139,10 +139,20 @@ class Maxent(Generator):
         found: list[Sequence] = []
         while len(found) < n:
             chains = self._chains(constraints, min(n - len(found), TOGETHER), temperature, rng)
-            for _ in range(0 if chains.exact else self.sweeps):
-                chains.sweep()
+            self._mix(chains)
             found += [self._sequence(constraints, chains, number) for number in range(chains.n)]
         return found
+
+    def _mix(self, chains: Chains) -> None:
+        """Sweep, and go on while something is broken that may not be between voices."""
+        for sweep in range(self.sweeps + MOST_TRIES):
+            if (chains.exact or sweep >= self.sweeps) and not chains.broken().any():
+                return
+            chains.sweep()
+        raise Infeasible(
+            f"after {self.sweeps + MOST_TRIES} sweeps something that is forbidden between voices is still there; "
+            "forbid less, or leave more free"
+        )
 
     def check(self, constraints: Constraints) -> None:
         self._lattices(constraints)
@@ -201,7 +211,7 @@ class Maxent(Generator):
         return bool(
             1 <= len(alphabets) <= MOST_VOICES
             and all(a.dtype == np.int64 and a.ndim == 1 and 1 <= len(a) <= MOST_VALUES for a in alphabets)
-            and all((np.diff(a) > 0).all() and 0 <= a[0] + 1 and a[-1] < MOST_VALUES for a in alphabets)
+            and all((np.diff(a) > 0).all() and a[0] + 1 >= 0 and a[-1] < MOST_VALUES for a in alphabets)
             and all(rows.dtype == np.int64 and rows.ndim == 2 and 1 <= len(rows) <= MOST_VALUES for rows in tables)
             and all(labels.rows.shape[1] == len(labels.names) for labels in self.labels_.values())
             and 1 in self.lags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as SequenceOf
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
@@ -35,7 +36,7 @@ class Fitted(NamedTuple):
 
 
 def minimise(
-    parts: list[Part], size: int, l1: float, l2: float, iterations: int, progress: Progress | None = None
+    parts: SequenceOf[Part], size: int, l1: float, l2: float, iterations: int, progress: Progress | None = None
 ) -> Fitted:
     """Minimise the mean cost of all cells + l1 |theta| + l2 / 2 |theta|^2 by L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995).
 
@@ -77,7 +78,7 @@ def minimise(
         options=options,
     )
     theta = found.x[:size] - found.x[size:] if l1 else found.x
-    cost, _ = smooth(theta)
+    smooth(theta)
     pool.shutdown()
     objective = last[0] + l1 * float(np.abs(theta).sum()) + l2 / 2 * float(theta @ theta)
     return Fitted(theta, objective, last[0], found.nit, found.nfev, bool(found.success))

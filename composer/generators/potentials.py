@@ -128,10 +128,7 @@ class Potentials:
             rows["after voice", w] = self.places["diagonal", w, v]
             rows["before voice", w] = self.places["diagonal", v, w][:k].T
             table = self.labelled(("vertical", min(v, w), max(v, w)))
-            if v < w:
-                table = table.swapaxes(2, 3)  # (labels, strikes, other, own)
-            else:
-                table = table[:, [0, 2, 1]]  # so that 1 is: this voice alone strikes
+            table = table.swapaxes(2, 3) if v < w else table[:, [0, 2, 1]]  # (labels, both, this, other; other, this)
             rows["with voice", w] = table.reshape(-1, k)
         starts = np.cumsum([0, *(len(table) for table in rows.values())]).tolist()
         none = np.full((1, k), self.size)

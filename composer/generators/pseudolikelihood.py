@@ -35,7 +35,7 @@ class Grid(NamedTuple):
 
     @property
     def steps(self) -> int:
-        return self.state.sounds.shape[1]
+        return len(self.harmony)
 
 
 class Entries:
@@ -154,7 +154,7 @@ class Cells:
         gradient += self.motion_T @ struck.ravel()
         if self.holds:
             gradient += self.hold_T @ p[:, -1]
-        return cost, gradient
+        return cost, np.asarray(gradient, dtype=np.float64)
 
 
 def _tempo(family: Potentials, voice: int, grid: Grid) -> Iterator[tuple[Ints, Ints, float]]:
