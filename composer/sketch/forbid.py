@@ -49,7 +49,7 @@ class Forbid(Constraint):
         """Whether a finished score breaks it; ``free`` says of a voice and ticks (M,) where it is composed."""
         lines = Lines.of(score)
         touched = {voice: touches(free, voice, lines.ticks) for voice in range(len(score.parts))}
-        found = judged(self.rules, places(score, lines.ticks), lines.before, lines.pitch)
+        found = judged(self.rules, score, lines)
         return any((wrong & np.any([touched[voice] for voice in voices], axis=0)).any() for _, voices, wrong in found)
 
     def __str__(self) -> str:
