@@ -139,7 +139,7 @@ def pair_counts(grids: Iterable[Rows], pairs: Iterable[Pair]) -> dict[Pair, Tabl
     for pair in pairs:
         table = np.zeros(NOTES * NOTES, dtype=np.int64)
         for grid in kept:
-            first, second = grid[: len(grid) - pair.lag, pair.first], grid[pair.lag :, pair.second]
+            first, second = grid[: max(len(grid) - pair.lag, 0), pair.first], grid[pair.lag :, pair.second]
             table += np.bincount(first * NOTES + second, minlength=NOTES * NOTES)
         found[pair] = table.reshape(NOTES, NOTES)
     return found

@@ -114,7 +114,7 @@ def test_pairs_are_horizontal_vertical_or_diagonal() -> None:
 
 def test_pairs_are_counted_within_grids() -> None:
     grids = [np.array([[60, 48], [62, 48], [62, SILENT]], dtype=np.int32), np.array([[60, 50]], dtype=np.int32)]
-    found = pair_counts(grids, [Pair(0, 1, 0), Pair(0, 0, 1), Pair(1, 0, 2), Pair(0, 0, 5)])
+    found = pair_counts(grids, [Pair(0, 1, 0), Pair(0, 0, 1), Pair(1, 0, 2), Pair(0, 0, 4)])
 
     def counts(pair: Pair) -> dict[tuple[int, int], int]:
         table = found[pair]
@@ -124,7 +124,7 @@ def test_pairs_are_counted_within_grids() -> None:
     assert counts(Pair(0, 1, 0)) == {(60, 48): 1, (62, 48): 1, (62, SILENT): 1, (60, 50): 1}
     assert counts(Pair(0, 0, 1)) == {(60, 62): 1, (62, 62): 1}
     assert counts(Pair(1, 0, 2)) == {(48, 62): 1}
-    assert counts(Pair(0, 0, 5)) == {}
+    assert counts(Pair(0, 0, 4)) == {}
 
 
 def test_moments_of_the_same_music_correlate_and_of_shuffled_voices_do_not() -> None:
