@@ -317,7 +317,7 @@ class Stretch:
 
     def _flat(self, table: Table) -> Table:
         """(n, J, ...) -> (B, ...)"""
-        return table.reshape(-1, *table.shape[2:])  # type: ignore[return-value]
+        return table.reshape(-1, *table.shape[2:])
 
     def _moves(self) -> list[Floats]:
         """Of each step (K, K), or (B, 1, K, K): the factors of what is struck there after what sounded before."""
@@ -400,7 +400,6 @@ class Stretch:
         for j, (end, following) in enumerate(zip(self.ends.tolist(), self.next.T, strict=True)):
             if end == steps:
                 continue
-            chain = np.arange(n)
             message[:, j] += self._through(end, following)[..., None]
             message[:, j] += self._strikes_after(following)[..., None]
             if voice.silent >= 0:
