@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import Infeasible
-from composer.generators.potentials import BITS, Potentials, State, nexts
+from composer.generators.potentials import BITS, CHORD, Potentials, State, nexts
 from composer.inference.automata import DEAD, Lattice
 from composer.inference.sequence import Between, Constraints
 
@@ -225,6 +225,11 @@ class Chains:
         for w in others if family.rhythms else ():
             table = family.labelled(("together", min(voice.number, w), max(voice.number, w)))
             struck += np.where(state.struck[..., w], self.theta[table[self.harmony]], 0.0)[..., None]
+        if family.voices >= CHORD and len(others) == family.voices - 1:
+            places, strikes = family.chords(voice.number, state, self.harmony)
+            chords = self.theta[places[..., voice.candidates]]
+            struck += chords
+            held += np.where(strikes[..., None], chords, 0.0)
         for w in others:
             rules = self.rules(voice, w)
             if rules is not None:

@@ -14,7 +14,11 @@ and for each two voices
 - striking together, by a label;
 - motion: the intervals before and after, modulo ``period``, where both move, and whether to the same side.
 
-The last is of four cells: parallel fifths are no matter of pairs.
+and for three voices or more
+
+- chords: the classes modulo ``period`` of all that sounds, wherever any voice strikes, by a label.
+
+The last two are of more than two cells: parallel fifths, and triads, are no matter of pairs.
 """
 
 from __future__ import annotations
@@ -34,6 +38,9 @@ Bools = NDArray[np.bool_]
 BITS = 4  # steps on end whose strikes are looked at together
 SIDES = 2  # both voices move to the same side, or not
 STRIKES = 3  # both voices strike, the first alone, the second alone
+
+
+CHORD = 3  # voices
 
 
 class State(NamedTuple):
@@ -91,6 +98,8 @@ class Potentials:
                 shapes["motion", w, v] = (SIDES, self.period, self.period)
                 if self.rhythms:
                     shapes["together", w, v] = (self.harmony,)
+        if self.voices >= CHORD:
+            shapes["chord",] = (self.harmony, 2**self.period)
         places, start = {}, 0
         for name, shape in shapes.items():
             size = int(np.prod(shape))
@@ -182,6 +191,20 @@ class Potentials:
         side = ((after > before) != (after_w > before_w)).astype(np.int64)
         found = table[side, sign * (before - before_w) % self.period, sign * (after - after_w) % self.period]
         return np.where(moves, found, self.size)
+
+    @cached_property
+    def classes(self) -> list[Ints]:
+        """Of each voice's values the bit of its class modulo ``period``, 0 for silence."""
+        return [np.where(values == self.silence, 0, 1 << values % self.period) for values in self.alphabets]
+
+    def chords(self, v: int, state: State, harmony: Ints) -> tuple[Ints, Bools]:
+        """(n, T, K) the places of the chords that a voice's candidates make with what sounds in all others, and (n, T)
+        whether another voice strikes.
+        """
+        others = [w for w in range(self.voices) if w != v]
+        heard = np.bitwise_or.reduce([self.classes[w][state.sounds[..., w]] for w in others])
+        places = self.labelled(("chord",))[harmony[:, None], heard[..., None] | self.classes[v]]
+        return places, state.struck[..., others].any(axis=-1)
 
 
 def patterns(struck: Bools) -> Ints:

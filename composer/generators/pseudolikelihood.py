@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.generators.potentials import BITS, Potentials, State, nexts, patterns
+from composer.generators.potentials import BITS, CHORD, Potentials, State, nexts, patterns
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 NEVER = np.float32(-1e9)
 
@@ -70,7 +71,7 @@ class Cells:
         self.values, self.holds = family.values[voice], bool(family.rhythms)
         _, self.places = family.stacks[voice]
         count, rows, size = sum(grid.steps for grid in grids), len(self.places), family.size + 1
-        struck, held, both, tails, tempo, motion = (Entries() for _ in range(6))
+        struck, held, both, tails, tempo, motion, chord, kept = (Entries() for _ in range(8))
         start, before, length = 0, [], []
         for grid in grids:
             own = grid.state.struck[0, :, voice]
@@ -87,27 +88,27 @@ class Cells:
                 tempo.add(start + cell, place, sign)
             for candidate, place in _motions(family, voice, grid):
                 motion.add(start * self.values + candidate, place)
+            if family.voices >= CHORD:
+                _add_chords(family, voice, grid, start, (motion, chord, kept))
             start += grid.steps
         self.before, lengths = np.concatenate(before), np.concatenate(length)
-        cell = np.repeat(np.arange(count), lengths - 1)
-        tails.add(cell, cell + 1 + np.arange(len(cell)) - np.repeat(np.cumsum(lengths - 1) - lengths + 1, lengths - 1))
+        tails.add(*_through(lengths, np.ones(count, dtype=bool)))
         once = both.matrix(count, rows)
         through = tails.matrix(count, count) @ (held.matrix(count, rows) + once) + once
         self.rows = (struck.matrix(count, rows) + through).tocsr()
         self.rows_T = self.rows.T.tocsr()
-        self.motion = motion.matrix(count * self.values, size)
-        self.motion_T = self.motion.T.tocsr()
+        many = motion.matrix(count * self.values, size)  # of more than two cells
+        self.many = (many + chord.matrix(count * self.values, size)).tocsr()
         self.never = self._never(family, voice, lengths)
         if self.holds:
             value = np.maximum(self.before, 0)
             through = (through + held.matrix(count, rows)).tocsr()
             cell = np.repeat(np.arange(count), np.diff(through.indptr))
             self.hold = (
-                self.motion[np.arange(count) * self.values + value]
+                (many + kept.matrix(count * self.values, size))[np.arange(count) * self.values + value]
                 - tempo.matrix(count, size)
                 + type(through)((through.data, (cell, self.places[through.indices, value[cell]])), shape=(count, size))
             ).tocsr()
-            self.hold_T = self.hold.T.tocsr()
         sounds = np.concatenate([grid.state.sounds[0, :, voice] for grid in grids])
         self.target = np.where(np.concatenate([grid.state.struck[0, :, voice] for grid in grids]), sounds, self.values)
 
@@ -126,7 +127,7 @@ class Cells:
         """(N, values, and one more for a hold): of each cell's candidates the sum of what binds it."""
         found = np.array(self.never)
         found[:, : self.values] += self.rows @ theta[self.places]
-        found[:, : self.values] += (self.motion @ theta).reshape(-1, self.values)
+        found[:, : self.values] += (self.many @ theta).reshape(-1, self.values)
         if self.holds:
             found[:, -1] += self.hold @ theta
         return found
@@ -151,9 +152,9 @@ class Cells:
         p[every, self.target] -= 1.0
         struck = np.ascontiguousarray(p[:, : self.values])
         gradient = np.bincount(self.places.ravel(), (self.rows_T @ struck).ravel(), len(theta))
-        gradient += self.motion_T @ struck.ravel()
+        gradient += self.many.T @ struck.ravel()
         if self.holds:
-            gradient += self.hold_T @ p[:, -1]
+            gradient += self.hold.T @ p[:, -1]
         return cost, np.asarray(gradient, dtype=np.float64)
 
 
@@ -191,3 +192,29 @@ def _motions(family: Potentials, voice: int, grid: Grid) -> Iterator[tuple[Ints,
             place = family.motion(voice, w, own, other)
             cell, value = np.nonzero(place != family.size)
             yield cells[cell] * values + value, place[cell, value]
+
+
+def _add_chords(
+    family: Potentials, voice: int, grid: Grid, start: int, entries: tuple[Entries, Entries, Entries]
+) -> None:
+    """The chords that each cell's candidates make: in the steps after it through which they are held, where another
+    voice strikes; in its own if they are struck; and in its own if they are held.
+    """
+    later, struck, held = entries
+    values = family.values[voice]
+    places, strikes = family.chords(voice, grid.state, grid.harmony)
+    places, strikes = places[0], strikes[0]
+    lengths = nexts(grid.state.struck[0, :, voice]) - np.arange(grid.steps)
+    for entry, cell, at in (
+        (struck, np.arange(grid.steps), np.arange(grid.steps)),
+        (held, np.flatnonzero(strikes), np.flatnonzero(strikes)),
+        (later, *_through(lengths, strikes)),
+    ):
+        entry.add((((start + cell) * values)[:, None] + np.arange(values)).ravel(), places[at].ravel())
+
+
+def _through(lengths: Ints, there: Bools) -> tuple[Ints, Ints]:
+    """Each cell, and each step after it that is ``there``, through which it is held."""
+    cell = np.repeat(np.arange(len(lengths)), lengths - 1)
+    later = cell + 1 + np.arange(len(cell)) - np.repeat(np.cumsum(lengths - 1) - lengths + 1, lengths - 1)
+    return cell[there[later]], later[there[later]]
