@@ -86,7 +86,7 @@ class _Columns:
         return int(self.rows[slot][path[step * self.lattice.slots + slot]][place])
 
     def _sounding(self, path: list[int], step: int, voice: int, hold: int) -> int:
-        """What sounds in a voice at a step; before the first, anything."""
+        """What sounds in a voice at a step; before the first, a hold."""
         value = hold
         while step >= 0 and value == hold:
             value, step = self._written(path, step, voice), step - 1
