@@ -179,7 +179,7 @@ class Limits:
         """
         asked = " and ".join(["max_copy"] * bool(self.guards) + ["forbid"] * bool(constraints.between))
         if not isinstance(generator, Stepwise):
-            raise Unsupported(f"{generator.name} cannot keep to {asked}; leave it out")
+            raise Unsupported(f"{generator.name} cannot keep to max_copy; leave it out")
         walk = generator.walk(constraints, temperature)
         if walk.opened is not None:
             raise Unsupported(f"this model's alphabet is open, and {asked} needs a closed one; leave it out")

@@ -79,6 +79,12 @@ def test_given_notes_are_not_judged_among_themselves(duets: Composer) -> None:
         assert score.parts[1].pitch[:4].tolist() == lower[:4]
 
 
+def test_a_given_crossing_behind_a_hole_is_let_be(duets: Composer) -> None:
+    page = Score.of([line([67] * 4 + [60] * 4), line([60] * 4 + [64] * 4)])
+    kept = duets.complete(Sketch.of(page, "bars 1", forbid="crossings"), seed=8)
+    assert [(m.kind, m.tick) for m in mistakes(kept) if m.kind == "crossing"] == [("crossing", 4 * Q)]
+
+
 def test_what_is_given_off_the_grid_is_verified(duets: Composer) -> None:
     """Triplets above: what the encoding rounds is judged as it stands."""
     triplets = line([67, 69, 71] * 8, Q // 3)
