@@ -12,10 +12,10 @@ from typing import Any
 from composer import __version__
 from composer.corpora.base import Corpus
 from composer.errors import UsageError
-from composer.evaluation.likelihood import likelihood
+from composer.evaluation.likelihood import likelihood, pseudo_nats
 from composer.evaluation.survey import nothing_to_train_on, survey
 from composer.evaluation.view import sounding, view
-from composer.generators.base import Exact, Progress
+from composer.generators.base import Exact, Progress, Pseudo
 from composer.io import write_bytes
 from composer.pipeline import Composer
 
@@ -23,6 +23,7 @@ from composer.pipeline import Composer
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "abc_tokens"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
+    ("maxent", "voices"): {},
     ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 4, "serial": True},
 }
 
@@ -74,6 +75,10 @@ def train(
         for split, scores in held_out.items():
             measured = likelihood(composer.generator, map(composer.encoding.encode, scores))
             info[split] = measured._asdict() | {"nats_per_event": _rounded(measured.nats_per_event)}
+    if isinstance(composer.generator, Pseudo):
+        for split, scores in held_out.items():
+            nats = pseudo_nats(composer.generator, map(composer.encoding.encode, scores))
+            info[split] = {"pseudo_nats_per_cell": _rounded(nats)}
     data = composer.dumps(info)
     write_bytes(data, output)
     info["seen"] = seen._asdict() | {"silent": len(seen.silent)}

@@ -30,6 +30,7 @@ ENCODINGS = {
 
 GENERATORS = {
     "markov": "composer.generators.markov:Markov",
+    "maxent": "composer.generators.maxent:Maxent",
 }
 
 CORPORA = {

@@ -15,7 +15,7 @@ from composer.errors import UsageError
 def train(
     corpus: Annotated[str, typer.Argument(help="chorales, folk, essen, or a folder of your own files.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")],
-    generator: Annotated[str, typer.Option(help="markov")] = "markov",
+    generator: Annotated[str, typer.Option(help="markov or maxent (which writes columns of voices).")] = "markov",
     encoding: Annotated[
         str | None, typer.Option(help="melody, abc_tokens, voices or pianoroll (melody, or voices for chorales).")
     ] = None,

@@ -135,8 +135,9 @@ def metric_context(score: Score, ticks: Ints, grid: int, cadences: Iterable[int]
 
     ``meter`` (256 x numerator + denominator), ``position`` (steps from the bar line, as if pickups were whole bars),
     ``weight`` (0 at a bar line, 1 on a beat, 2 halfway through one or a third of it in, 3 elsewhere), ``mode``,
-    ``tonic`` (its pitch class), ``cadence`` (beats before the next fermata, or the next of ``cadences``, ticks at which
-    a phrase comes to rest: 0 on its beat, at most 4), and ``bars_left`` (bars after this one in its section, at most 3).
+    ``beat`` (1 on a beat, else 0), ``tonic`` (its pitch class), ``cadence`` (beats before the next fermata, or the next
+    of ``cadences``, ticks at which a phrase comes to rest: 0 on its beat, at most 4), and ``bars_left`` (bars after
+    this one in its section, at most 3).
     """
     lines, starts = score.barlines[:-1], score.section_starts
     bar = np.searchsorted(lines, ticks, "right") - 1
@@ -155,6 +156,7 @@ def metric_context(score: Score, ticks: Ints, grid: int, cadences: Iterable[int]
         "meter": codes[meter],
         "position": inside // grid,
         "weight": _weight(inside, beats),
+        "beat": inside % beats == 0,
         "mode": modes[np.maximum(np.searchsorted(keys, ticks, "right") - 1, 0)],
         "tonic": tonics(score, ticks, relative=True),
         "cadence": _beats_before(rests, ticks, beats),

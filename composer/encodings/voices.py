@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,6 @@ from composer.score import DEFAULT_VELOCITY, Part, Score
 from composer.sketch import REST, SYMBOLS, Apart, Cells, Preference, Sketch
 from composer.sketch.forbid import touched
 from composer.theory import TICKS_PER_QUARTER, Ints
-from composer.voice_leading import places
 
 HOLD_SYMBOL = PITCH_SYMBOLS
 MOST_REMEMBERED = 16  # combinations of when the voices must leave what they hold
@@ -233,18 +232,15 @@ def _between(sketch: Sketch, ticks: Ints, tonic: Ints) -> tuple[Between, ...]:
                 wrong |= apart.breaks(step, *heard)
         return wrong
 
-    place = places(sketch.score, ticks.astype(np.int64))
-    before = np.append(-1, tonic[:-1])
-    alike = np.column_stack([tonic, before, *(column.reshape(len(ticks), -1) for column in place)])
-    return tuple(
-        Between(*pair, partial(broken, found), HOLD_SYMBOL, _kinds(alike, *(where for _, where in found)))
-        for pair, found in rules.items()
-    )
+    def kinds(found: list[tuple[Apart, NDArray[np.bool_]]]) -> Columns:
+        known = [
+            tonic,
+            np.append(-1, tonic)[:-1],
+            *(column for apart, where in found for column in (apart.kinds, where)),
+        ]
+        return np.unique(np.column_stack(known), axis=0, return_inverse=True)[1].reshape(-1)
 
-
-def _kinds(*columns: NDArray[Any]) -> NDArray[np.int64]:
-    """(S,) the number of each row of columns (S,) or (S, n) among the distinct ones."""
-    return np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1].reshape(-1)
+    return tuple(Between(*pair, partial(broken, found), kinds(found), HOLD_SYMBOL) for pair, found in rules.items())
 
 
 def _pitch_table(tonic: Ints) -> Columns:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from composer.generators.base import Exact
+from composer.generators.base import Exact, Pseudo
 from composer.inference.sequence import Sequence
 
 
@@ -32,3 +32,12 @@ def likelihood(generator: Exact, sequences: Iterable[Sequence]) -> Likelihood:
         known += int(finite.sum())
         unknown += int((~finite).sum())
     return Likelihood(nats / known if known else float("nan"), known + unknown, unknown)
+
+
+def pseudo_nats(generator: Pseudo, sequences: Iterable[Sequence]) -> float:
+    """Minus the pseudo-log-likelihood, the mean over all cells (integers of events); nan if there are none."""
+    nats, cells = 0.0, 0
+    for sequence in sequences:
+        nats -= float(generator.pseudo_log_prob(sequence).sum())
+        cells += sequence.events.size
+    return nats / cells if cells else float("nan")

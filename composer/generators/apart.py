@@ -69,8 +69,7 @@ class _Columns:
     def verdict(self, number: int, step: int, slot: int, upper0: int, lower0: int, other: int | None) -> Bools:
         """(V,) which tokens of the slot break the rule."""
         rule = self.between[number]
-        kind = step if rule.kinds is None else int(rule.kinds[step])
-        asked = number, kind, slot, upper0, lower0, other
+        asked = number, int(rule.kinds[step]), slot, upper0, lower0, other
         if asked not in self._verdicts:
             if len(self._verdicts) >= REMEMBERED:
                 self._verdicts.clear()

@@ -83,9 +83,9 @@ class Between(NamedTuple):
     """What may not be between two dimensions of a column, ``upper`` before ``lower``, and those of the column before.
 
     ``breaks(step, upper0, lower0, upper1, lower1)`` says of values (they broadcast) that sound at the step before
-    ``step`` and at it whether they break it; of step 0 it does not look at those before. The value ``hold`` (-1: there
-    is none) stands for what sounded before, and is asked about only where nothing has. Steps of one of the ``kinds``
-    (end,) are judged alike; None: each for itself.
+    ``step`` and at it whether they break it; of step 0 it does not look at those before. Steps of one of the ``kinds``
+    (end,) are judged alike. The value ``hold`` (-1: there is none) stands for what sounded before, and is asked about
+    only where nothing has.
     """
 
     upper: int
@@ -93,8 +93,8 @@ class Between(NamedTuple):
     breaks: Callable[
         [int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]
     ]
+    kinds: NDArray[np.int64]
     hold: int = -1
-    kinds: NDArray[np.int64] | None = None
 
 
 class Constraints(Protocol):

@@ -69,7 +69,8 @@ class Apart(NamedTuple):
     cell to the next, or, if it is ``lasting``, in a single cell.
 
     ``breaks(step, upper0, lower0, upper1, lower1)`` says of the pitches, 128 for silence, that sound in the cell before
-    the one of ``step`` and in it, whether it is broken; they broadcast.
+    the one of ``step`` and in it, whether it is broken; they broadcast. Steps of one of the ``kinds`` (S,) are judged
+    alike.
     """
 
     upper: int
@@ -77,6 +78,7 @@ class Apart(NamedTuple):
     about: tuple[int, ...]
     lasting: bool
     breaks: Callable[[int, Pitches, Pitches, Pitches, Pitches], Table]
+    kinds: NDArray[np.int64]
 
 
 class Constraint(ABC):

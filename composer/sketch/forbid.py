@@ -39,9 +39,12 @@ class Forbid(Constraint):
     def between(self, ticks: Ints, score: Score) -> Iterator[Apart]:
         where = places(score, ticks.astype(np.int64))
         steps = [where.at(step) for step in range(len(ticks))]
+        known = np.column_stack([where.leading, where.beat, where.spelling])
+        kinds = np.unique(known, axis=0, return_inverse=True)[1].reshape(-1)
         for law in (law for rule in self.rules for law in RULES[rule]):
             for pair in law.pairs(len(score.parts)):
-                yield Apart(*pair, tuple(pair[side] for side in law.about), law.lasting, partial(_breaks, law, steps))
+                about = tuple(pair[side] for side in law.about)
+                yield Apart(*pair, about, law.lasting, partial(_breaks, law, steps), kinds)
 
     def broken(self, score: Score, free: Callable[[int, NDArray[Any]], Table]) -> bool:
         """Whether a finished score breaks it; ``free`` says of a voice and ticks (M,) where it is composed."""

@@ -35,7 +35,8 @@ class Sketch:
     """A score with holes: voice v is Part v. Its notes are given; the rest of the holes is to be composed.
 
     Outside the holes the score is complete: where it has no note, it has a rest. ``copies`` are written bars that
-    repeat earlier ones, note for note. ``cadences`` are ticks at which phrases come to rest, beside the page's fermatas.
+    repeat earlier ones, note for note. ``cadences`` are ticks at which phrases come to rest, beside the page's
+    fermatas.
     """
 
     score: Score

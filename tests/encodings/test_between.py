@@ -49,7 +49,6 @@ def test_columns_are_judged_as_the_score_is(rule: str, relative: bool) -> None:
         found = set()
         for between in masks.between:
             assert between.hold == HOLD_SYMBOL
-            assert between.kinds is not None
             for step in (lines.ticks // encoding.grid).tolist():
                 if step == STEPS:
                     continue
@@ -73,3 +72,14 @@ def test_where_nothing_is_composed_nothing_is_judged() -> None:
         assert [s for s in range(STEPS) if between.breaks(s, *fifths)[0]] == list(range(16, 21))  # one after it, too
         assert [s for s in range(STEPS) if between.breaks(s, *crossed)[0]] == list(range(16, 20))
     assert Voices(voices=VOICES).compile(replace(sketch, constraints=())).between == ()
+
+
+def test_a_join_of_copied_bars_is_of_its_own_kind() -> None:
+    """Bar 3 does not follow bar 2 in A B A' of which A' is a copy: there nothing is before."""
+    sketch = Sketch.blank(bars=4, form="A B A C", voices=2, forbid="parallels")
+    masks = Voices(voices=2).compile(sketch.folded())
+    fifths = [np.array([12 + n]) for n in (67, 60, 69, 62)]
+    (between,) = masks.between
+    assert [s for s in range(masks.end) if not between.breaks(s, *fifths)[0]] == [0, 32]
+    for kind in np.unique(between.kinds):
+        assert len({bool(between.breaks(s, *fifths)[0]) for s in np.flatnonzero(between.kinds == kind).tolist()}) == 1

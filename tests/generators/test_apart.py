@@ -24,7 +24,7 @@ def breaks(step: int, upper0: Values, lower0: Values, upper1: Values, lower1: Va
     return np.asarray((upper1 < lower1) | together | ((upper1 == lower1) & (step < STEPS - 1)))
 
 
-RULE = Between(0, 1, breaks, HOLD)
+RULE = Between(0, 1, breaks, np.arange(STEPS), HOLD)
 
 
 def columns(serial: bool, given: dict[int, list[int]]) -> tuple[Markov, ColumnMasks]:

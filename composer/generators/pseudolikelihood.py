@@ -1,0 +1,220 @@
+"""The regularised pseudo-likelihood of cells, its gradient, and the parameters at which it is best.
+
+The pseudo-likelihood of a grid is the product over its cells of the probability of each given all others (Besag 1975).
+A cell is struck with any value, or held. What is held through the steps after a cell goes with it: if another value is
+struck there, that value is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.generators.potentials import BITS, CHORD, Potentials, State, nexts, patterns
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Reals = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+NEVER = np.float32(-1e9)
+
+
+class Grid(NamedTuple):
+    """A piece as the family sees it: what sounds and is struck (1, T, V), and the labels (T,) of its features."""
+
+    state: State
+    fields: list[Ints]
+    rhythms: list[Ints]
+    harmony: Ints
+
+    @property
+    def steps(self) -> int:
+        return len(self.harmony)
+
+
+class Entries:
+    """The numbers of a sparse matrix, as they are found."""
+
+    def __init__(self) -> None:
+        self.rows: list[Ints] = []
+        self.columns: list[Ints] = []
+        self.times: list[Floats] = []
+
+    def add(self, rows: Ints, columns: Ints, times: float = 1.0) -> None:
+        self.rows.append(rows)
+        self.columns.append(columns)
+        self.times.append(np.full(len(rows), times, dtype=np.float32))
+
+    def matrix(self, rows: int, columns: int) -> csr_array:
+        from scipy.sparse import csr_array
+
+        if not self.rows:
+            return csr_array((rows, columns), dtype=np.float32)
+        entries = np.concatenate(self.times), (np.concatenate(self.rows), np.concatenate(self.columns))
+        return csr_array(entries, shape=(rows, columns))
+
+
+class Cells:
+    """The cells (N,) of one voice in many pieces: what binds their candidates, as sparse matrices over parameters.
+
+    Parameters are ``theta`` (size + 1,), of which the last, nothing, is 0.
+    """
+
+    def __init__(self, family: Potentials, voice: int, grids: list[Grid]) -> None:
+        self.values, self.holds = family.values[voice], bool(family.rhythms)
+        _, self.places = family.stacks[voice]
+        count, rows, size = sum(grid.steps for grid in grids), len(self.places), family.size + 1
+        struck, held, both, tails, tempo, motion, chord, kept = (Entries() for _ in range(8))
+        start, before, length = 0, [], []
+        for grid in grids:
+            own = grid.state.struck[0, :, voice]
+            length.append(nexts(own) - np.arange(grid.steps))
+            before.append(np.append(-1, grid.state.sounds[0, :-1, voice]))
+            others = [w for w in range(family.voices) if w != voice]
+            bound = family.bound(voice, grid.state, grid.harmony, family.lags, others)
+            fields = [row[None] for row in family.fields_of(voice, grid.fields)]
+            for entries, kind in ((struck, [*bound.struck, *fields]), (held, bound.held), (both, bound.both)):
+                for row in kind:
+                    there = np.flatnonzero(row[0] != rows - 1)
+                    entries.add(start + there, row[0, there])
+            for cell, place, sign in _tempo(family, voice, grid):
+                tempo.add(start + cell, place, sign)
+            for candidate, place in _motions(family, voice, grid):
+                motion.add(start * self.values + candidate, place)
+            if family.voices >= CHORD:
+                _add_chords(family, voice, grid, start, (motion, chord, kept))
+            start += grid.steps
+        self.before, lengths = np.concatenate(before), np.concatenate(length)
+        tails.add(*_through(lengths, np.ones(count, dtype=bool)))
+        once = both.matrix(count, rows)
+        through = tails.matrix(count, count) @ (held.matrix(count, rows) + once) + once
+        self.rows = (struck.matrix(count, rows) + through).tocsr()
+        self.rows_T = self.rows.T.tocsr()
+        many = motion.matrix(count * self.values, size)  # of more than two cells
+        self.many = (many + chord.matrix(count * self.values, size)).tocsr()
+        self.never = self._never(family, voice, lengths)
+        if self.holds:
+            value = np.maximum(self.before, 0)
+            through = (through + held.matrix(count, rows)).tocsr()
+            cell = np.repeat(np.arange(count), np.diff(through.indptr))
+            self.hold = (
+                (many + kept.matrix(count * self.values, size))[np.arange(count) * self.values + value]
+                - tempo.matrix(count, size)
+                + type(through)((through.data, (cell, self.places[through.indices, value[cell]])), shape=(count, size))
+            ).tocsr()
+        sounds = np.concatenate([grid.state.sounds[0, :, voice] for grid in grids])
+        self.target = np.where(np.concatenate([grid.state.struck[0, :, voice] for grid in grids]), sounds, self.values)
+
+    def _never(self, family: Potentials, voice: int, lengths: Ints) -> Floats:
+        """(N, candidates): a hold of nothing, and a held silence, are no grid at all."""
+        never = np.zeros((len(lengths), self.values + self.holds), dtype=np.float32)
+        if self.holds:
+            never[self.before < 0, -1] = NEVER
+            silent = np.flatnonzero(family.alphabets[voice] == family.silence)
+            if len(silent):
+                never[self.before == silent[0], -1] = NEVER
+                never[lengths > 1, silent[0]] = NEVER
+        return never
+
+    def potentials(self, theta: Floats) -> Floats:
+        """(N, values, and one more for a hold): of each cell's candidates the sum of what binds it."""
+        found = np.array(self.never)
+        found[:, : self.values] += self.rows @ theta[self.places]
+        found[:, : self.values] += (self.many @ theta).reshape(-1, self.values)
+        if self.holds:
+            found[:, -1] += self.hold @ theta
+        return found
+
+    def log_prob(self, theta: Floats) -> Reals:
+        """(N,) of each cell given all others, in nats."""
+        found = self.potentials(theta).astype(np.float64)
+        found -= found.max(axis=1, keepdims=True)
+        chosen = found[np.arange(len(found)), self.target]
+        return np.asarray(chosen - np.log(np.exp(found).sum(axis=1)))
+
+    def cost(self, theta: Floats) -> tuple[float, Reals]:
+        """Minus the sum of :meth:`log_prob`, and its gradient by the parameters."""
+        p = self.potentials(theta)
+        p -= p.max(axis=1, keepdims=True)
+        every = np.arange(len(p))
+        chosen = p[every, self.target].sum(dtype=np.float64)
+        np.exp(p, out=p)
+        total = p.sum(axis=1)
+        cost = float(np.log(total).sum(dtype=np.float64) - chosen)
+        p /= total[:, None]
+        p[every, self.target] -= 1.0
+        struck = np.ascontiguousarray(p[:, : self.values])
+        gradient = np.bincount(self.places.ravel(), (self.rows_T @ struck).ravel(), len(theta))
+        gradient += self.many.T @ struck.ravel()
+        if self.holds:
+            gradient += self.hold.T @ p[:, -1]
+        return cost, np.asarray(gradient, dtype=np.float64)
+
+
+def _tempo(family: Potentials, voice: int, grid: Grid) -> Iterator[tuple[Ints, Ints, float]]:
+    """What a strike adds over a hold, by the parameters of rhythm: cells, their places, and how often."""
+    struck = grid.state.struck[0]
+    own = patterns(struck[:, voice])
+    for f, labels in enumerate(grid.rhythms):
+        table = family.labelled(("rhythm", f, voice))
+        for ahead in range(min(BITS, grid.steps)):
+            cell, bit = np.arange(grid.steps - ahead), 1 << ahead
+            yield cell, table[labels[ahead:], own[ahead:] | bit], 1.0
+            yield cell, table[labels[ahead:], own[ahead:] & ~bit], -1.0
+    for w in (w for w in range(family.voices) if w != voice and family.rhythms):
+        cell = np.flatnonzero(struck[:, w])
+        table = family.labelled(("together", min(voice, w), max(voice, w)))
+        yield cell, table[grid.harmony[cell]], 1.0
+
+
+def _motions(family: Potentials, voice: int, grid: Grid) -> Iterator[tuple[Ints, Ints]]:
+    """Where another voice moves, the motions that a cell's candidates make, by its number of cell and value."""
+    sounds, values = grid.state.sounds[0], family.values[voice]
+    every = np.arange(values)[None, :]
+    following = nexts(grid.state.struck[0, :, voice])
+    for w in (w for w in range(family.voices) if w != voice):
+        moved = np.append(False, sounds[1:, w] != sounds[:-1, w])
+        into = np.flatnonzero(moved)
+        out = np.flatnonzero(np.append(moved, False)[following])
+        after = following[out]
+        for cells, at, own in (
+            (into, into, (sounds[into - 1, voice][:, None], every)),
+            (out, after, (every, sounds[np.minimum(after, grid.steps - 1), voice][:, None])),
+        ):
+            other = sounds[at - 1, w][:, None], sounds[at, w][:, None]
+            place = family.motion(voice, w, own, other)
+            cell, value = np.nonzero(place != family.size)
+            yield cells[cell] * values + value, place[cell, value]
+
+
+def _add_chords(
+    family: Potentials, voice: int, grid: Grid, start: int, entries: tuple[Entries, Entries, Entries]
+) -> None:
+    """The chords that each cell's candidates make: in the steps after it through which they are held, where another
+    voice strikes; in its own if they are struck; and in its own if they are held.
+    """
+    later, struck, held = entries
+    values = family.values[voice]
+    places, strikes = family.chords(voice, grid.state, grid.harmony)
+    places, strikes = places[0], strikes[0]
+    lengths = nexts(grid.state.struck[0, :, voice]) - np.arange(grid.steps)
+    for entry, cell, at in (
+        (struck, np.arange(grid.steps), np.arange(grid.steps)),
+        (held, np.flatnonzero(strikes), np.flatnonzero(strikes)),
+        (later, *_through(lengths, strikes)),
+    ):
+        entry.add((((start + cell) * values)[:, None] + np.arange(values)).ravel(), places[at].ravel())
+
+
+def _through(lengths: Ints, there: Bools) -> tuple[Ints, Ints]:
+    """Each cell, and each step after it that is ``there``, through which it is held."""
+    cell = np.repeat(np.arange(len(lengths)), lengths - 1)
+    later = cell + 1 + np.arange(len(cell)) - np.repeat(np.cumsum(lengths - 1) - lengths + 1, lengths - 1)
+    return cell[there[later]], later[there[later]]
