@@ -102,7 +102,7 @@ def loads(data: bytes, name: str, *, notices: list[Notice] | None = None) -> Sco
     from music21.musicxml.xmlToM21 import MusicXMLImporter
 
     try:
-        text = _unpacked(data) if data[:2] == b"PK" else data
+        text = text_of(data)
         inspector = inspect(text)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -224,6 +224,11 @@ def _pitch(note: ElementTree.Element) -> int:
         return -1
     alter, octave = float(pitch.findtext("alter", "0")), int(pitch.findtext("octave", "0"))
     return NATURAL[pitch.findtext("step", "C")] + round(alter) + 12 * (octave + 1)
+
+
+def text_of(data: bytes) -> bytes:
+    """The XML of a file, plain or compressed; raises :class:`ReadError`."""
+    return _unpacked(data) if data[:2] == b"PK" else data
 
 
 def _unpacked(data: bytes) -> bytes:

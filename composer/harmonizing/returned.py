@@ -1,0 +1,67 @@
+"""Whether what was written comes back: files are read again, and compared with the score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from composer.errors import WriteError
+from composer.io import read, suffix_of
+from composer.io.music21_export import KINDS
+from composer.score import Part, Score
+from composer.styles import perform
+from composer.theory import pitch_name
+
+PAGES = (".musicxml", ".xml", ".mxl", ".abc")
+HEARD = (".mid", ".midi")
+MARKS = ("lyric", "slur")
+
+
+def check_returned(score: Score, path: Path) -> None:
+    """Read a written file again; raises :class:`WriteError` where notes of any voice, or the melody's lyrics, slurs,
+    chord symbols or fermatas, are not those of the score. Formats that cannot be read are not looked at.
+    """
+    suffix = suffix_of(path)
+    if suffix not in (*PAGES, *HEARD):
+        return
+    again = read(path)
+    heard = suffix in HEARD
+    wanted = perform(score) if heard else score
+    parts = [part for part in wanted.parts if len(part)] if heard else list(wanted.parts)
+    found = next(_differences(replace(wanted, parts=tuple(parts)), again, heard), None)
+    if found is not None:
+        raise WriteError(f"{path}: does not hold what was composed: {found}; please report it, with your file")
+
+
+def _differences(score: Score, again: Score, heard: bool) -> Iterator[str]:
+    if len(again.parts) != len(score.parts):
+        yield f"{len(again.parts)} parts in place of {len(score.parts)}"
+        return
+    for number, (part, other) in enumerate(zip(score.parts, again.parts, strict=True), 1):
+        wanted, found = _notes(part, not heard), _notes(other, not heard)
+        if wanted != found:
+            missing = sorted(set(wanted) ^ set(found))[0]
+            name = pitch_name(missing[1], 7 * missing[1] % 12 if heard else missing[3])
+            yield f"{score.place(missing[0])}, {part.name or f'part {number}'}: {name}"
+    if heard:
+        return
+    for kind in MARKS:
+        marks, others = (_marks(found.parts[0], kind) for found in (score, again))
+        if marks != others:
+            odd = sorted(set(marks) ^ set(others), key=str)
+            yield f"{score.place(odd[0][0])}: {kind} {odd[0][1]}" if odd else f"{kind}s"
+    chords, others_ = ([c for c in found.chords if c.quality in KINDS] for found in (score, again))
+    if chords != others_:
+        yield "chord symbols"
+    if score.fermatas != again.fermatas:
+        tick = sorted(set(score.fermatas) ^ set(again.fermatas))[0]
+        yield f"{score.place(tick)}: a fermata"
+
+
+def _notes(part: Part, spelled: bool) -> list[tuple[int, int, int, int]]:
+    return [(n.onset, n.pitch, n.duration, int(n.spelling or 0) if spelled else 0) for n in part]
+
+
+def _marks(part: Part, kind: str) -> list[tuple[int, str, int | None]]:
+    return [(mark.onset, mark.text, mark.end) for mark in part.annotations if mark.kind == kind]
