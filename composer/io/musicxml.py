@@ -32,6 +32,7 @@ from composer.theory import NATURAL
 __all__ = ["dumps", "from_music21", "loads", "to_music21"]
 
 DRUM_CHANNEL = "10"
+CHOIR = ["Soprano", "Alto", "Tenor", "Bass"]
 FARTHEST = (-22, 26)  # triple flats to triple sharps on the line of fifths
 PER_VELOCITY = 100 / 90  # MusicXML counts loudness in hundredths of velocity 90
 CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
@@ -140,6 +141,8 @@ def _finish(root: ElementTree.Element, score: Score) -> None:
             element.text = _clean(part.name)
         for element in entry.iter("midi-channel"):
             element.text = DRUM_CHANNEL if part.drums else str(number % 9 + 1)
+    if [part.name.strip().title() for part in score.parts] == CHOIR:
+        _bracket(root)
     for element, part in zip(root.iter("part"), score.parts, strict=False):
         _loudness(element, music21_export.notatable(part), score.barlines.tolist())
     for name in () if score.title else ("work", "movement-title"):
@@ -149,6 +152,16 @@ def _finish(root: ElementTree.Element, score: Score) -> None:
         _number(element.findall("measure"), score.bar_numbers.tolist())
     for element in root.iter("identification"):
         _identify(element, score)
+
+
+def _bracket(root: ElementTree.Element) -> None:
+    """Join the staves of a choir by a bracket, without bar lines between them, which would cross the words."""
+    for entries in root.iter("part-list"):
+        group = ElementTree.Element("part-group", number="1", type="start")
+        ElementTree.SubElement(group, "group-symbol").text = "bracket"
+        ElementTree.SubElement(group, "group-barline").text = "no"
+        entries.insert(0, group)
+        ElementTree.SubElement(entries, "part-group", number="1", type="stop")
 
 
 def _number(measures: list[ElementTree.Element], numbers: list[int]) -> None:

@@ -119,7 +119,7 @@ class Sketch:
             score = emptied(score, tuple(hole for hole in others(score, holes_of(score, keep)) if hole.voice))
         holes = silences(score, given)
         if not holes:
-            raise UsageError(f"all {voices} voices are full: say what to compose anew, or ask for more voices")
+            raise UsageError(f"{voices} voices: the score has {given} already, all full; say what to keep, or ask for more")
         said_chords = "chords" in said(wishes)
         bound = () if said_chords or not score.chords else (PageChords(),)
         sketch = cls._wishing(score, holes, (*constraints, *bound), wishes)
