@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from composer.errors import Notice
 from composer.score import Score
-from composer.theory import MODES, TICKS_PER_QUARTER, Key, Meter
+from composer.theory import MODES, TICKS_PER_QUARTER, Ints, Key, Meter
 
 # Krumhansl & Kessler (1982): how well each pitch class, counted from the tonic, fits a major and a minor key
 PROFILES = {
@@ -45,6 +45,27 @@ def plain_key(tonic_class: int, mode: str) -> Key:
     """
     signature = (7 * tonic_class - MODES[mode] + 5) % 12 - 5
     return Key(signature + MODES[mode], mode)
+
+
+def felt_bars(score: Score) -> Ints:
+    """(B,) the tick at which each bar is felt to begin: a short bar that opens a section is the end of a whole one."""
+    lines, lengths = score.barlines[:-1], np.diff(score.barlines)
+    meter = np.searchsorted([meter.onset for meter in score.meters], lines, "right") - 1
+    full = np.array([meter.bar for meter in score.meters])[np.maximum(meter, 0)]
+    sections = np.append(score.section_starts, score.end)
+    longer = np.diff(sections)[np.searchsorted(sections, lines, "right") - 1] > lengths
+    pickup = np.isin(lines, sections) & longer & (lengths < full)
+    return np.asarray(lines - np.where(pickup, full - lengths, 0))
+
+
+def beats(score: Score) -> Ints:
+    """(N,) the ticks of all beats, as they are felt: two in a bar of 6/8."""
+    found: list[int] = []
+    lines = score.barlines.tolist()
+    for line, end, felt in zip(lines[:-1], lines[1:], felt_bars(score).tolist(), strict=True):
+        beat = score.meter_at(line).beat
+        found += range(felt + -(-(line - felt) // beat) * beat, end, beat)
+    return np.array(found, dtype=np.int32)
 
 
 def uneven_bars(score: Score) -> Iterator[tuple[int, Notice]]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.analysis import beats, felt_bars
 from composer.inference.masks import RunCosts
 from composer.score import Score, frozen
 from composer.sketch import REST, SYMBOLS, Cells, Constraint, Preference, Sketch
-from composer.sketch.places import beats, felt_bars
 from composer.theory import MODES, Ints
 
 # symbols shared by the encodings of voices: pitches are counted from the tonic (or from C), never below 1

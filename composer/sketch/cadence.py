@@ -9,10 +9,11 @@ from typing import Self
 
 import numpy as np
 
+from composer.analysis import beats
 from composer.errors import UsageError
 from composer.score import Score
 from composer.sketch.cells import SYMBOLS, Cells, Constraint, Table, from_step, pitches
-from composer.sketch.places import beats, place
+from composer.sketch.places import place
 from composer.theory import ChordSymbol, Ints, Key, parse_pitch, roman_chord, spelled
 
 MOST_FERMATAS = 1_000

@@ -7,10 +7,10 @@ from typing import Self
 
 import numpy as np
 
+from composer.analysis import beats
 from composer.errors import UsageError
 from composer.score import Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Table, pitches
-from composer.sketch.places import beats
 from composer.theory import TICKS_PER_QUARTER, ChordSymbol, Ints, roman_chord
 
 FREE = ("-", ".")

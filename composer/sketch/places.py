@@ -1,4 +1,4 @@
-"""Places in a score: bars, beats, and where they are felt to begin."""
+"""Places in a score, as they are written and read: bars and beats."""
 
 from __future__ import annotations
 
@@ -9,34 +9,12 @@ import numpy as np
 
 from composer.errors import UsageError
 from composer.score import Score
-from composer.theory import Ints
 
 PARTS = (32, 48, 5, 7)  # of a beat, in which places are named
 
 
 def bars_named(first: int, last: int) -> str:
     return f"bars {first}-{last}" if last > first else f"bar {first}"
-
-
-def felt_bars(score: Score) -> Ints:
-    """(B,) the tick at which each bar is felt to begin: a short bar that opens a section is the end of a whole one."""
-    lines, lengths = score.barlines[:-1], np.diff(score.barlines)
-    meter = np.searchsorted([meter.onset for meter in score.meters], lines, "right") - 1
-    full = np.array([meter.bar for meter in score.meters])[np.maximum(meter, 0)]
-    sections = np.append(score.section_starts, score.end)
-    longer = np.diff(sections)[np.searchsorted(sections, lines, "right") - 1] > lengths
-    pickup = np.isin(lines, sections) & longer & (lengths < full)
-    return np.asarray(lines - np.where(pickup, full - lengths, 0))
-
-
-def beats(score: Score) -> Ints:
-    """(N,) the ticks of all beats, as they are felt: two in a bar of 6/8."""
-    found: list[int] = []
-    lines = score.barlines.tolist()
-    for line, end, felt in zip(lines[:-1], lines[1:], felt_bars(score).tolist(), strict=True):
-        beat = score.meter_at(line).beat
-        found += range(felt + -(-(line - felt) // beat) * beat, end, beat)
-    return np.array(found, dtype=np.int32)
 
 
 def place(score: Score, text: str) -> int:

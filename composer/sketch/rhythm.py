@@ -10,10 +10,10 @@ from typing import Self
 
 import numpy as np
 
+from composer.analysis import felt_bars
 from composer.errors import UsageError
 from composer.score import Score, frozen
 from composer.sketch.cells import REST, SYMBOLS, Automaton, Cells, Constraint, Moves, Table
-from composer.sketch.places import felt_bars
 from composer.theory import TICKS_PER_QUARTER, Ints, Meter
 
 WHOLE = 4 * TICKS_PER_QUARTER

@@ -25,10 +25,10 @@ from composer.sketch.usual import scales
 from composer.sketch.wishes import on_page, wanted, wished
 from composer.styles import style_named
 from composer.theory import TICKS_PER_QUARTER, Ints, Key, Meter, Tempo
+from composer.voice_leading import CHOIR_RANGES
 
 VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
 MOST_WISHED = 100_000  # wishes times bars
-CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from composer.analysis import beats, felt_bars
 from composer.errors import UsageError
 from composer.score import Score, regular_barlines
-from composer.sketch.places import beats, felt_bars, place
+from composer.sketch.places import place
 from composer.theory import TICKS_PER_QUARTER as Q
 from composer.theory import Meter
 
