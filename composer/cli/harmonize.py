@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +34,9 @@ MOST_SHOWN = 12  # mistakes of an alternative
 
 
 def harmonize(
-    file: Annotated[Path, typer.Argument(help="A melody, lead sheet or partly filled choir: MIDI, ABC, MusicXML, Humdrum.")],
+    file: Annotated[
+        Path, typer.Argument(help="A melody, lead sheet or partly filled choir: MIDI, ABC, MusicXML, Humdrum.")
+    ],
     part: Annotated[
         str | None, typer.Option(metavar="NAME|N", help="The part that is the melody, by name or number.")
     ] = None,
@@ -82,24 +85,27 @@ def harmonize(
     """Give a melody an alto, a tenor and a bass, as Bach would; or fill what a choir lacks."""
     from secrets import randbelow
 
-    from composer.harmonizing import alternatives, check_returned
+    from composer.harmonizing import alternatives, check_returned, sketch_of
     from composer.pipeline import Composer
 
     seed = randbelow(2**31) if seed is None else seed
     composer = Composer.load(_model(model, generator))
     score, done = _given(file, tune, part, top, key, transpose, voice or [])
-    sketch, words = _sketch(score, phrases, keep, chords=chords, forbid=forbid, pin=pin, wish=wish, prefer=prefer)
+    wishes = {"chords": chords, "forbid": forbid, "wish": wish, "prefer": prefer}
+    named = {name: value for name, value in wishes.items() if value}
+    sketch = sketch_of(score, phrases=phrases, keep=keep, pins=pin or [], **named)
+    done += _rests(sketch)
     title = score.title or file.stem
     targets = targets_of(output or [], n, title, seed)
     spare(file, [path for paths in targets for path in paths])
     with working("harmonising"):
         found = alternatives(composer, sketch, n, seed=seed, temperature=temperature)
-    scores = [titled(choice.score, title, number, n) for number, choice in enumerate(found, 1)]
+    scores = [titled(one.score, title, number, n) for number, one in enumerate(found, 1)]
     written = write_all(scores, targets[: len(scores)], soundfont)
     for made, names in zip(scores, written, strict=True):
         for name in names:
             check_returned(made, Path(name))
-    done = [*done, *words, *([f"there are only {len(found)} different ones"] if len(found) < n else [])]
+    done += [f"there are only {len(found)} different ones"] if len(found) < n else []
     if as_json:
         typer.echo(json.dumps({"seed": seed, "done": done, "alternatives": _rows(found, scores, written)}, indent=2))
         return
@@ -153,25 +159,12 @@ def _given(
     return score, [*done, *words]
 
 
-def _sketch(score: Score, phrases: str, keep: str | None, **wishes: Any) -> tuple[Sketch, list[str]]:
-    from composer.harmonizing import phrase_ends
-    from composer.sketch import Sketch
-
-    cadences = phrase_ends(score, phrases)
-    pins = [_pin(text) for text in wishes.pop("pin") or []]
-    given = {name: value for name, value in wishes.items() if value}
-    given["wish"] = [*(given.get("wish") or []), *pins]
-    sketch = Sketch.harmonizing(score, constraints=(), keep=keep, cadences=cadences, **given)
-    rests = sorted({*score.fermatas, *cadences})
-    return sketch, [f"phrases rest at {'; '.join(map(score.place, rests))}"] if rests else []
-
-
-def _pin(text: str) -> str:
-    """``bass 1.1=D3`` as a wish about one voice."""
-    voice, _, place = text.strip().rpartition(" ")
-    if not voice or "=" not in place:
-        raise UsageError(f"--pin {text}: write a voice, bar.beat=note, such as 'bass 1.1=D3'")
-    return f"voice {voice.strip()}: pins={place}"
+def _rests(sketch: Sketch) -> list[str]:
+    """Where phrases come to rest, in words."""
+    score = sketch.score
+    places = [score.place(tick) for tick in sorted({*score.fermatas, *sketch.cadences})]
+    more = [f"and {len(places) - MOST_SHOWN} more"] if len(places) > MOST_SHOWN else []
+    return [f"phrases rest at {'; '.join([*places[:MOST_SHOWN], *more])}"] if places else []
 
 
 def _abc(score: Score) -> str:
@@ -186,28 +179,39 @@ def _rows(found: list[Alternative], scores: list[Score], written: list[list[str]
     return [
         {
             "title": score.title,
-            "nats_per_note": round(choice.nats, 4),
-            "mistakes": [
-                {"kind": m.kind, "tick": m.tick, "voices": list(m.voices), "told": told(m, score)}
-                for m in choice.mistakes
-            ],
+            "nats_per_note": round(one.nats, 4),
+            "mistakes": [{**m._asdict(), "told": told(m, score)} for m in one.mistakes],
             "abc": _abc(score),
             "files": files,
             "made": dict(score.metadata),
         }
-        for choice, score, files in zip(found, scores, written, strict=True)
+        for one, score, files in zip(found, scores, written, strict=True)
     ]
 
 
 def _show(found: list[Alternative]) -> None:
-    """The alternatives with what a teacher would mark, on stderr."""
+    """The alternatives with what a teacher would mark, on stderr: a table where somebody watches."""
     from composer.voice_leading import told
 
-    for number, choice in enumerate(found, 1):
-        marks = [told(mistake, choice.score) for mistake in choice.mistakes]
-        name = f"no. {number}" if len(found) > 1 else "voice leading"
-        report([], f"{name}: {len(marks) or 'no'} mistakes, {choice.nats:.2f} nats a note")
-        for line in marks[:MOST_SHOWN]:
-            report([], f"  {line}")
-        if len(marks) > MOST_SHOWN:
-            report([], f"  and {len(marks) - MOST_SHOWN} more")
+    rows: list[tuple[str, str, str, list[str]]] = []
+    for place, one in enumerate(found, 1):
+        marks = [told(mistake, one.score) for mistake in one.mistakes]
+        rest = [f"and {len(marks) - MOST_SHOWN} more"] if len(marks) > MOST_SHOWN else []
+        rows.append((f"{place}", f"{one.nats:.2f}", f"{len(marks)}", [*marks[:MOST_SHOWN], *rest]))
+    if sys.stderr.isatty():
+        _table(rows)
+        return
+    for number, nats, count, lines in rows:
+        typer.echo(f"no. {number}: {nats} nats a note, {count} mistakes in voice leading", err=True)
+        for line in lines:
+            typer.echo(f"  {line}", err=True)
+
+
+def _table(rows: list[tuple[str, str, str, list[str]]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("no.", "nats a note", "mistakes", "where", box=None, pad_edge=False)
+    for number, nats, count, lines in rows:
+        table.add_row(number, nats, count, "\n".join(lines))
+    Console(stderr=True).print(table)

@@ -1,12 +1,12 @@
-"""A choir for somebody's own melody: what a file gives, what is to be composed, how good it is, whether it came back."""
+"""A choir for somebody's melody: what a file gives, what is to be composed, how good it is, whether it came back."""
 
 from composer.harmonizing.alternatives import Alternative, alternatives, log_score
-from composer.harmonizing.given import LOWER, choir_of, fitted, in_key, transposed, with_voice
+from composer.harmonizing.asked import sketch_of
+from composer.harmonizing.given import choir_of, fitted, in_key, transposed, with_voice
 from composer.harmonizing.phrases import phrase_ends
 from composer.harmonizing.returned import check_returned
 
 __all__ = [
-    "LOWER",
     "Alternative",
     "alternatives",
     "check_returned",
@@ -15,6 +15,7 @@ __all__ = [
     "in_key",
     "log_score",
     "phrase_ends",
+    "sketch_of",
     "transposed",
     "with_voice",
 ]

@@ -26,7 +26,9 @@ class Alternative:
     mistakes: tuple[Mistake, ...]
 
 
-def alternatives(model: Composer, sketch: Sketch, n: int, *, seed: int = 0, temperature: float = 1.0) -> list[Alternative]:
+def alternatives(
+    model: Composer, sketch: Sketch, n: int, *, seed: int = 0, temperature: float = 1.0
+) -> list[Alternative]:
     """At most ``n`` distinct completions, fewer where there are no more, ranked: the sum of the ranks by model score
     and by the number of mistakes. What is given comes back as it is, on the models' grid or not. Raises as
     :meth:`Composer.completions`.
@@ -39,9 +41,9 @@ def alternatives(model: Composer, sketch: Sketch, n: int, *, seed: int = 0, temp
             found.setdefault(made.parts, made)
         if len(found) >= n or len(found) == before:
             break
-    made = list(found.values())[:n]
-    nats = [log_score(model, snapped, score) for score in made]
-    whole = [_restored(sketch, snapped, score) for score in made]
+    drawn = list(found.values())[:n]
+    nats = [log_score(model, snapped, score) for score in drawn]
+    whole = [_restored(sketch, snapped, score) for score in drawn]
     judged = [Alternative(s, x, tuple(mistakes(s))) for s, x in zip(whole, nats, strict=True)]
     return _ranked(judged)
 

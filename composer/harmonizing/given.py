@@ -9,56 +9,59 @@ import re
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from composer.analysis import find_key
 from composer.errors import UsageError
 from composer.score import Part, Score, frozen
 from composer.sketch.pitch import Range
 from composer.sketch.regions import voices_of
-from composer.sketch.sketch import CHOIR_RANGES, VOICE_NAMES
+from composer.sketch.sketch import VOICE_NAMES
 from composer.theory import MODES, Key, pitch_name
+from composer.voice_leading import CHOIR_RANGES
 
 CHOIR = VOICE_NAMES[4]
 LOWER = CHOIR[1:]
-OUTERMOST = Range.parse("G3:C6")  # beyond which no soprano is asked to sing
-STEPS = {"1": 0, "2": 2, "3": 4, "4": 5, "5": 7, "6": 9, "7": 11, "8": 12}  # semitones of major and perfect intervals
-PERFECT = "1458"
+RANGES = [Range.parse(text) for text in CHOIR_RANGES]
+REACH = 5  # semitones beyond its range that a voice is asked for, if the file asks
+STEPS = (0, 2, 4, 5, 7, 9, 11, 12)  # semitones of major and perfect intervals, from the unison
+DOUBT = 0.1  # of the sounding time that would be in another key, and is not in the file's
 
 
 def choir_of(score: Score, part: str | None = None, top: bool = False) -> tuple[Score, list[str]]:
     """The score in four parts, melody first; the parts that it does not give are empty.
 
-    Four parts, highest first, are taken as they are; of others, ``part`` (a number from 1, or a name) chooses the
-    melody; of notes at once in it, ``top`` takes the highest. Raises :class:`UsageError`, with bar and beat, where
-    there is no single line, and no way to choose one.
+    Parts that have names of a choir stand where these say, four others as they are, if the higher ones come first. Else
+    ``part`` (a number from 1, or a name) chooses the melody where there are several; of notes at once, ``top`` takes
+    the highest. Raises :class:`UsageError`, with bar and beat, where there is no single line, and no way to choose one.
     """
     pitched = [k for k, voice in enumerate(score.parts) if not voice.drums]
     sounding = [k for k in pitched if len(score.parts[k])]
     if not sounding:
         raise UsageError("there are no notes to harmonise")
-    if part is None and len(pitched) == len(CHOIR) and _ordered(score, sounding):
-        voices = [_line(score, k, False) for k in pitched]
-        names = [voice.name or name for voice, name in zip(voices, CHOIR, strict=True)]
-        parts = [replace(voice, name=name) for voice, name in zip(voices, names, strict=True)]
-        return replace(score, parts=tuple(parts)), []
-    chosen = sounding[0] if part is None else _chosen(score, part)
-    if part is None and len(sounding) > 1:
-        known = ", ".join(f"{k + 1} {score.parts[k].name}".strip() for k in sounding)
-        raise UsageError(f"there are {len(sounding)} parts, and no choir of four: say which is the melody, --part {known}")
-    line = _line(score, chosen, top)
-    cut = len(score.parts[chosen]) - len(line)
-    words = [f"{cut} lower notes were left out"] if cut else []
-    words += ["the other parts were left out"] if len(sounding) > 1 else []
-    parts = [replace(line, name=CHOIR[0], program=line.program), *(Part.of(name=name) for name in LOWER)]
+    words = []
+    places = _places(score, pitched, sounding) if part is None else {}
+    if not places:
+        chosen = sounding[0] if part is None else _chosen(score, part)
+        if part is None and len(sounding) > 1:
+            known = ", ".join(f"{k + 1} {score.parts[k].name}".strip() for k in sounding)
+            raise UsageError(f"has {len(sounding)} parts, and is no choir of four: --part says the melody, {known}")
+        places = {0: chosen}
+        words += ["the other parts were left out"] if len(sounding) > 1 else []
+    lines = {voice: _line(score, number, top) for voice, number in places.items()}
+    cut = sum(len(score.parts[number]) - len(lines[voice]) for voice, number in places.items())
+    words += [f"lower notes were left out: {cut}"] if cut else []
+    parts = [replace(lines.get(voice, Part.of()), name=name) for voice, name in enumerate(CHOIR)]
     return replace(score, parts=tuple(parts)), words
 
 
-def _ordered(score: Score, sounding: list[int]) -> bool:
-    """Whether parts lie one below another, as voices of a choir do; the names of a choir say so, too."""
-    if {part.name.strip().title() for part in score.parts} >= set(CHOIR):
-        return True
+def _places(score: Score, pitched: list[int], sounding: list[int]) -> dict[int, int]:
+    """The part of each voice of a choir; none if the score is no choir."""
+    names = [score.parts[k].name.strip().title() for k in pitched]
+    if len(pitched) > 1 and set(names) <= set(CHOIR) and len(set(names)) == len(names):
+        return {CHOIR.index(name): k for name, k in zip(names, pitched, strict=True)}
     heights = [float(np.mean(score.parts[k].pitch)) for k in sounding]
-    return heights == sorted(heights, reverse=True)
+    return dict(enumerate(pitched)) if len(pitched) == len(CHOIR) and heights == sorted(heights)[::-1] else {}
 
 
 def _chosen(score: Score, part: str) -> int:
@@ -83,8 +86,8 @@ def _line(score: Score, number: int, top: bool) -> Part:
     low, high = (pitch_name(int(part.pitch[k]), int(part.spelling[k])) for k in (first, first + 1))
     name = f"part {number + 1}{part.name and f' ({part.name})'}"
     raise UsageError(
-        f"{name}, {score.place(int(part.onset[first + 1]))}: {low} and {high} sound at once, and a melody has one note at "
-        "a time; --top takes the highest, --part another part"
+        f"{score.place(int(part.onset[first + 1]))}: {low} and {high} sound at once in {name}, and a voice has one "
+        "note at a time; --top takes the highest ones, --part another part"
     )
 
 
@@ -113,36 +116,38 @@ def in_key(score: Score, wanted: str | None, said: str) -> tuple[Score, list[str
     """
     if wanted is not None:
         return _keyed(score, Key.parse(wanted)), []
-    if said == "key" or len(score.keys) > 1:
+    if len(score.keys) > 1:
         return score, []
-    pitch = np.concatenate([part.pitch for part in score.parts if not part.drums] or [np.empty(0)])
-    duration = np.concatenate([part.duration for part in score.parts if not part.drums] or [np.empty(0)])
+    parts = [part for part in score.parts if not part.drums]
+    pitch, duration = (np.concatenate(columns) for columns in zip(*((p.pitch, p.duration) for p in parts), strict=True))
     found = find_key(pitch, duration)
-    if said == "signature":
-        relative = Key(score.key.signature + MODES["minor"], "minor")
-        if found.tonic_class != relative.tonic_class or found.mode != "minor" or score.key == relative:
-            return score, []
-        return _keyed(score, relative), [f"the signature leaves the mode open: taken as {relative} (--key says another)"]
-    return _keyed(score, found), [f"the file says no key: taken as {found} (--key says another)"]
+    if not said:
+        return _keyed(score, found), [f"the file says no key: taken as {found}; --key says another"]
+    relative = Key(score.key.signature + MODES["minor"], "minor")
+    if said == "signature" and found.mode == "minor" and found.tonic_class == relative.tonic_class:
+        return _keyed(score, relative), [f"the file leaves the mode open: taken as {relative}; --key says another"]
+    inside = [duration[np.isin(pitch % 12, list(key.scale))].sum() / duration.sum() for key in (score.key, found)]
+    if inside[1] - inside[0] > DOUBT:
+        return score, [f"the file says {score.key}, its notes rather {found}: --key '{found}' takes that"]
+    return score, []
 
 
 def _keyed(score: Score, key: Key) -> Score:
-    return replace(score, keys=(key,)).respelled() if key != score.key or len(score.keys) > 1 else score
+    """The score in one key, its notes spelled so."""
+    return score if score.keys == (key,) else replace(score, keys=(key,)).respelled()
 
 
 def semitones_of(text: str) -> int:
-    """Read ``-3``, ``2``, ``M2`` or ``-P5`` (major, minor, perfect, augmented, diminished); raises UsageError.
+    """Read ``-3``, ``2``, ``M2`` or ``-P5`` (minor, major, perfect); raises :class:`UsageError`.
 
     >>> semitones_of("-m3"), semitones_of("P8"), semitones_of("5")
     (-3, 12, 5)
     """
-    if re.fullmatch(r"[+-]?\d{1,2}", text.strip()):
-        return int(text)
-    match = re.fullmatch(r"([+-]?)([mMPAd])([1-8])", text.strip())
-    shift = {"m": -1, "M": 0, "P": 0, "A": 1, "d": -1 if match and match[3] in PERFECT else -2}
-    if match is None or (match[2] in "mM") == (match[3] in PERFECT) and match[2] not in "Ad":
+    match = re.fullmatch(r"([+-]?)(\d{1,2}|m[2367]|M[2367]|P[1458])", text.strip())
+    if match is None:
         raise UsageError(f"--transpose {text}: write semitones, such as -3, or an interval, such as m3, -M2 or P4")
-    size = STEPS[match[3]] + shift[match[2]]
+    name = match[2]
+    size = int(name) if name.isdigit() else STEPS[int(name[1]) - 1] - (name[0] == "m")
     return -size if match[1] == "-" else size
 
 
@@ -153,35 +158,42 @@ def transposed(score: Score, interval: str) -> tuple[Score, list[str]]:
 
 
 def fitted(score: Score, octaves: bool = True) -> tuple[Score, list[str]]:
-    """The melody in the octave where a soprano has least to reach; raises :class:`UsageError`, with bar and beat, for
-    a note that no soprano reaches, there or, without ``octaves``, where it stands.
+    """The melody in the octave where a soprano has least to reach, or without ``octaves`` where it stands.
+
+    Raises :class:`UsageError`, with bar and beat, for a note of any voice that its singers cannot reach.
     """
-    melody, comfort = score.parts[0], Range.parse(CHOIR_RANGES[0])
+    melody, comfort = score.parts[0], RANGES[0]
     words: list[str] = []
     if octaves and len(melody):
-        strain = {
-            12 * k: int((melody.duration * _beyond(melody, 12 * k, comfort)).astype(np.int64).sum()) for k in range(-5, 6)
-        }
+        strain = {12 * k: int((melody.duration * _beyond(melody, comfort, 12 * k)).sum()) for k in range(-6, 7)}
         shift = min(strain, key=lambda semitones: (strain[semitones], abs(semitones)))
-        if shift and strain[shift] < strain[0]:
+        if strain[shift] < strain[0]:
             melody = replace(melody, pitch=frozen(melody.pitch + shift))
-            number = f"{abs(shift) // 12} octaves" if abs(shift) > 12 else "an octave"
+            number = "an octave" if abs(shift) == 12 else f"{abs(shift) // 12} octaves"
             words.append(f"the melody was moved {'up' if shift > 0 else 'down'} by {number}, to where a soprano sings")
-    outside = _beyond(melody, 0, OUTERMOST) > 0
-    if outside.any():
-        k = int(np.argmax(outside))
-        name = pitch_name(int(melody.pitch[k]), int(melody.spelling[k]))
-        raise UsageError(
-            f"{score.place(int(melody.onset[k]))}: {name} lies beyond every soprano, who sings {str(OUTERMOST)[6:]}; "
-            "--transpose moves the melody"
-        )
-    if (_beyond(melody, 0, comfort) > 0).any():
+    score = replace(score, parts=(melody, *score.parts[1:]))
+    for part, span in zip(score.parts, RANGES, strict=True):
+        outside = _beyond(part, span) > REACH
+        if outside.any():
+            k = int(np.argmax(outside))
+            name, low, high = (
+                pitch_name(int(p), int(f))
+                for p, f in (
+                    (part.pitch[k], part.spelling[k]),
+                    *((p, Key(0).spell(p)) for p in (span.low - REACH, span.high + REACH)),
+                )
+            )
+            raise UsageError(
+                f"{score.place(int(part.onset[k]))}: {name} lies beyond every {part.name.lower()}, who sings {low} to "
+                f"{high} at most; --transpose moves the music"
+            )
+    if _beyond(melody, comfort).any():
         low, high = (pitch_name(int(p), int(Key(0).spell(p))) for p in (melody.pitch.min(), melody.pitch.max()))
-        words.append(f"the melody goes from {low} to {high}, and a soprano likes {CHOIR_RANGES[0]}: --transpose helps")
-    return replace(score, parts=(melody, *score.parts[1:])), words
+        words.append(f"the melody goes from {low} to {high}; sopranos like {CHOIR_RANGES[0]}: --transpose helps")
+    return score, words
 
 
-def _beyond(part: Part, shift: int, span: Range) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _beyond(part: Part, span: Range, shift: int = 0) -> NDArray[np.int64]:
     """(N,) semitones by which each note, moved by ``shift``, lies outside a range."""
     pitch = part.pitch.astype(np.int64) + shift
     return np.asarray(np.maximum(np.maximum(span.low - pitch, pitch - span.high), 0))

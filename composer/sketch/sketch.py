@@ -36,7 +36,7 @@ class Sketch:
     """A score with holes: voice v is Part v. Its notes are given; the rest of the holes is to be composed.
 
     Outside the holes the score is complete: where it has no note, it has a rest. ``copies`` are written bars that
-    repeat earlier ones, note for note. ``cadences`` are ticks at which phrases come to rest, beside the page's fermatas.
+    repeat earlier ones, note for note. ``cadences`` are ticks at which phrases come to rest, beside the fermatas.
     """
 
     score: Score
@@ -119,9 +119,11 @@ class Sketch:
             score = emptied(score, tuple(hole for hole in others(score, holes_of(score, keep)) if hole.voice))
         holes = silences(score, given)
         if not holes:
-            raise UsageError(f"{voices} voices: the score has {given} already, all full; say what to keep, or ask for more")
+            raise UsageError(
+                f"{voices} voices: the score has {given} already, and no silence in them; say what to keep"
+            )
         said_chords = "chords" in said(wishes)
-        bound = () if said_chords or not score.chords else (PageChords(),)
+        bound = () if said_chords or not score.chords else (PageChords(rests=True),)
         sketch = cls._wishing(score, holes, (*constraints, *bound), wishes)
         limits = _choir(score, sketch.constraints, 1 if given == voices else given)
         return replace(sketch, constraints=(*limits, *sketch.constraints), cadences=tuple(sorted(set(cadences))))
