@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from composer.encodings.base import Encoding
 from composer.errors import ReadError, Unsupported
+from composer.generators.apart import apart
 from composer.generators.base import Generator, Stepwise
-from composer.generators.guarded import guarded
+from composer.generators.guarded import guarded, together
 from composer.generators.walk import Walk, copies
 from composer.inference.rows import Ints
 from composer.inference.sequence import Constraints, Sequence
@@ -170,23 +171,27 @@ class Limits:
         temperature: float,
         rng: np.random.Generator,
     ) -> Callable[[int], tuple[list[Sequence], str]]:
-        """What draws sequences that complete the sketch within the limits, and says in words how.
+        """What draws sequences that complete the sketch within the limits, and keep what is between voices, and says in
+        words how.
 
         Raises :class:`Infeasible`, and :class:`Unsupported` for a generator that does not write token by token.
         """
+        asked = " and ".join(["max_copy"] * bool(self.guards) + ["forbid"] * bool(constraints.between))
         if not isinstance(generator, Stepwise):
-            raise Unsupported(f"{generator.name} cannot keep to max_copy; leave it out")
+            raise Unsupported(f"{generator.name} cannot keep to {asked}; leave it out")
         walk = generator.walk(constraints, temperature)
         if walk.opened is not None:
-            raise Unsupported("this model's alphabet is open, and max_copy needs a closed one; leave it out")
+            raise Unsupported(f"this model's alphabet is open, and {asked} needs a closed one; leave it out")
         free = _composed(sketch, np.arange(constraints.end) * self.encoding.grid)
-        words = self._words(walk) if free.all() else None
-        exact = walk if words is None else generator.walk(constraints, temperature, words)
+        words = self._words(walk) if free.all() and self.guards else None
+        walk = walk if words is None else generator.walk(constraints, temperature, words)
+        bans = [copies(walk, self.guards, self.encoding, free)] if self.guards and words is None else []
+        bans += [apart(walk, constraints.between)] if constraints.between else []
 
         def draw(n: int) -> tuple[list[Sequence], str]:
-            if words is not None:
-                return [exact.draw(rng) for _ in range(n)], "exact"
-            drawn = guarded(walk, copies(walk, self.guards, self.encoding, free), n=n, rng=rng)
+            if not bans:
+                return [walk.draw(rng) for _ in range(n)], "exact"
+            drawn = guarded(walk, together(bans), n=n, rng=rng)
             return [walk.sequence(path) for path in drawn.paths], str(drawn)
 
         return draw

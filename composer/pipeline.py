@@ -28,7 +28,7 @@ from composer.inference.sequence import Sequence
 from composer.registry import ENCODINGS, GENERATORS, resolve
 from composer.score import Part, Score
 from composer.shipped import model_names, shipped
-from composer.sketch import MaxCopy, Sketch
+from composer.sketch import Forbid, MaxCopy, Sketch
 
 FORMAT = "composer model 1"
 MAX_MODEL = 2**30  # bytes
@@ -131,8 +131,8 @@ class Composer:
         """What could go where: (voices, steps, 130), of each cell of the written score, ``encoding.grid`` ticks long,
         the probability that each pitch, or a rest (128), starts in it, and that what was there before is held (129).
 
-        Exact, but for what a sketch says across the edges of copied bars, and of copies of the corpus. Raises
-        :class:`Infeasible`, and :class:`Unsupported` for models that cannot foresee.
+        Exact, but for what a sketch says across the edges of copied bars, of copies of the corpus, and of what voices
+        may not do to each other. Raises :class:`Infeasible`, and :class:`Unsupported` for models that cannot foresee.
         """
         self._refuse(sketch)
         if not isinstance(self.generator, Foreseeing):
@@ -152,7 +152,8 @@ class Composer:
 
     def _composed(self, sketch: Sketch, n: int, temperature: float, rng: np.random.Generator) -> list[Score]:
         """``n`` scores with composed notes. Where bars are copies, what an automaton says of their edges is kept by
-        drawing again, exactly, up to :data:`TRIES` times for each.
+        drawing again, exactly, up to :data:`TRIES` times for each; so are rules between voices that the encoding does
+        not see, off its grid.
         """
         limits = self.known_sources.limits(self.encoding, sketch) if _limited(sketch) else None
         kept: list[Score] = []
@@ -163,11 +164,14 @@ class Composer:
             broken = [sketch.broken(score, self.encoding.grid) for score in scores]
             if limits is not None:
                 broken = [wish or limits.broken(sketch, score) for wish, score in zip(broken, scores, strict=True)]
+            broken = [wish or _forbidden(sketch, score) for wish, score in zip(broken, scores, strict=True)]
             kept += [score for score, wish in zip(scores, broken, strict=True) if wish is None]
             if len(kept) >= n:
                 return kept[:n]
             tried, batch = tried + batch, max(n, BATCH)
         wish = next(wish for wish in broken if wish is not None)
+        if isinstance(wish, Forbid):
+            raise Infeasible(f"{tried} draws broke one of the rules ({wish!s}) off the model's grid; forbid less")
         raise Infeasible(f"{tried} draws broke {wish!s} where copied bars begin or end; ask for another form")
 
     def _drawing(
@@ -191,8 +195,10 @@ class Composer:
     ) -> Callable[[int], tuple[list[Sequence], str]]:
         """What draws so many sequences, and says how, if within limits."""
         constraints = self.encoding.compile(folded)
-        if limits is not None:
-            return limits.drawing(self.generator, constraints, folded, temperature, rng)
+        stepwise = isinstance(self.generator, Stepwise)
+        if limits is not None or (constraints.between and stepwise):
+            kept = limits or Limits(self.encoding, [], [])
+            return kept.drawing(self.generator, constraints, folded, temperature, rng)
         if isinstance(self.generator, Stepwise):
             walk = self.generator.walk(constraints, temperature)
             return lambda n: ([walk.draw(rng) for _ in range(n)], "")
@@ -219,10 +225,7 @@ class Composer:
 
     def _finished(self, sketch: Sketch, composed: Score, asked: Mapping[str, str]) -> Score:
         """The composed notes in the holes, everything else as given, and a note of how it was made."""
-        parts = tuple(
-            _merged(given, made, sketch.free(voice, made.onset))
-            for voice, (given, made) in enumerate(zip(sketch.score.parts, composed.parts, strict=True))
-        )
+        parts = _completed(sketch, composed)
         made = {
             "model": f"{self.name or self.generator.name} {self.digest}".strip(),
             "corpus": str(self.info.get("corpus", "")),
@@ -307,6 +310,13 @@ def _limited(sketch: Sketch) -> bool:
     return any(isinstance(wish, MaxCopy) for wish in sketch.constraints)
 
 
+def _forbidden(sketch: Sketch, composed: Score) -> Forbid | None:
+    """A rule between voices that the whole score breaks."""
+    wishes = [wish for wish in sketch.constraints if isinstance(wish, Forbid)]
+    score = replace(sketch.score, parts=_completed(sketch, composed)) if wishes else composed
+    return next((wish for wish in wishes if wish.broken(score, sketch.free)), None)
+
+
 def _registered(kind: str, registry: Mapping[str, str], name: str) -> Any:
     if name not in registry:
         raise UsageError(f"{name!r} is not a registered {kind}; there are {', '.join(registry)}")
@@ -339,6 +349,14 @@ def _fermatas(sketch: Sketch, parts: tuple[Part, ...]) -> tuple[int, ...]:
     note = np.maximum(np.searchsorted(parts[0].onset, ticks, "right") - 1, 0)
     held = (parts[0].onset[note] <= ticks) & (ticks < parts[0].offset[note]) & sketch.free(0, ticks)
     return tuple(np.unique(np.where(held, parts[0].onset[note], ticks)).tolist())
+
+
+def _completed(sketch: Sketch, composed: Score) -> tuple[Part, ...]:
+    """The composed notes in the holes, everything else as given."""
+    return tuple(
+        _merged(given, made, sketch.free(voice, made.onset))
+        for voice, (given, made) in enumerate(zip(sketch.score.parts, composed.parts, strict=True))
+    )
 
 
 def _merged(given: Part, made: Part, free: NDArray[np.bool_]) -> Part:

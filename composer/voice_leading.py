@@ -11,6 +11,7 @@ W. Piston, *Harmony*, chapter 2), given with each predicate.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -19,14 +20,13 @@ from numpy.typing import NDArray
 
 from composer.analysis import beats
 from composer.errors import UsageError
-from composer.score import Part, Score
+from composer.score import Part, Score, frozen
 from composer.theory import Key, parse_pitch
 
 SILENT = 128
 CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")  # soprano, alto, tenor, bass
 MOST_VOICES = 16
 OCTAVE, TWELFTH = 12, 19
-AUGMENTED_SECOND = (3, 9)  # semitones, and fifths on the line of fifths
 
 Pitches = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -48,6 +48,11 @@ class Place(NamedTuple):
     leading: NDArray[np.int64]
     beat: Bools
     spelling: NDArray[np.int64]
+
+    def at(self, moment: int) -> Place:
+        """The place of one moment."""
+        one = slice(moment, moment + 1)
+        return Place(self.leading[one], self.beat[one], self.spelling[one])
 
 
 def places(score: Score, ticks: NDArray[np.int64]) -> Place:
@@ -77,7 +82,7 @@ def moving(upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches) -
 def parallel(interval: int, place: Place, upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches) -> Bools:
     """Similar motion from a perfect interval to the same: 7 a fifth or twelfth, 0 a unison, octave or two octaves."""
     kept = (np.abs(upper0 - lower0) % OCTAVE == interval) & (np.abs(upper1 - lower1) % OCTAVE == interval)
-    return moving(upper0, lower0, upper1, lower1) & kept
+    return np.asarray(moving(upper0, lower0, upper1, lower1) & kept)
 
 
 def direct(interval: int, place: Place, upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches) -> Bools:
@@ -85,7 +90,7 @@ def direct(interval: int, place: Place, upper0: Pitches, lower0: Pitches, upper1
     than two semitones (Aldwell and Schachter: hidden, or direct, fifths and octaves).
     """
     into = (np.abs(upper0 - lower0) % OCTAVE != interval) & (np.abs(upper1 - lower1) % OCTAVE == interval)
-    return moving(upper0, lower0, upper1, lower1) & into & (np.abs(upper1 - upper0) > 2)
+    return np.asarray(moving(upper0, lower0, upper1, lower1) & into & (np.abs(upper1 - upper0) > 2))
 
 
 def crossing(place: Place, upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches) -> Bools:
@@ -114,15 +119,19 @@ def doubled(place: Place, upper0: Pitches, lower0: Pitches, upper1: Pitches, low
 
 
 def augmented(voice: int, place: Place, *pitches: Pitches) -> Bools:
-    """One of the two (0 upper, 1 lower) moves by an augmented second, as its key spells it: in minor between the
-    sixth and the raised seventh. Augmented fourths are leaps, not steps, and are let be.
+    """One of the two (0 upper, 1 lower) moves by an augmented second, as the key spells it: in minor between the sixth
+    and the raised seventh. In a score its own spelling counts. Augmented fourths are leaps, not steps, and are let be.
     """
     before, now = pitches[voice], pitches[2 + voice]
-    semitones, fifths = AUGMENTED_SECOND
-    sounding = (before < SILENT) & (now < SILENT) & (np.abs(now - before) == semitones)
-    where = np.arange(len(place.spelling))
-    names = [place.spelling[where if len(where) > 1 else 0, pitch % OCTAVE] for pitch in (before, now)]
-    return np.asarray(sounding & (np.abs(names[1] - names[0]) == fifths))
+    where = np.minimum(np.arange(max(before.size, now.size)), len(place.spelling) - 1)
+    names = [place.spelling[where, pitch % OCTAVE] for pitch in (before, now)]
+    return augmented_second(before, now, *names)
+
+
+def augmented_second(before: Pitches, now: Pitches, spelling0: Pitches, spelling1: Pitches) -> Bools:
+    """Three semitones that are written as a second; of pitches and their places on the line of fifths."""
+    sounding = (before < SILENT) & (now < SILENT) & (np.abs(now - before) == 3)
+    return np.asarray(sounding & (np.abs(spelling1 - spelling0) == 9))
 
 
 # --- the table of rules ---------------------------------------------------------------------------------------------
@@ -143,7 +152,8 @@ def inner_neighbours(voices: int) -> Pairs:
 
 
 def lowest(voices: int) -> Pairs:
-    return neighbours(voices)[-1:]
+    """The lowest two; one voice twice if there is only one."""
+    return [(max(voices - 2, 0), voices - 1)] if voices else []
 
 
 def outer(voices: int) -> Pairs:
@@ -201,10 +211,13 @@ KINDS = (
 
 
 class Lines(NamedTuple):
-    """Voices as what sounds between moments: ``ticks`` (M,) of the moments, ``pitch`` (V, M) from each on."""
+    """Voices as what sounds between moments: ``ticks`` (M,) of the moments, ``pitch`` (V, M) from each on, and its
+    ``spelling`` (V, M).
+    """
 
     ticks: NDArray[np.int64]
     pitch: Pitches
+    spelling: Pitches
 
     @classmethod
     def of(cls, score: Score) -> Lines:
@@ -212,29 +225,37 @@ class Lines(NamedTuple):
         if len(score.parts) > MOST_VOICES:
             raise UsageError(f"{len(score.parts)} parts: voice leading is judged of at most {MOST_VOICES}")
         voices = [_line(part) for part in score.parts]
-        edges = [np.concatenate([onset, offset]) for onset, _, offset in voices]
+        edges = [np.concatenate([line.onset, line.offset]) for line in voices]
         ticks = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *edges]))
         pitch = np.full((len(voices), len(ticks)), SILENT, dtype=np.int64)
-        for voice, (onset, pitches, offset) in enumerate(voices):
-            note = np.searchsorted(onset, ticks, "right") - 1
-            sounds = (note >= 0) & (ticks < offset[note]) if len(onset) else np.zeros(len(ticks), dtype=bool)
-            pitch[voice, sounds] = pitches[note[sounds]]
-        return cls(ticks, pitch)
+        spelling = np.zeros_like(pitch)
+        for voice, line in enumerate(voices):
+            note = np.searchsorted(line.onset, ticks, "right") - 1
+            moment = np.flatnonzero(note >= 0)
+            moment = moment[ticks[moment] < line.offset[note[moment]]]
+            pitch[voice, moment] = line.pitch[note[moment]]
+            spelling[voice, moment] = line.spelling[note[moment]]
+        return cls(ticks, pitch, spelling)
 
     @property
     def before(self) -> Pitches:
         """(V, M) what sounds just before each moment."""
         silence = np.full((len(self.pitch), 1), SILENT, dtype=np.int64)
-        return np.concatenate([silence, self.pitch[:, :-1]], axis=1)[:, : len(self.ticks)]
+        return np.concatenate([silence, self.pitch], axis=1)[:, : len(self.ticks)]
+
+    def augmented(self, voice: int) -> Bools:
+        """(M,) whether a voice moves by an augmented second, as it is spelled."""
+        spelling = self.spelling[voice]
+        return augmented_second(self.before[voice], self.pitch[voice], np.roll(spelling, 1), spelling)
 
 
-def _line(part: Part) -> tuple[Pitches, Pitches, Pitches]:
-    """Onset, pitch and end of the top notes of a part, each cut where the next begins."""
+def _line(part: Part) -> Part:
+    """The top notes of a part, each cut where the next begins; none of drums."""
     if part.drums or not len(part):
-        return (np.zeros(0, dtype=np.int64),) * 3
-    top = np.append(part.onset[1:] != part.onset[:-1], True)  # ascending pitches within an onset
-    onset, pitch, end = (column[top].astype(np.int64) for column in (part.onset, part.pitch, part.offset))
-    return onset, pitch, np.minimum(end, np.append(onset[1:], end[-1:]))
+        return Part.of()
+    top = part.select(np.append(part.onset[1:] != part.onset[:-1], True))  # ascending pitches within an onset
+    ends = np.minimum(top.offset, np.append(top.onset[1:], top.offset[-1:]))
+    return replace(top, duration=frozen(ends - top.onset))
 
 
 def comoving(score: Score) -> int:
@@ -251,19 +272,28 @@ def mistakes(score: Score) -> list[Mistake]:
     An unresolved seventh stands on the beat of its chord. Raises :class:`UsageError` for more than 16 parts.
     """
     lines = Lines.of(score)
-    found = [*broken(score, lines, RULES), *_out_of_range(lines), *_sevenths(score, lines)]
+    found = [*_broken(score, lines), *_out_of_range(lines), *_sevenths(score, lines)]
     return sorted(found, key=lambda mistake: (mistake.tick, KINDS.index(mistake.kind), mistake.voices))
 
 
-def broken(score: Score, lines: Lines, rules: Iterable[str]) -> Iterator[Mistake]:
-    """Where some of :data:`RULES` are broken, rule by rule."""
+def judged(rules: Iterable[str], score: Score, lines: Lines) -> Iterator[tuple[Law, tuple[int, ...], Bools]]:
+    """Of every law of some of :data:`RULES` and the voices it is about, at which moments (M,) they break it."""
     place, before, now = places(score, lines.ticks), lines.before, lines.pitch
     for law in (law for rule in rules for law in RULES[rule]):
         for pair in law.pairs(len(now)):
             upper, lower = pair
-            wrong = law.breaks(place, before[upper], before[lower], now[upper], now[lower])
-            for tick in lines.ticks[_begins(wrong) if law.lasting else wrong].tolist():
-                yield Mistake(law.kind, tick, tuple(pair[side] for side in law.about))
+            voices = tuple(pair[side] for side in law.about)
+            if law.kind == "augmented step":
+                wrong = lines.augmented(*voices)
+            else:
+                wrong = law.breaks(place, before[upper], before[lower], now[upper], now[lower])
+            yield law, voices, wrong
+
+
+def _broken(score: Score, lines: Lines) -> Iterator[Mistake]:
+    for law, voices, wrong in judged(RULES, score, lines):
+        for tick in lines.ticks[_begins(wrong) if law.lasting else wrong].tolist():
+            yield Mistake(law.kind, tick, voices)
 
 
 def told(mistake: Mistake, score: Score) -> str:
@@ -308,15 +338,16 @@ def seventh(classes: frozenset[int], leading: int) -> int | None:
 def _sevenths(score: Score, lines: Lines) -> Iterator[Mistake]:
     """Sevenths of the chords on beats that are left otherwise than by a step down.
 
-    The chord is all that sounds on a beat, held notes too. A seventh that is held or repeated is judged where its voice
-    goes on to another note; before a rest, and at the end, it is not. Notes that pass between beats are no sevenths.
+    The chord is all that sounds on a beat, held notes too; notes that pass between beats are no sevenths. A seventh
+    that is held or repeated is judged where its voice goes on to another note: that, or the one on the first beat from
+    there on (after an ornament), must lie a step lower. Before a rest, and at the end, it is not judged.
     """
     ticks = np.unique(beats(score)).astype(np.int64)
     ticks = ticks[ticks >= lines.ticks[0]] if len(lines.ticks) else ticks[:0]
-    moments = np.searchsorted(lines.ticks, ticks, "right") - 1
+    on_beats = np.searchsorted(lines.ticks, ticks, "right") - 1
     leading = places(score, ticks).leading.tolist()
     seen = set[tuple[int, int]]()
-    for tick, moment, tone in zip(ticks.tolist(), moments.tolist(), leading, strict=True):
+    for tick, moment, tone in zip(ticks.tolist(), on_beats.tolist(), leading, strict=True):
         pitch = lines.pitch[:, moment].tolist()
         named = seventh(frozenset(p % 12 for p in pitch if p < SILENT), tone)
         for voice in (v for v, p in enumerate(pitch) if p < SILENT and p % 12 == named):
@@ -324,7 +355,8 @@ def _sevenths(score: Score, lines: Lines) -> Iterator[Mistake]:
             if left is None or (voice, left) in seen:
                 continue
             seen.add((voice, left))
-            if lines.pitch[voice, left] - pitch[voice] not in (-1, -2):
+            goals = [left, *on_beats[np.searchsorted(ticks, lines.ticks[left]) :][:1].tolist()]
+            if not any(lines.pitch[voice, goal] - pitch[voice] in (-1, -2) for goal in goals):
                 yield Mistake("unresolved seventh", tick, (voice,))
 
 

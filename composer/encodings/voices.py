@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -30,10 +31,11 @@ from composer.encodings.moves import last_sounding, rows
 from composer.errors import UsageError
 from composer.inference.masks import ColumnMasks
 from composer.inference.rows import Rows
-from composer.inference.sequence import Chance, Events, Sequence
+from composer.inference.sequence import Between, Chance, Events, Sequence
 from composer.score import DEFAULT_VELOCITY, Part, Score
-from composer.sketch import REST, SYMBOLS, Cells, Sketch
-from composer.theory import TICKS_PER_QUARTER
+from composer.sketch import REST, SYMBOLS, Apart, Cells, Preference, Sketch
+from composer.sketch.forbid import touches
+from composer.theory import TICKS_PER_QUARTER, Ints
 
 HOLD_SYMBOL = PITCH_SYMBOLS
 MOST_REMEMBERED = 16  # combinations of when the voices must leave what they hold
@@ -174,7 +176,8 @@ class Voices(Encoding):
         free = np.stack([sketch.free(voice, ticks) for voice in range(self.voices)], axis=1)
         columns = np.where(free, -1, self.encode(sketch.score).events)
         given = {step: columns[step] for step in np.flatnonzero(~free.all(axis=1)).tolist()}
-        return ColumnMasks(allowed, context, place, costs if costs.any() else None, machine, given)
+        between = _between(sketch, ticks, tonic)
+        return ColumnMasks(allowed, context, place, costs if costs.any() else None, machine, given, between)
 
     def refusal(self, sketch: Sketch) -> str | None:
         if len(sketch.score.parts) != self.voices:
@@ -206,6 +209,40 @@ class Voices(Encoding):
         held = earlier[-1] if len(earlier) else np.full(self.voices, REST_SYMBOL)
         sounding = np.where(events == HOLD_SYMBOL, held, events)
         return _moves(events, sounding, last_sounding(*_reference(earlier))[-1:])
+
+
+def _between(sketch: Sketch, ticks: Ints, tonic: Ints) -> tuple[Between, ...]:
+    """What the sketch says of two voices, where one that it is about is composed, at a step or the one before. What
+    sounds over a change of key is taken for the same degree of the new one.
+    """
+    pitches = _pitch_table(tonic)
+    touched = [touches(sketch.free, voice, ticks) for voice in range(len(sketch.score.parts))]
+    rules: dict[tuple[int, int], list[tuple[Apart, NDArray[np.bool_]]]] = {}
+    for wish in sketch.constraints:
+        for apart in () if isinstance(wish, Preference) else wish.between(ticks, sketch.score):
+            where = np.any([touched[voice] for voice in apart.about], axis=0)
+            if where.any():
+                rules.setdefault((apart.upper, apart.lower), []).append((apart, where))
+
+    def broken(found: list[tuple[Apart, NDArray[np.bool_]]], step: int, *symbols: Columns) -> NDArray[np.bool_]:
+        before, now = pitches[step], pitches[step + 1]
+        heard = before[symbols[0]], before[symbols[1]], now[symbols[2]], now[symbols[3]]
+        wrong = np.zeros(np.broadcast_shapes(*(values.shape for values in symbols)), dtype=bool)
+        for apart, where in found:
+            if where[step]:
+                wrong |= apart.breaks(step, *heard)
+        return wrong
+
+    return tuple(Between(*pair, partial(broken, found), HOLD_SYMBOL) for pair, found in rules.items())
+
+
+def _pitch_table(tonic: Ints) -> Columns:
+    """(S + 1, 141) the pitch of every symbol at the step before each, silence before the first; a hold has none."""
+    table = np.full((len(tonic) + 1, HOLD_SYMBOL + 1), REST, dtype=np.int64)
+    pitches, symbols = symbol_pitches(tonic), np.arange(HOLD_SYMBOL)
+    for step in range(len(tonic)):
+        table[step + 1, :HOLD_SYMBOL] = pitches(step, symbols)
+    return table
 
 
 def _sounding(events: Events) -> Events:

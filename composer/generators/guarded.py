@@ -52,6 +52,11 @@ class Guarded(NamedTuple):
         return f"{PARTICLES} particles each; {self.rate:.2g} of tries would pass"
 
 
+def together(several: list[Bans[State]]) -> Bans[State]:
+    """Forbids what any of them does."""
+    return lambda state, path: np.logical_or.reduce([bans(state, path) for bans in several])
+
+
 def guarded(steps: Steps[State], bans: Bans[State], *, n: int, rng: np.random.Generator) -> Guarded:
     """``n`` samples: by rejection while it accepts one start in 20, else by 32 particles for each sample.
 
@@ -116,7 +121,8 @@ def particles(
         total = weights.sum()
         if total == 0:
             raise Infeasible(
-                f"none of {count} tries found notes that copy no more of the corpus than allowed; allow a longer copy"
+                f"none of {count} tries found notes that copy no more of the corpus than allowed, and break no rule; "
+                "allow a longer copy, or forbid less"
             )
         if total**2 < np.square(weights).sum() * count / 2 or (weights == 0).any():
             chosen = np.searchsorted(np.cumsum(weights), (rng.random() + np.arange(count)) * total / count, "right")

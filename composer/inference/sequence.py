@@ -82,8 +82,9 @@ class Machine(Protocol):
 class Between(NamedTuple):
     """What may not be between two dimensions of a column, ``upper`` before ``lower``, and those of the column before.
 
-    ``breaks(step, upper0, lower0, upper1, lower1)`` says of values (they broadcast) that sound at the step before ``step``
-    and at ``step`` whether they break it; a value that is held counts as what sounds. Step 0 has nothing before it.
+    ``breaks(step, upper0, lower0, upper1, lower1)`` says of values (they broadcast) that sound at the step before
+    ``step`` and at it whether they break it. Step 0 has nothing before it. The value ``hold`` stands for what sounded
+    before, and is never asked about; -1: there is no such value.
     """
 
     upper: int
@@ -91,6 +92,7 @@ class Between(NamedTuple):
     breaks: Callable[
         [int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]
     ]
+    hold: int = -1
 
 
 class Constraints(Protocol):

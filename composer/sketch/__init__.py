@@ -6,12 +6,13 @@
 """
 
 from composer.sketch.cadence import EndsOn, EndsOnTonic, Fermatas, HalfCadence, StartsOnTonic
-from composer.sketch.cells import REST, SYMBOLS, Automaton, Cells, Constraint, Moves, Preference
+from composer.sketch.cells import REST, SYMBOLS, Apart, Automaton, Cells, Constraint, Moves, Preference
 from composer.sketch.chords import Chords
 from composer.sketch.contour import Contour, Leap, Melody
 from composer.sketch.copies import Breaths, Copy
 from composer.sketch.copying import MaxCopy
 from composer.sketch.during import During, during
+from composer.sketch.forbid import Forbid
 from composer.sketch.pitch import Among, Diatonic, Pin, Range, Scale
 from composer.sketch.regions import Hole
 from composer.sketch.rhythm import Density, Longest, Rhythm, Shortest, Unsyncopated
@@ -23,6 +24,7 @@ __all__ = [
     "SYMBOLS",
     "WISHES",
     "Among",
+    "Apart",
     "Automaton",
     "Breaths",
     "Cells",
@@ -36,6 +38,7 @@ __all__ = [
     "EndsOn",
     "EndsOnTonic",
     "Fermatas",
+    "Forbid",
     "HalfCadence",
     "Hole",
     "Leap",

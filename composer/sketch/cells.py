@@ -1,14 +1,15 @@
 """Cells, and what may be said about them: the interface between musical wishes and encodings.
 
 A cell is a step of one voice in which a pitch (or a rest) STARTs or is HELD. A constraint is written once, over cells,
-in up to three ways: as a mask of single cells, as a rule for how long notes may last, as a small automaton that reads
-the cells of a voice in order. Encodings translate cells into their own integers, so no constraint knows an encoding.
+in up to four ways: as a mask of single cells, as a rule for how long notes may last, as a small automaton that reads
+the cells of a voice in order, as what two voices may not do to each other from one cell to the next. Encodings
+translate cells into their own integers, so no constraint knows an encoding.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from composer.errors import UsageError
 from composer.score import Score
 from composer.theory import Ints
+from composer.voice_leading import Pitches
 
 REST = 128
 SYMBOLS = 129  # 128 pitches and the rest
@@ -62,6 +64,19 @@ class Automaton(ABC):
         return np.zeros(self.size, dtype=bool)
 
 
+class Apart(NamedTuple):
+    """What two voices may not do to each other: a mistake of those of them that it is ``about``.
+
+    ``breaks(step, upper0, lower0, upper1, lower1)`` says of the pitches, 128 for silence, that sound in the cell before
+    the one of ``step`` and in it, whether it is broken; they broadcast.
+    """
+
+    upper: int
+    lower: int
+    about: tuple[int, ...]
+    breaks: Callable[[int, Pitches, Pitches, Pitches, Pitches], Table]
+
+
 class Constraint(ABC):
     """One musical wish. It always holds in what is returned, unless wrapped in a :class:`Preference`.
 
@@ -81,6 +96,10 @@ class Constraint(ABC):
     def automaton(self, ticks: Ints, score: Score) -> Automaton | None:
         """A machine for what no single cell shows; None: there is no such thing."""
         return None
+
+    def between(self, ticks: Ints, score: Score) -> Iterable[Apart]:
+        """What it forbids voices to do to each other, in the cells that begin at ``ticks`` (S,) of ``score``."""
+        return ()
 
     def written(self, score: Score) -> Score:
         """The score with what this puts on its page: a chord symbol, a fermata."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 
 from composer.errors import UsageError
 from composer.score import Part, Score, frozen
-from composer.sketch.cells import REST, SYMBOLS, Automaton, Cells, Constraint, Moves, Preference, Table
+from composer.sketch.cells import REST, SYMBOLS, Apart, Automaton, Cells, Constraint, Moves, Preference, Table
 from composer.theory import Ints
+from composer.voice_leading import SILENT, Pitches
 
 
 class Copy(NamedTuple):
@@ -116,7 +117,7 @@ class Folded(Constraint):
         """The wish on the folded score; preferences stay preferences, and what says nothing of cells stays itself."""
         if isinstance(wish, Preference):
             return Preference(cls.of(wish.wish, fold), wish.weight)
-        silent = all(getattr(type(wish), name) is getattr(Constraint, name) for name in ("mask", "lasts", "automaton"))
+        silent = all(getattr(type(wish), name) is getattr(Constraint, name) for name in _SAYINGS)
         return wish if silent else cls(wish, fold)
 
     @property
@@ -140,14 +141,36 @@ class Folded(Constraint):
         return allowed
 
     def automaton(self, ticks: Ints, score: Score) -> Automaton | None:
+        cells, joins = self._kept(ticks)
+        automaton = self.wish.automaton(cells, self.fold.score)
+        return None if automaton is None else _Lenient(automaton, joins)
+
+    def between(self, ticks: Ints, score: Score) -> Iterator[Apart]:
+        cells, joins = self._kept(ticks)
+        for apart in self.wish.between(cells, self.fold.score):
+            yield apart._replace(breaks=partial(_after_silence, apart, joins))
+
+    def _kept(self, ticks: Ints) -> tuple[Ints, set[int]]:
+        """Where folded cells stand in the whole score, and the steps of those that there follow another than here."""
         whole, index = self.fold.cells(ticks)
         first = np.unique(index, return_index=True)[1]  # sources stand before their copies
-        automaton = self.wish.automaton(frozen(whole[first]), self.fold.score)
         joins = np.flatnonzero(np.diff(whole[first]) != np.diff(ticks)) + 1
-        return None if automaton is None else _Lenient(automaton, set(joins.tolist()))
+        return frozen(whole[first]), set(joins.tolist())
 
     def __str__(self) -> str:
         return str(self.wish)
+
+
+_SAYINGS = ("mask", "lasts", "automaton", "between")
+
+
+def _after_silence(
+    apart: Apart, joins: set[int], step: int, upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches
+) -> Table:
+    """At a join there is nothing before."""
+    silence = np.full(1, SILENT, dtype=np.int64)
+    before = (silence, silence) if step in joins else (upper0, lower0)
+    return apart.breaks(step, *before, upper1, lower1)
 
 
 class _Lenient(Automaton):

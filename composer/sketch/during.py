@@ -12,6 +12,7 @@ from composer.score import Score
 from composer.sketch.cadence import Fermatas, HalfCadence
 from composer.sketch.cells import SYMBOLS, Automaton, Cells, Constraint, Moves, Preference, Table
 from composer.sketch.copying import MaxCopy
+from composer.sketch.forbid import Forbid
 from composer.sketch.pitch import Pin
 from composer.sketch.places import bars_named
 from composer.theory import Ints
@@ -29,7 +30,7 @@ class During(Constraint):
     last: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.wish, Pin | HalfCadence | Fermatas | MaxCopy):
+        if isinstance(self.wish, Pin | HalfCadence | Fermatas | MaxCopy | Forbid):
             raise UsageError(f"{self.wish}: cannot be limited to bars")
 
     @property

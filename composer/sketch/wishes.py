@@ -21,14 +21,17 @@ from composer.sketch.chords import Chords
 from composer.sketch.contour import Contour, Leap, Melody
 from composer.sketch.copying import MaxCopy
 from composer.sketch.during import During, bar_numbers, cut
+from composer.sketch.forbid import Forbid
 from composer.sketch.instruments import instrument_named
 from composer.sketch.pitch import Among, Pin, Range, Scale
 from composer.sketch.regions import voices_of
 from composer.sketch.rhythm import Density, Longest, Rhythm, Shortest, Unsyncopated, value_ticks
+from composer.voice_leading import RULES
 
 LONGEST_VALUE = 100_000  # characters
 MOST_WISHES = 1_000
 MAX_WEIGHT = 1_000.0
+WHOLE = ("max_copy", "forbid")  # said of all that is composed, and certain
 
 Schema = Mapping[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -197,6 +200,14 @@ WISHES: dict[str, Wish] = {
             lambda text, _: [MaxCopy.parse(text)],
             placed=True,
         ),
+        Wish(
+            "forbid",
+            "What composed voices never do: " + ", ".join(RULES),
+            "parallels, crossings",
+            NOTES,
+            lambda text, _: [Forbid.parse(text)],
+            placed=True,
+        ),
     )
 }
 
@@ -264,12 +275,12 @@ def _wanted(
         first, last = bar_numbers(bars)
         made = [During(found, first, last) for found in wish.made(text, cut(score, first, last))]
     if voice is not None:
-        if wish.name == "max_copy":
+        if wish.name in WHOLE:
             raise UsageError(f"cannot be limited to a voice; write only {wish.name}={wish.example}")
         made = [_in_voice(found, number) for number in voices_of(score, str(voice)) for found in made]
     if weight is None:
         return made
-    if wish.name == "max_copy":
+    if wish.name in WHOLE:
         raise UsageError(f"cannot be a preference; wish {wish.name}={wish.example}")
     return [Preference(found, _weight(weight)) for found in made]
 

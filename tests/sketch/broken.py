@@ -161,6 +161,7 @@ ROWS: dict[str, tuple[View, Breaches]] = {
     "fermatas=1.2": (through(2, 4, C, D, G), all_through(2, 4, C, D, G)),
     "pins=1.2=D4": (lambda notes: any(note[:2] == (2 * E, D) for note in notes), pinned(2, D)),
     "max_copy=2 bars": (lambda _: True, lambda _: 0),
+    "forbid=parallels": (lambda _: True, lambda _: 0),
     "voice 1: leap=5": (leaps(5), steps(5)),
     "bars 1: range=C4:D4": (sounding_inside(all_in(C, D), 0, 4), only(C, D, bar=BAR1)),
     "bars 2: scale=G pentatonic": (sounding_inside(all_in(D, G), 4, 6), only(D, G, bar=BAR2)),
@@ -168,4 +169,4 @@ ROWS: dict[str, tuple[View, Breaches]] = {
     "bars 1: density=2": (begun(2, 2, 0, 4), crowd(2, 2, BAR1)),
     "bars 1: leap=2": (inside(leaps(2), 0, 4), steps(2, bar=BAR1)),
 }
-SOFT = [text for text in ROWS if not text.startswith("max_copy")]
+SOFT = [text for text in ROWS if not text.startswith(("max_copy", "forbid"))]

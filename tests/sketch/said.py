@@ -172,6 +172,7 @@ SAID: list[Said] = [
     ("pins=1.2.5=C4 1.3=G4", WALTZ, lambda notes: {(3 * E, C), (4 * E, G)} <= {note[:2] for note in notes}),
     ("pins=0.2.5=G4", UPBEAT, lambda notes: any(note[:2] == (0, G) for note in notes)),
     ("max_copy=2 bars", WALTZ, lambda notes: True),
+    ("forbid=parallels", WALTZ, lambda notes: True),
     ("bars 2: range=C4:D4", TWO, sounding_inside(all_in(C, D), 3, 6)),
     ("bars 1: scale=A", TWO, sounding_inside(all_in(D), 0, 3)),
     ("bars 2: chords=G", TWO, sounds({3: (D, G)})),

@@ -1,0 +1,63 @@
+"""The wish that voices keep rules of voice leading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.errors import UsageError
+from composer.score import Score
+from composer.sketch.cells import Apart, Constraint, Table
+from composer.theory import Ints
+from composer.voice_leading import RULES, Law, Lines, Pitches, Place, judged, places
+
+
+@dataclass(frozen=True)
+class Forbid(Constraint):
+    """No mistake of these :data:`composer.voice_leading.RULES` in what is composed.
+
+    Voices are judged where one of those that make the mistake is composed, at the moment or just before it: what is
+    given is let be.
+    """
+
+    rules: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``parallels, crossings``; raises :class:`UsageError`."""
+        names = tuple(dict.fromkeys(text.replace(",", " ").lower().split()))
+        unknown = next((name for name in names if name not in RULES), None)
+        if unknown is not None or not names:
+            raise UsageError(f"{(unknown or text)[:40]!r} is no rule of voice leading; there are {', '.join(RULES)}")
+        return cls(names)
+
+    def between(self, ticks: Ints, score: Score) -> Iterator[Apart]:
+        where = places(score, ticks.astype(np.int64))
+        steps = [where.at(step) for step in range(len(ticks))]
+        for law in (law for rule in self.rules for law in RULES[rule]):
+            for pair in law.pairs(len(score.parts)):
+                yield Apart(*pair, tuple(pair[side] for side in law.about), partial(_breaks, law, steps))
+
+    def broken(self, score: Score, free: Callable[[int, NDArray[Any]], Table]) -> bool:
+        """Whether a finished score breaks it; ``free`` says of a voice and ticks (M,) where it is composed."""
+        lines = Lines.of(score)
+        touched = {voice: touches(free, voice, lines.ticks) for voice in range(len(score.parts))}
+        found = judged(self.rules, score, lines)
+        return any((wrong & np.any([touched[voice] for voice in voices], axis=0)).any() for _, voices, wrong in found)
+
+    def __str__(self) -> str:
+        return f"forbid {', '.join(self.rules)}"
+
+
+def touches(free: Callable[[int, NDArray[Any]], Table], voice: int, ticks: NDArray[Any]) -> Table:
+    """(M,) whether a voice is composed at each tick or just before it."""
+    return np.asarray(free(voice, ticks) | free(voice, ticks - 1))
+
+
+def _breaks(law: Law, where: Sequence[Place], step: int, *pitches: Pitches) -> Table:
+    return law.breaks(where[step], *pitches)
