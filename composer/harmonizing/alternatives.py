@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from composer.errors import Infeasible
 from composer.generators.base import Exact, Pseudo
+from composer.harmonizing.steady import GRID
 from composer.pipeline import Composer
 from composer.score import Part, Score, frozen
 from composer.sketch import Sketch
-from composer.theory import TICKS_PER_QUARTER
+from composer.sketch.forbid import Forbid
 from composer.voice_leading import Mistake, mistakes
 
-GRID = TICKS_PER_QUARTER // 4  # on which the models write
 ROUNDS = 20  # of drawing, where alternatives are few
 
 
@@ -30,22 +31,24 @@ def alternatives(
     model: Composer, sketch: Sketch, n: int, *, seed: int = 0, temperature: float = 1.0
 ) -> list[Alternative]:
     """At most ``n`` distinct completions, fewer where there are no more, ranked: the sum of the ranks by model score
-    and by the number of mistakes. What is given comes back as it is, on the models' grid or not. Raises as
-    :meth:`Composer.completions`.
+    and by the number of mistakes. What is given comes back as it is, on the models' grid or not, and rules of voice
+    leading that the sketch forbids to break hold with it. Raises as :meth:`Composer.completions`.
     """
     snapped = replace(sketch, score=replace(sketch.score, parts=tuple(map(_gridded, sketch.score.parts))))
-    found: dict[tuple[Part, ...], Score] = {}
+    forbidden = [wish for wish in sketch.constraints if isinstance(wish, Forbid)]
+    found: dict[tuple[Part, ...], tuple[Score, Score]] = {}
     for number in range(ROUNDS):
         before = len(found)
         for made in model.completions(snapped, n, seed=seed + number, temperature=temperature):
-            found.setdefault(made.parts, made)
-        if len(found) >= n or len(found) == before:
+            whole = _restored(sketch, snapped, made)
+            if not any(wish.broken(whole, sketch.free) for wish in forbidden):
+                found.setdefault(made.parts, (made, whole))
+        if len(found) >= n or len(found) == before > 0:
             break
+    if not found:
+        raise Infeasible(f"{ROUNDS * n} draws broke {forbidden[0]} where notes lie off the grid; forbid less")
     drawn = list(found.values())[:n]
-    nats = [log_score(model, snapped, score) for score in drawn]
-    whole = [_restored(sketch, snapped, score) for score in drawn]
-    judged = [Alternative(s, x, tuple(mistakes(s))) for s, x in zip(whole, nats, strict=True)]
-    return _ranked(judged)
+    return _ranked([Alternative(w, log_score(model, snapped, made), tuple(mistakes(w))) for made, w in drawn])
 
 
 def log_score(model: Composer, sketch: Sketch, score: Score) -> float:

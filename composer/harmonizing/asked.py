@@ -10,6 +10,7 @@ import numpy as np
 
 from composer.errors import UsageError
 from composer.harmonizing.phrases import phrase_ends
+from composer.harmonizing.steady import steady
 from composer.score import Score
 from composer.sketch import Constraint, EndsOnTonic, Pin, Sketch
 from composer.sketch.chords import ChordBasses
@@ -24,14 +25,15 @@ def sketch_of(
 ) -> Sketch:
     """What of a choir of four is to be composed, as in :meth:`Sketch.harmonizing`, with cadences at :func:`phrase_ends`
     and ``pins`` such as ``bass 1.1=D3``. Chords over the staff that name a bass have it. If the melody can end on the
-    tonic chord, the bass does, unless ``wishes`` say how to end. Raises :class:`UsageError`.
+    tonic chord, the bass does, unless ``wishes`` say how to end. Against triplets that are given no note begins. Raises
+    :class:`UsageError`.
     """
     pinned = [pin for text in pins for pin in _pins(text, choir)]
     sketch = Sketch.harmonizing(choir, constraints=pinned, keep=keep, cadences=phrase_ends(choir, phrases), **wishes)
     for pin in pinned:
         if not sketch.free(pin.voice or 0, np.array([pin.tick])).any():
             raise UsageError(f"{sketch.said(pin)}: that is given; leave the pin out, or the note")
-    added: list[Constraint] = [ChordBasses(BASS)] if sketch.score.chords else []
+    added: list[Constraint] = [*steady(choir), *([ChordBasses(BASS)] if sketch.score.chords else [])]
     named = said(wishes) & {"ends_on", "ends_on_tonic"}
     if not named and _rests_on_tonic(sketch.score, [pin.tick for pin in pinned if pin.voice == BASS]):
         added.append(EndsOnTonic(BASS))
