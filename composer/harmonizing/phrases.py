@@ -17,9 +17,9 @@ BREATHS = ("breath", "phrase", "shortphrase", "mediumphrase", "longphrase")
 def phrase_ends(score: Score, wanted: str = "auto") -> tuple[int, ...]:
     """The ticks at which phrases of the first part rest, beside its fermatas: where their last notes begin.
 
-    ``auto``: none where there are fermatas; else at breath marks, before double bars and repeats, and every four bars
-    on the longest note of the fourth, if it is longer than a beat. A number: every so many bars, on the longest note
-    of the last. ``none``: none. Raises :class:`UsageError`.
+    ``auto``: none where there are fermatas; else at breath marks, on the longest note of the bar before double bars,
+    repeats and the end, and on that of every fourth bar, if it is longer than a beat. A number: every so many bars, on
+    the longest note of the last. ``none``: none. Raises :class:`UsageError`.
     """
     text = wanted.strip().lower()
     if not re.fullmatch(r"auto|none|[1-9]\d{0,2}", text):
@@ -31,16 +31,23 @@ def phrase_ends(score: Score, wanted: str = "auto") -> tuple[int, ...]:
     found: set[int] = set()
     if text == "auto":
         found |= {mark.onset for mark in melody.annotations if mark.kind == "decoration" and mark.text in BREATHS}
-        for tick in [*score.section_starts[1:].tolist(), score.end]:
-            before = np.flatnonzero(melody.onset < tick)
-            found |= {int(melody.onset[before[-1]])} if len(before) else set()
-    for start, end in _last_bars(score, USUAL if text == "auto" else int(text)):
-        inside = np.flatnonzero((melody.onset >= start) & (melody.onset < end))
+    spans = _last_bars(score, USUAL if text == "auto" else int(text))
+    closing = _closing_bars(score) if text == "auto" else []
+    for start, end in [*closing, *spans]:
+        inside = np.flatnonzero((melody.onset >= start) & (melody.onset < end))[::-1]
         if len(inside):
-            longest = int(inside[::-1][np.argmax(room[inside[::-1]])])
-            if text != "auto" or room[longest] > score.meter_at(start).beat:
+            longest = int(inside[np.argmax(room[inside])])
+            if text != "auto" or (start, end) in closing or room[longest] > score.meter_at(start).beat:
                 found.add(int(melody.onset[longest]))
     return tuple(sorted(found))
+
+
+def _closing_bars(score: Score) -> list[tuple[int, int]]:
+    """The ticks of a bar before each double bar, repeat, end of an ending, and the end."""
+    repeats = {edge for repeat in score.repeats for edge in (repeat.start, repeat.end)}
+    endings = {ending.end for repeat in score.repeats for ending in repeat.endings}
+    edges = sorted({*score.sections, *repeats, *endings, score.end} - {0, score.pickup})
+    return [(edge - score.meter_at(edge - 1).bar, edge) for edge in edges]
 
 
 def _last_bars(score: Score, bars: int) -> list[tuple[int, int]]:

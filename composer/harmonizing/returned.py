@@ -15,7 +15,7 @@ from composer.theory import pitch_name
 
 PAGES = (".musicxml", ".xml", ".mxl", ".abc")
 HEARD = (".mid", ".midi")
-MARKS = ("lyric", "slur")
+MARKS = ("lyric", "slur", "grace")
 
 
 def check_returned(score: Score, path: Path) -> None:

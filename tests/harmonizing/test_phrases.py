@@ -7,6 +7,7 @@ import pytest
 
 from composer.errors import UsageError
 from composer.harmonizing import phrase_ends
+from composer.io.abc import loads
 from composer.score import Annotation, Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q
 
@@ -21,8 +22,8 @@ def tune(bars: int, long: list[int], pickup: int = 0, **options) -> Score:
 
 
 def test_by_itself_on_long_notes_that_end_four_bars() -> None:
-    assert phrase_ends(tune(8, [4, 6, 8])) == (13 * Q, 29 * Q, 31 * Q)  # and on the last note of all
-    assert phrase_ends(tune(8, [4], pickup=Q)) == (14 * Q, 32 * Q)
+    assert phrase_ends(tune(8, [4, 6, 8])) == (13 * Q, 29 * Q)
+    assert phrase_ends(tune(8, [4], pickup=Q)) == (14 * Q, 32 * Q)  # and at the end
 
 
 def test_fermatas_are_all_the_cadences_there_are() -> None:
@@ -34,6 +35,11 @@ def test_breaths_and_double_bars() -> None:
     score = tune(8, [], sections=[12 * Q])
     breath = replace(score.parts[0], annotations=(Annotation("decoration", 5 * Q, "breath"),))
     assert phrase_ends(replace(score, parts=(breath,))) == (5 * Q, 11 * Q, 31 * Q)
+
+
+def test_repeats_and_their_endings_close_phrases_and_pickups_do_not() -> None:
+    score = loads(b"X:1\nM:2/4\nL:1/8\nK:C\nG|:c2 e2|d2 c2|1 B3 G:|2 c4||", "x")
+    assert [score.place(tick) for tick in phrase_ends(score)] == ["bar 3, beat 1", "bar 4, beat 1"]
 
 
 def test_every_so_many_bars_on_the_longest_note_of_the_last() -> None:
