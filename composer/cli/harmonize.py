@@ -20,9 +20,9 @@ from composer.cli.completing import (
     targets_of,
     titled,
 )
-from composer.cli.files import Chosen, choice, for_a_page
+from composer.cli.files import MIDI_SUFFIXES, Chosen, choice, for_a_page, say
 from composer.cli.terminal import Json, Outputs, Soundfont, report, spare, working, write_all
-from composer.errors import UsageError
+from composer.errors import Notice, UsageError
 
 if TYPE_CHECKING:
     from composer.harmonizing import Alternative
@@ -136,12 +136,11 @@ def _given(
 ) -> tuple[Score, list[str]]:
     """The choir that the files give, and what was done to it."""
     from composer.harmonizing import choir_of, fitted, in_key, transposed, with_voice
-    from composer.io import read
     from composer.io.keys import key_said
 
-    done: list[str] = []
     try:
-        score, words = choir_of(for_a_page(file, read(file, **choice(file, tune))), part, top)
+        score, done = _read(file, tune)
+        score, words = choir_of(score, part, top)
         done += words
         score, words = in_key(score, key, key_said(file))
         done += words
@@ -149,7 +148,7 @@ def _given(
             name, sign, path = entry.partition("=")
             if not sign:
                 raise UsageError(f"--voice {entry}: write it as bass=FILE")
-            score = with_voice(score, name, for_a_page(Path(path), read(path)))
+            score = with_voice(score, name, _read(Path(path), None)[0])
         if transpose is not None:
             score, words = transposed(score, transpose)
             done += words
@@ -157,6 +156,21 @@ def _given(
     except UsageError as error:
         raise UsageError(str(error) if str(error).startswith("--") else f"{file}: {error}") from None
     return score, [*done, *words]
+
+
+def _read(file: Path, tune: str | None) -> tuple[Score, list[str]]:
+    """A file as a page; of one that was played, with what was done to its times."""
+    from composer.harmonizing import unslurred
+    from composer.io import read
+
+    notices: list[Notice] = []
+    score = for_a_page(file, read(file, notices=notices, **choice(file, tune)))
+    say(file, notices)
+    if file.suffix.lower() not in MIDI_SUFFIXES:
+        return score, []
+    score, done = unslurred(score)
+    quantized = score.metadata.get("quantization")
+    return score, [*([f"played times went to the grid {quantized}"] if quantized else []), *done]
 
 
 def _rests(sketch: Sketch) -> list[str]:

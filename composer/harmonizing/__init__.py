@@ -2,7 +2,7 @@
 
 from composer.harmonizing.alternatives import Alternative, alternatives, log_score
 from composer.harmonizing.asked import sketch_of
-from composer.harmonizing.given import choir_of, fitted, in_key, transposed, with_voice
+from composer.harmonizing.given import choir_of, fitted, in_key, transposed, unslurred, with_voice
 from composer.harmonizing.phrases import phrase_ends
 from composer.harmonizing.returned import check_returned
 
@@ -17,5 +17,6 @@ __all__ = [
     "phrase_ends",
     "sketch_of",
     "transposed",
+    "unslurred",
     "with_voice",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from composer.errors import Infeasible
 from composer.generators.base import Exact, Pseudo
@@ -47,16 +49,20 @@ def alternatives(
             break
     if not found:
         raise Infeasible(f"{ROUNDS * n} draws broke {forbidden[0]} where notes lie off the grid; forbid less")
+    context = model.encoding.compile(snapped).context
     drawn = list(found.values())[:n]
-    return _ranked([Alternative(w, log_score(model, snapped, made), tuple(mistakes(w))) for made, w in drawn])
+    return _ranked([Alternative(whole, _nats(model, made, context), tuple(mistakes(whole))) for made, whole in drawn])
 
 
 def log_score(model: Composer, sketch: Sketch, score: Score) -> float:
     """What the model gives a completion of a sketch, in nats for each note that sounds: its logarithmic likelihood, or
     pseudo-likelihood; columns that it does not know are left out; nan if it has neither.
     """
-    view = model.encoding.encode(score)
-    sequence = replace(view, context=model.encoding.compile(sketch).context)
+    return _nats(model, score, model.encoding.compile(sketch).context)
+
+
+def _nats(model: Composer, score: Score, context: Mapping[str, NDArray[np.int32]]) -> float:
+    sequence = replace(model.encoding.encode(score), context=context)
     generator = model.generator
     if isinstance(generator, Exact):
         nats = generator.log_prob(sequence)
@@ -76,18 +82,25 @@ def _ranked(found: list[Alternative]) -> list[Alternative]:
 
 def _gridded(part: Part) -> Part:
     """The part on the grid, as the encodings round; what then has no length, or begins with another, is left out."""
-    onset, offset = ((edge.astype(np.int64) + GRID // 2) // GRID * GRID for edge in (part.onset, part.offset))
+    onset, offset = _rounded(part.onset), _rounded(part.offset)
     kept = (offset > onset) & np.append(onset[1:] != onset[:-1], True)[: len(onset)]
     line = part.select(kept)
     return replace(line, onset=frozen(onset[kept]), duration=frozen((offset - onset)[kept]))
 
 
+def _rounded(ticks: NDArray[np.int32]) -> NDArray[np.int64]:
+    return np.asarray((ticks.astype(np.int64) + GRID // 2) // GRID * GRID)
+
+
 def _restored(sketch: Sketch, snapped: Sketch, made: Score) -> Score:
-    """The completion with the given notes where they were given, off the grid too."""
+    """The completion with the given notes where they were given, off the grid too; composed ones last until there."""
     parts = []
     for voice, (given, part) in enumerate(zip(sketch.score.parts, made.parts, strict=True)):
         composed = sketch.free(voice, part.onset) & ~np.isin(part.onset, snapped.score.parts[voice].onset)
-        columns = [np.concatenate([a, b[composed]]) for a, b in zip(given.columns, part.columns, strict=True)]
+        begins = dict(zip(_rounded(given.onset)[::-1].tolist(), given.onset[::-1].tolist(), strict=True))
+        ends = np.array([begins.get(tick, tick) for tick in part.offset.tolist()], dtype=np.int64)
+        lasting = replace(part, duration=frozen(np.where(composed, ends - part.onset, part.duration)))
+        columns = [np.concatenate([a, b[composed]]) for a, b in zip(given.columns, lasting.columns, strict=True)]
         whole = Part.of(*columns, annotations=given.annotations)
         parts.append(replace(whole, name=given.name, program=given.program))
     return replace(made, parts=tuple(parts))

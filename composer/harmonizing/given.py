@@ -17,7 +17,7 @@ from composer.score import Part, Score, frozen
 from composer.sketch.pitch import Range
 from composer.sketch.regions import voices_of
 from composer.sketch.sketch import VOICE_NAMES
-from composer.theory import MODES, Key, pitch_name
+from composer.theory import MODES, TICKS_PER_QUARTER, Key, pitch_name
 from composer.voice_leading import CHOIR_RANGES
 
 CHOIR = VOICE_NAMES[4]
@@ -25,7 +25,20 @@ LOWER = CHOIR[1:]
 RANGES = [Range.parse(text) for text in CHOIR_RANGES]
 REACH = 5  # semitones beyond its range that a voice is asked for, if the file asks
 STEPS = (0, 2, 4, 5, 7, 9, 11, 12)  # semitones of major and perfect intervals, from the unison
+LEGATO = TICKS_PER_QUARTER // 4
 DOUBT = 0.1  # of the sounding time that would be in another key, and is not in the file's
+
+
+def unslurred(score: Score) -> tuple[Score, list[str]]:
+    """The score with notes cut that reach a little into the next ones of their part, as when a keyboard is played."""
+    parts, count = [], 0
+    for part in score.parts:
+        following = np.append(part.onset[1:], score.end)
+        into = (part.onset < following) & (part.offset > following) & (part.offset - following <= LEGATO)
+        count += int(into.sum())
+        parts.append(replace(part, duration=frozen(np.where(into, following - part.onset, part.duration))))
+    words = [f"notes that reach into the next ones were cut: {count}"] if count else []
+    return replace(score, parts=tuple(parts)), words
 
 
 def choir_of(score: Score, part: str | None = None, top: bool = False) -> tuple[Score, list[str]]:
@@ -207,7 +220,7 @@ def with_voice(score: Score, name: str, given: Score) -> Score:
         raise UsageError(f"--voice {name}: give one of the lower voices, {', '.join(LOWER).lower()}")
     if len(sounding) != 1:
         raise UsageError(f"--voice {name}: its file has {len(sounding)} parts with notes, and a voice is one")
-    line = replace(_line(given, sounding[0], False), name=score.parts[found[0]].name, annotations=())
+    line = replace(_line(given, sounding[0], False), name=score.parts[found[0]].name)
     if int(line.offset[-1]) > score.end:
         raise UsageError(f"--voice {name}: its file is longer than the melody, which ends after bar {score.bars}")
     parts = list(score.parts)

@@ -5,12 +5,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from composer.harmonizing import alternatives, check_returned, choir_of, fitted, sketch_of
 from composer.pipeline import Composer
 from composer.score import Annotation, Part, Score, regular_barlines
+from composer.sketch.regions import silences
 from composer.theory import MODES, ChordSymbol, Key, Meter
 from composer.theory import TICKS_PER_QUARTER as Q
 
@@ -54,6 +55,33 @@ def melodies(draw: st.DrawFn) -> Score:
         chords=[ChordSymbol(1, "7", None, 0)] if draw(st.booleans()) else [],
         fermatas=[int(onset[-1])] if draw(st.booleans()) else [],
     )
+
+
+@st.composite
+def choirs(draw: st.DrawFn) -> Score:
+    """Two bars of four voices in quarters, eighths and triplets, with holes and rests of any length."""
+    parts = []
+    for name, low in zip(("Soprano", "Alto", "Tenor", "Bass"), (62, 57, 52, 45), strict=True):
+        lengths = [length for cell in draw(st.lists(st.sampled_from(CELLS), min_size=6, max_size=6)) for length in cell]
+        ends = np.cumsum(lengths)
+        pitch = draw(st.lists(st.integers(low, low + 9), min_size=len(ends), max_size=len(ends)))
+        kept = np.array(draw(st.lists(st.sampled_from([True, False]), min_size=len(ends), max_size=len(ends))))
+        kept &= ends > draw(st.integers(0, 7)) * Q
+        part = Part.of(ends - lengths, pitch, lengths, name=name)
+        parts.append(part.select(kept))
+    return Score.of(parts, meter="3/4", barlines=[0, 3 * Q, 6 * Q])
+
+
+@settings(max_examples=20)
+@given(choirs())
+def test_given_notes_stay_and_voices_stay_single(choir: Score) -> None:
+    assume(any(map(len, choir.parts)) and silences(choir, 4))
+    sketch = sketch_of(choir_of(choir)[0], phrases="none")
+    [made] = alternatives(model(), sketch, 1, seed=1, temperature=1.0)
+    for before, after in zip(choir.parts, made.score.parts, strict=True):
+        assert {note[:3] for note in before} <= {note[:3] for note in after}
+        assert (after.offset[:-1] <= after.onset[1:]).all()
+        assert len(after)
 
 
 @settings(max_examples=25)
