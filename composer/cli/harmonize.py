@@ -85,7 +85,7 @@ def harmonize(
     """Give a melody an alto, a tenor and a bass, as Bach would; or fill what a choir lacks."""
     from secrets import randbelow
 
-    from composer.harmonizing import alternatives, check_returned, sketch_of
+    from composer.harmonizing import alternatives, check_returned, check_writable, sketch_of
     from composer.pipeline import Composer
 
     seed = randbelow(2**31) if seed is None else seed
@@ -98,6 +98,7 @@ def harmonize(
     title = score.title or file.stem
     targets = targets_of(output or [], n, title, seed)
     spare(file, [path for paths in targets for path in paths])
+    check_writable(score, [path for paths in targets for path in paths])
     with working("harmonising"):
         found = alternatives(composer, sketch, n, seed=seed, temperature=temperature)
     scores = [titled(one.score, title, number, n) for number, one in enumerate(found, 1)]

@@ -4,12 +4,13 @@ from composer.harmonizing.alternatives import Alternative, alternatives, log_sco
 from composer.harmonizing.asked import sketch_of
 from composer.harmonizing.given import choir_of, fitted, in_key, transposed, unslurred, with_voice
 from composer.harmonizing.phrases import phrase_ends
-from composer.harmonizing.returned import check_returned
+from composer.harmonizing.returned import check_returned, check_writable
 
 __all__ = [
     "Alternative",
     "alternatives",
     "check_returned",
+    "check_writable",
     "choir_of",
     "fitted",
     "in_key",

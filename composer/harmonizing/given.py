@@ -58,9 +58,9 @@ def choir_of(score: Score, part: str | None = None, top: bool = False) -> tuple[
         chosen = sounding[0] if part is None else _chosen(score, part)
         if part is None and len(sounding) > 1:
             known = ", ".join(f"{k + 1} {score.parts[k].name}".strip() for k in sounding)
-            raise UsageError(f"has {len(sounding)} parts, and is no choir of four: --part says the melody, {known}")
+            raise UsageError(f"has {len(sounding)} parts, and is no choir: --part says which is the melody, of {known}")
         places = {0: chosen}
-        words += ["the other parts were left out"] if len(sounding) > 1 else []
+    words += ["the other parts were left out"] if set(sounding) - set(places.values()) else []
     lines = {voice: _line(score, number, top) for voice, number in places.items()}
     cut = sum(len(score.parts[number]) - len(lines[voice]) for voice, number in places.items())
     words += [f"lower notes were left out: {cut}"] if cut else []
@@ -71,8 +71,9 @@ def choir_of(score: Score, part: str | None = None, top: bool = False) -> tuple[
 def _places(score: Score, pitched: list[int], sounding: list[int]) -> dict[int, int]:
     """The part of each voice of a choir; none if the score is no choir."""
     names = [score.parts[k].name.strip().title() for k in pitched]
-    if len(pitched) > 1 and set(names) <= set(CHOIR) and len(set(names)) == len(names):
-        return {CHOIR.index(name): k for name, k in zip(names, pitched, strict=True)}
+    known = [name for name in names if name in CHOIR]
+    if len(set(known)) == len(known) and (len(known) == len(CHOIR) or 1 < len(known) == len(pitched)):
+        return {CHOIR.index(name): k for name, k in zip(names, pitched, strict=True) if name in CHOIR}
     heights = [float(np.mean(score.parts[k].pitch)) for k in sounding]
     return dict(enumerate(pitched)) if len(pitched) == len(CHOIR) and heights == sorted(heights)[::-1] else {}
 
@@ -173,7 +174,8 @@ def transposed(score: Score, interval: str) -> tuple[Score, list[str]]:
 def fitted(score: Score, octaves: bool = True) -> tuple[Score, list[str]]:
     """The melody in the octave where a soprano has least to reach, or without ``octaves`` where it stands.
 
-    Raises :class:`UsageError`, with bar and beat, for a note of any voice that its singers cannot reach.
+    Raises :class:`UsageError`, with bar and beat, for a note of the melody that no soprano reaches, and for one of
+    another voice that nobody does.
     """
     melody, comfort = score.parts[0], RANGES[0]
     words: list[str] = []
@@ -185,25 +187,24 @@ def fitted(score: Score, octaves: bool = True) -> tuple[Score, list[str]]:
             number = "an octave" if abs(shift) == 12 else f"{abs(shift) // 12} octaves"
             words.append(f"the melody was moved {'up' if shift > 0 else 'down'} by {number}, to where a soprano sings")
     score = replace(score, parts=(melody, *score.parts[1:]))
-    for part, span in zip(score.parts, RANGES, strict=True):
+    anybody = Range(min(span.low for span in RANGES), max(span.high for span in RANGES))
+    for part, span in zip(score.parts, (comfort, anybody, anybody, anybody), strict=True):
         outside = _beyond(part, span) > REACH
         if outside.any():
             k = int(np.argmax(outside))
-            name, low, high = (
-                pitch_name(int(p), int(f))
-                for p, f in (
-                    (part.pitch[k], part.spelling[k]),
-                    *((p, Key(0).spell(p)) for p in (span.low - REACH, span.high + REACH)),
-                )
-            )
+            name = pitch_name(int(part.pitch[k]), int(part.spelling[k]))
             raise UsageError(
-                f"{score.place(int(part.onset[k]))}: {name} lies beyond every {part.name.lower()}, who sings {low} to "
-                f"{high} at most; --transpose moves the music"
+                f"{score.place(int(part.onset[k]))}: {name} lies beyond every {part.name.lower()}; the lowest note is "
+                f"{_named(span.low - REACH)}, the highest {_named(span.high + REACH)}; --transpose moves the music"
             )
     if _beyond(melody, comfort).any():
-        low, high = (pitch_name(int(p), int(Key(0).spell(p))) for p in (melody.pitch.min(), melody.pitch.max()))
+        low, high = _named(int(melody.pitch.min())), _named(int(melody.pitch.max()))
         words.append(f"the melody goes from {low} to {high}; sopranos like {CHOIR_RANGES[0]}: --transpose helps")
     return score, words
+
+
+def _named(pitch: int) -> str:
+    return pitch_name(pitch, int(Key(0).spell(pitch)))
 
 
 def _beyond(part: Part, span: Range, shift: int = 0) -> NDArray[np.int64]:

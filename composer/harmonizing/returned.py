@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from composer.errors import WriteError
+import numpy as np
+
+from composer.errors import UsageError, WriteError
 from composer.io import read, suffix_of
-from composer.io.music21_export import KINDS
+from composer.io.music21_export import KINDS, notatable
 from composer.score import Part, Score
 from composer.styles import perform
 from composer.theory import pitch_name
 
 PAGES = (".musicxml", ".xml", ".mxl", ".abc")
+STAVES = (".musicxml", ".xml", ".mxl", ".svg", ".png")
 HEARD = (".mid", ".midi")
 MARKS = ("lyric", "slur", "grace")
+
+
+def check_writable(score: Score, paths: Iterable[Path]) -> None:
+    """Raise :class:`UsageError`, with bar and beat, for given times that files on a page have no note values for."""
+    staves = [path for path in paths if suffix_of(path) in STAVES]
+    for part in score.parts if staves else ():
+        shown = notatable(part)
+        if len(shown) != len(part) or (shown.onset != part.onset).any() or (shown.duration != part.duration).any():
+            same = len(shown) == len(part)
+            moved = (shown.onset != part.onset) | (shown.duration != part.duration) if same else part.onset >= 0
+            place = score.place(int(part.onset[int(np.argmax(moved))]))
+            raise UsageError(f"{place}: no note values write this rhythm in {staves[0].name}; write .mid or .abc")
 
 
 def check_returned(score: Score, path: Path) -> None:

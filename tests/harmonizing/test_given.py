@@ -33,6 +33,9 @@ def test_a_melody_alone_is_the_soprano() -> None:
 def test_names_say_where_voices_stand() -> None:
     choir, _ = choir_of(score(part(48, name="BASS"), part(72, name="soprano ")))
     assert pitches(choir) == [[72], [], [], [48]]
+    voices = [part(72 - k, name=name) for k, name in enumerate(("Soprano", "Alto", "Tenor", "Bass"))]
+    choir, words = choir_of(score(*voices, part(60, 64, name="Piano")))
+    assert (pitches(choir), words) == ([[72], [71], [70], [69]], ["the other parts were left out"])
 
 
 def test_four_parts_from_high_to_low_are_a_choir() -> None:
@@ -84,7 +87,9 @@ def test_the_octave_with_least_to_reach_is_taken() -> None:
 
 
 def test_what_no_voice_reaches_is_named() -> None:
-    with pytest.raises(UsageError, match="bar 1, beat 2: C3 lies beyond every soprano, who sings G3 to D6"):
+    with pytest.raises(
+        UsageError, match="bar 1, beat 2: C3 lies beyond every soprano; the lowest note is G3, the highest D6"
+    ):
         fitted(choir_of(score(part(60, 48)))[0], octaves=False)
     with pytest.raises(UsageError, match="bar 1, beat 1: C1 lies beyond every bass"):
         fitted(choir_of(score(part(72, name="Soprano"), part(24, name="Bass")))[0])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from composer.errors import WriteError
-from composer.harmonizing import check_returned
+from composer.errors import UsageError, WriteError
+from composer.harmonizing import check_returned, check_writable
 from composer.score import Annotation, Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q
 from composer.theory import ChordSymbol
@@ -47,6 +47,15 @@ def test_other_marks_are_an_error(tmp_path: Path, suffix: str, words: str) -> No
     path = UNSAID[words].write(tmp_path / f"choir{suffix}")
     with pytest.raises(WriteError, match=words):
         check_returned(CHOIR, path)
+
+
+def test_rhythms_that_no_page_holds_are_named_before() -> None:
+    odd = Part.of([0, 1440, Q], [67, 69, 71], [1440, Q - 1440, Q], name="Soprano")  # a 7th of a quarter
+    nested = Part.of([0, Q, Q + 2240], [67, 69, 71], [Q, 2240, Q - 2240], name="Soprano")  # and 2/9
+    check_writable(replace(CHOIR, parts=(odd,)), [Path("a.musicxml")])
+    check_writable(replace(CHOIR, parts=(nested,)), [Path("a.mid"), Path("a.abc")])
+    with pytest.raises(UsageError, match=r"bar 1, beat 2: no note values .* a\.png"):
+        check_writable(replace(CHOIR, parts=(nested,)), [Path("a.mid"), Path("a.png")])
 
 
 def test_pictures_are_not_read(tmp_path: Path) -> None:
