@@ -56,7 +56,12 @@ def harmonize(
     ] = "auto",
     chords: Chords = None,
     forbid: Annotated[
-        str | None, typer.Option(metavar="RULES", help="What must not happen: parallels,crossings ...")
+        str | None,
+        typer.Option(
+            metavar="RULES",
+            help="What must not happen, such as parallels,crossings; there are direct, overlaps, spacing, "
+            "leading-tones, augmented, too.",
+        ),
     ] = None,
     pin: Annotated[
         list[str] | None,

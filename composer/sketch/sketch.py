@@ -16,7 +16,7 @@ from composer.errors import UsageError
 from composer.registry import resolve
 from composer.score import Part, Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
-from composer.sketch.chords import PageChords
+from composer.sketch.chords import Chords, PageChords
 from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks, with_copied_chords
 from composer.sketch.form import check_length, page_of, phrases_of, pickup_ticks
 from composer.sketch.pitch import Pin, Range
@@ -109,7 +109,8 @@ class Sketch:
         Of a score that has so many voices already, what is silent for a beat or more is to be composed
         (:func:`composer.sketch.regions.silences`); with ``keep``, a region such as ``bars 1-4`` or ``bass``, so is
         everything below the melody that lies outside it. Chords over the staff bind the harmony, unless ``wishes`` name
-        others. ``cadences`` are ticks at which phrases come to rest. Raises :class:`UsageError`.
+        others; voices may rest where the first does. ``cadences`` are ticks at which phrases come to rest. Raises
+        :class:`UsageError`.
         """
         names, given = _voice_names(voices), len(score.parts)
         if given > voices:
@@ -126,7 +127,8 @@ class Sketch:
         bound = () if said_chords or not score.chords else (PageChords(rests=True),)
         sketch = cls._wishing(score, holes, (*constraints, *bound), wishes)
         limits = _choir(score, sketch.constraints, 1 if given == voices else given)
-        return replace(sketch, constraints=(*limits, *sketch.constraints), cadences=tuple(sorted(set(cadences))))
+        asked = (replace(wish, rests=True) if isinstance(wish, Chords) else wish for wish in sketch.constraints)
+        return replace(sketch, constraints=(*limits, *asked), cadences=tuple(sorted(set(cadences))))
 
     @classmethod
     def blank(

@@ -1,5 +1,6 @@
 """Alternatives: distinct, ranked, and within the rules that are asked for."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -70,6 +71,22 @@ def test_the_score_is_the_models_own() -> None:
     nats = model().generator.log_prob(sequence)
     assert one.nats == pytest.approx(nats.sum() / sum(map(len, one.score.parts)))
     assert one.nats == log_score(model(), sketch, one.score)
+
+
+@pytest.mark.parametrize("wished", [True, False])
+def test_chords_are_kept_and_silence_with_the_melody(wished: bool) -> None:
+    rests = melody(1, 1, 1, 1, chords=(ChordSymbol(1, "", None, 0),))
+    part = rests.parts[0]
+    rests = replace(rests, parts=(part.select(part.onset != 2 * Q), *rests.parts[1:]))
+    sketch = sketch_of(rests, chords="G") if wished else sketch_of(rests)
+    for one in alternatives(model(), sketch, 4, seed=1):
+        for part in one.score.parts[1:]:
+            for tick in (0, Q, 3 * Q):
+                at = int(np.searchsorted(part.onset, tick, "right")) - 1
+                assert part.offset[at] > tick
+                assert int(part.pitch[at]) % 12 in (7, 11, 2)
+    silent = [not any(a <= 2 * Q < b for a, b in zip(p.onset, p.offset, strict=True)) for p in one.score.parts[1:]]
+    assert any(silent)
 
 
 def test_a_chord_that_names_its_bass_has_it() -> None:
