@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,9 @@ from composer.inference.rows import Rows
 from composer.inference.sequence import Between, Chance, Events, Sequence
 from composer.score import DEFAULT_VELOCITY, Part, Score
 from composer.sketch import REST, SYMBOLS, Apart, Cells, Preference, Sketch
-from composer.sketch.forbid import touches
+from composer.sketch.forbid import touched
 from composer.theory import TICKS_PER_QUARTER, Ints
+from composer.voice_leading import places
 
 HOLD_SYMBOL = PITCH_SYMBOLS
 MOST_REMEMBERED = 16  # combinations of when the voices must leave what they hold
@@ -212,15 +213,14 @@ class Voices(Encoding):
 
 
 def _between(sketch: Sketch, ticks: Ints, tonic: Ints) -> tuple[Between, ...]:
-    """What the sketch says of two voices, where one that it is about is composed, at a step or the one before. What
-    sounds over a change of key is taken for the same degree of the new one.
+    """What the sketch says of two voices, where one that it is about is composed. What sounds over a change of key is
+    taken for the same degree of the new one.
     """
     pitches = _pitch_table(tonic)
-    touched = [touches(sketch.free, voice, ticks) for voice in range(len(sketch.score.parts))]
     rules: dict[tuple[int, int], list[tuple[Apart, NDArray[np.bool_]]]] = {}
     for wish in sketch.constraints:
         for apart in () if isinstance(wish, Preference) else wish.between(ticks, sketch.score):
-            where = np.any([touched[voice] for voice in apart.about], axis=0)
+            where = touched(sketch.free, apart.about, ticks, apart.lasting)
             if where.any():
                 rules.setdefault((apart.upper, apart.lower), []).append((apart, where))
 
@@ -233,7 +233,18 @@ def _between(sketch: Sketch, ticks: Ints, tonic: Ints) -> tuple[Between, ...]:
                 wrong |= apart.breaks(step, *heard)
         return wrong
 
-    return tuple(Between(*pair, partial(broken, found), HOLD_SYMBOL) for pair, found in rules.items())
+    place = places(sketch.score, ticks.astype(np.int64))
+    before = np.append(-1, tonic[:-1])
+    alike = np.column_stack([tonic, before, *(column.reshape(len(ticks), -1) for column in place)])
+    return tuple(
+        Between(*pair, partial(broken, found), HOLD_SYMBOL, _kinds(alike, *(where for _, where in found)))
+        for pair, found in rules.items()
+    )
+
+
+def _kinds(*columns: NDArray[Any]) -> NDArray[np.int64]:
+    """(S,) the number of each row of columns (S,) or (S, n) among the distinct ones."""
+    return np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def _pitch_table(tonic: Ints) -> Columns:
