@@ -410,7 +410,7 @@ class Stretch:
             if voice.silent >= 0:
                 message[following > end, j, voice.silent] = -np.inf
             message[:, j] += self._tempo_after(end)[:, None]
-        flat = self._flat(np.exp(message - message.max(axis=(2, 3), keepdims=True)))[:, None]
+        flat: Floats = self._flat(np.exp(message - message.max(axis=(2, 3), keepdims=True)))[:, None]
         return flat if voice.plain else flat * self._accepted()[..., None, None]
 
     def _through(self, start: int, ends: Ints) -> Floats:

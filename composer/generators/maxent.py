@@ -75,7 +75,8 @@ class Maxent(Generator):
         self.family_ = self._family([np.unique(column[column != self.hold]).astype(np.int64) for column in events.T])
         grids = [self._grid(sequence) for sequence in heard]
         cells = [Cells(self.family_, voice, grids) for voice in range(self.width_)]
-        self.fitted_ = minimise(cells, self.family_.size, self.l1, self.l2, self.iterations, progress)
+        l1, l2 = (penalty / self.family_.looseness for penalty in (self.l1, self.l2))
+        self.fitted_ = minimise(cells, self.family_.size, l1, l2, self.iterations, progress)
         self.theta_ = np.append(self.fitted_.theta, 0.0).astype(np.float32)
         return self
 

@@ -36,9 +36,9 @@ class Fitted(NamedTuple):
 
 
 def minimise(
-    parts: SequenceOf[Part], size: int, l1: float, l2: float, iterations: int, progress: Progress | None = None
+    parts: SequenceOf[Part], size: int, l1: Reals, l2: Reals, iterations: int, progress: Progress | None = None
 ) -> Fitted:
-    """Minimise the mean cost of all cells + l1 |theta| + l2 / 2 |theta|^2 by L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995).
+    """Minimise the mean cost of all cells + l1 |theta| + l2 / 2 theta^2, both (size,), by L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995).
 
     With ``l1``, theta is the difference of two vectors that are nowhere negative, so that the objective is smooth.
     """
@@ -53,12 +53,12 @@ def minimise(
         found = list(pool.map(lambda part: part.cost(extended), parts))
         last[0] = sum(cost for cost, _ in found) / cells
         gradient = sum(gradient for _, gradient in found)[:-1] / cells
-        return last[0] + l2 / 2 * float(theta @ theta), gradient + l2 * theta
+        return last[0] + float(theta @ (l2 * theta)) / 2, gradient + l2 * theta
 
     def split(both: Reals) -> tuple[float, Reals]:
         theta = both[:size] - both[size:]
         cost, gradient = smooth(theta)
-        return cost + l1 * float(both.sum()), np.concatenate([gradient + l1, l1 - gradient])
+        return cost + float((both[:size] + both[size:]) @ l1), np.concatenate([gradient + l1, l1 - gradient])
 
     done = [0]
 
@@ -69,16 +69,16 @@ def minimise(
 
     options = {"maxiter": iterations, "maxfun": 3 * iterations, "maxcor": MEMORY, "ftol": 1e-7, "gtol": 1e-7}
     found = minimize(
-        split if l1 else smooth,
-        np.zeros(2 * size if l1 else size),
+        split if l1.any() else smooth,
+        np.zeros(2 * size if l1.any() else size),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(0, None)] * (2 * size) if l1 else None,
+        bounds=[(0, None)] * (2 * size) if l1.any() else None,
         callback=step,
         options=options,
     )
-    theta = found.x[:size] - found.x[size:] if l1 else found.x
+    theta = found.x[:size] - found.x[size:] if l1.any() else found.x
     smooth(theta)
     pool.shutdown()
-    objective = last[0] + l1 * float(np.abs(theta).sum()) + l2 / 2 * float(theta @ theta)
+    objective = last[0] + float(l1 @ np.abs(theta)) + float(theta @ (l2 * theta)) / 2
     return Fitted(theta, objective, last[0], found.nit, found.nfev, bool(found.success))

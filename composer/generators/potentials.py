@@ -16,7 +16,8 @@ and for each two voices
 
 and for three voices or more
 
-- chords: the classes modulo ``period`` of all that sounds, wherever any voice strikes, by a label.
+- chords: the classes modulo ``period`` of all that sounds, and that of the last voice, wherever any voice strikes, by a
+  label.
 
 The last two are of more than two cells: parallel fifths, and triads, are no matter of pairs.
 """
@@ -41,6 +42,7 @@ STRIKES = 3  # both voices strike, the first alone, the second alone
 
 
 CHORD = 3  # voices
+LOOSE = 10.0
 
 
 class State(NamedTuple):
@@ -99,7 +101,7 @@ class Potentials:
                 if self.rhythms:
                     shapes["together", w, v] = (self.harmony,)
         if self.voices >= CHORD:
-            shapes["chord",] = (self.harmony, 2**self.period)
+            shapes["chord",] = (self.harmony, self.period, 2**self.period)
         places, start = {}, 0
         for name, shape in shapes.items():
             size = int(np.prod(shape))
@@ -111,6 +113,15 @@ class Potentials:
     def size(self) -> int:
         """Parameters in all."""
         return sum(table.size for table in self.places.values())
+
+    @cached_property
+    def looseness(self) -> NDArray[np.float64]:
+        """(size,) by what penalties of each parameter are divided: motions are few, and each is often seen."""
+        found = np.ones(self.size)
+        for name, places in self.places.items():
+            if name[0] == "motion":
+                found[places] = LOOSE
+        return found
 
     def labelled(self, name: tuple[str | int, ...]) -> Ints:
         """A table whose first axis is a label, with nothing for the unknown one."""
@@ -144,7 +155,7 @@ class Potentials:
         return dict(zip(rows, starts, strict=False)), np.concatenate([*rows.values(), none])
 
     def bound(self, v: int, state: State, harmony: Ints, lags: Iterable[int], others: Iterable[int]) -> Bound:
-        """What the cells of other voices choose of a voice's tables, and its own at ``lags``; ``harmony`` (T,) are labels."""
+        """What cells of ``others``, and its own at ``lags``, choose of a voice's tables; ``harmony`` are labels."""
         where, places = self.stacks[v]
         none = len(places) - 1
         sounds, struck = state
@@ -201,10 +212,12 @@ class Potentials:
         """(n, T, K) the places of the chords that a voice's candidates make with what sounds in all others, and (n, T)
         whether another voice strikes.
         """
-        others = [w for w in range(self.voices) if w != v]
+        others, last = [w for w in range(self.voices) if w != v], self.voices - 1
         heard = np.bitwise_or.reduce([self.classes[w][state.sounds[..., w]] for w in others])
-        places = self.labelled(("chord",))[harmony[:, None], heard[..., None] | self.classes[v]]
-        return places, state.struck[..., others].any(axis=-1)
+        lowest = self.alphabets[last] if v == last else self.alphabets[last][state.sounds[..., last]][..., None]
+        table = self.labelled(("chord",))
+        places = table[harmony[:, None], lowest % self.period, heard[..., None] | self.classes[v]]
+        return places, np.asarray(state.struck[..., others].any(axis=-1))
 
 
 def patterns(struck: Bools) -> Ints:
