@@ -1,7 +1,8 @@
 """The melody model of Sakellariou et al. (2017) on Bach's violin partita: training and sampling, in CPU time.
 
 One voice, a step for each note, a field and pairs at lags 1 to 10, L1 with weight 1 on the sum over all notes. Figures
-are the least process time of several runs. The file is `bach_partita_violin.mid` of github.com/fpachet/max_entropy_music.
+are the least process time of several runs. `bach_partita_violin.mid` is in
+github.com/fpachet/max_entropy_music.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/partita.py --data bach_partita_violin.mid
 """

@@ -48,7 +48,7 @@ class Maxent(Generator):
     period: int = 12
     l1: float = 0.0
     l2: float = 1e-5
-    iterations: int = 150
+    iterations: int = 100
     sweeps: int = 30
     family_: Potentials = field(init=False, repr=False)
     labels_: dict[str, Labels] = field(init=False, repr=False)

@@ -29,6 +29,8 @@ class Part(Protocol):
 
     def cost(self, theta: Floats) -> tuple[float, Reals]: ...
 
+    def often(self) -> Reals: ...
+
 
 class Fitted(NamedTuple):
     """``theta`` (size,), the objective there and its part without penalties, in nats per cell, and how it was found."""
@@ -55,6 +57,8 @@ def minimise(
 ) -> Fitted:
     """Minimise the mean cost of all cells + l1 |theta| + l2 / 2 theta^2, both (size,), by OWL-QN (Andrew and Gao 2007):
     L-BFGS within the orthant that the slope leads into. Without ``l1`` every orthant is open, and it is L-BFGS.
+
+    Parameters that are often met are taken to be steeper, by the square root of how often: half as many steps.
     """
     cells = sum(len(part.target) for part in parts)
     evaluations = 0
@@ -73,10 +77,10 @@ def minimise(
             return Place(theta, cost + penalty, cost, gradient)
 
         place, converged = at(np.zeros(size)), False
-        memory = Memory()
+        memory = Memory(np.sqrt((1 + np.sum(list(run(lambda part: part.often(), parts)), axis=0)[:-1]) / cells))
         for done in range(iterations):
             slope = steepest(place, l1)
-            following = searched(place, slope, memory.direction(slope), bool(memory.pairs), at, bool(l1.any()))
+            following = searched(place, slope, memory.direction(slope), at, bool(l1.any()))
             decrease = place.objective - following.objective
             memory.add(following.theta - place.theta, following.gradient - place.gradient)
             place = following
@@ -94,16 +98,14 @@ def steepest(place: Place, l1: Reals) -> Reals:
     return np.where(place.theta == 0, at_zero, place.gradient + np.sign(place.theta) * l1)
 
 
-def searched(
-    place: Place, slope: Reals, direction: Reals, curved: bool, at: Callable[[Reals], Place], orthant: bool
-) -> Place:
+def searched(place: Place, slope: Reals, direction: Reals, at: Callable[[Reals], Place], orthant: bool) -> Place:
     """Where a step along a direction, shortened until it is enough, leads without leaving the orthant; the same place
     if it leads nowhere.
     """
     if orthant:
         direction = np.where(direction * slope < 0, direction, 0.0)
         side = np.where(place.theta == 0, -np.sign(slope), np.sign(place.theta))
-    length = 1.0 if curved else min(1.0, 1.0 / max(float(np.linalg.norm(slope)), SHORTEST))
+    length = 1.0
     while length > SHORTEST:
         theta = place.theta + length * direction
         if orthant:
@@ -116,9 +118,12 @@ def searched(
 
 
 class Memory:
-    """The last steps and what they changed of the gradient: an estimate of the curvature (Nocedal 1980)."""
+    """The last steps and what they changed of the gradient: an estimate of the curvature (Nocedal 1980), which begins
+    as a multiple of ``scale`` (size,).
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, scale: Reals) -> None:
+        self.inverse = (1 / scale).astype(np.float32)
         self.pairs: deque[tuple[Floats, Floats, float]] = deque(maxlen=MEMORY)
 
     def add(self, step: Reals, change: Reals) -> None:
@@ -134,9 +139,12 @@ class Memory:
             part = float(step @ found) / along
             found -= np.float32(part) * change
             parts.append(part)
+        found *= self.inverse
         if self.pairs:
             _, change, along = self.pairs[-1]
-            found *= np.float32(along / float(change @ change))
+            found *= np.float32(along / float(change @ (self.inverse * change)))
+        else:
+            found /= max(1.0, float(np.linalg.norm(found)))  # no further than 1 at first
         for (step, change, along), part in zip(self.pairs, reversed(parts), strict=True):
             found += np.float32(part - float(change @ found) / along) * step
         return found.astype(np.float64)
