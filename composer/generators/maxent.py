@@ -126,7 +126,7 @@ class Maxent(Generator):
         sounds = np.zeros(events.shape, dtype=np.int64)
         for voice, alphabet in enumerate(self.family_.alphabets):
             start = np.maximum.accumulate(np.where(held[:, voice], 0, np.arange(len(events))))
-            sounds[:, voice] = nearest(alphabet, events[start, voice], self.period)
+            sounds[:, voice] = self.family_.nearest(voice, events[start, voice])
         return State(sounds[None], ~held[None])
 
     # --- sampling -------------------------------------------------------------------------------------------------
@@ -228,10 +228,3 @@ def _setting(usual: Any, value: Any) -> Any:
     if usual is not None and value is not None and not isinstance(found, (type(usual), int)):
         raise TypeError(f"{value!r} is no {type(usual).__name__}")
     return found
-
-
-def nearest(alphabet: Ints, values: Events, period: int) -> Ints:
-    """(N,) the numbers of the known values that are nearest, of the same class modulo ``period`` if there is one."""
-    distance = np.abs(values[:, None].astype(np.int64) - alphabet[None, :])
-    other = (values[:, None] - alphabet[None, :]) % period != 0
-    return np.asarray((distance + other * (1 << 20)).argmin(axis=1))

@@ -86,6 +86,16 @@ class Potentials:
     def voices(self) -> int:
         return len(self.alphabets)
 
+    def nearest(self, v: int, values: Ints) -> Ints:
+        """(N,) the numbers of a voice's values that are nearest to any others, of the same class modulo ``period`` if
+        there is one; pitches are taken for silence only if nothing else is known.
+        """
+        alphabet = self.alphabets[v][None, :]
+        distance = np.abs(values[:, None] - alphabet)
+        other = (values[:, None] - alphabet) % self.period != 0
+        silent = (alphabet == self.silence) & (values[:, None] != self.silence)
+        return np.asarray((distance + other * (1 << 20) + silent * (1 << 21)).argmin(axis=1))
+
     @cached_property
     def places(self) -> dict[tuple[str | int, ...], Ints]:
         """By name the places of each table's numbers in the vector of parameters; :attr:`size` is that of nothing."""
