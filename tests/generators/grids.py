@@ -1,4 +1,4 @@
-"""A maximum-entropy model of a tiny world, its energy written out cell by cell, and every grid that keeps constraints."""
+"""A maximum-entropy model of a tiny world, its energy written out, and every grid that keeps constraints."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def energy(made: Maxent, grid: Grid) -> float:
     return -np.inf if voices is None else sum(made.theta_[place] for place in _places(made, voices))
 
 
-def _places(made: Maxent, voices: list[list[tuple[int, bool]]]) -> Iterator[int]:
+def _places(made: Maxent, voices: list[list[tuple[int, bool]]]) -> Iterator[int]:  # noqa: C901 - one place
     """Of every potential of a grid the place of its parameter."""
     places, steps = made.family_.places, len(voices[0])
     table = context(steps)
