@@ -92,8 +92,12 @@ class Maxent(Generator):
             return "rhythms: where values are held, name one feature or more that says when, such as position"
         if not 1 <= self.period <= MOST_PERIOD:
             return f"period {self.period}: octaves have 1 to {MOST_PERIOD} values"
-        if not 0 <= self.sweeps <= MOST_VALUES or self.iterations < 1 or min(self.l1, self.l2) < 0:
-            return f"sweeps are 0 to {MOST_VALUES}, iterations 1 or more, and l1 and l2 not negative"
+        if (
+            not 0 <= self.sweeps <= MOST_VALUES
+            or self.iterations < 1
+            or not all(0 <= x < 1e9 for x in (self.l1, self.l2))
+        ):
+            return f"sweeps are 0 to {MOST_VALUES}, iterations 1 or more, and l1 and l2 nothing below 0"
         return None
 
     def _unlike(self, sequences: list[Sequence]) -> str | None:
@@ -102,7 +106,9 @@ class Maxent(Generator):
         if any((np.diff(sequence.steps) != 1).any() for sequence in sequences):
             return "maxent learns columns of a grid, and these are events one after another; take the encoding voices"
         if events.shape[1] > MOST_VOICES or events.min() < -1 or events.max() >= MOST_VALUES:
-            return f"maxent learns up to {MOST_VOICES} voices, and these have {events.shape[1]}; take the encoding voices"
+            return (
+                f"maxent learns up to {MOST_VOICES} voices, and these have {events.shape[1]}; take the encoding voices"
+            )
         known = sequences[0].context
         missing = [name for feature in self._features for name in feature.split("+") if name not in known]
         return f"there is no feature {missing[0]!r}; the encoding gives {', '.join(known)}" if missing else None
