@@ -58,45 +58,43 @@ ANY = Choices(_ONE, _ZERO, _ONE[0], _ZERO[0])
 class Voice:
     """What does not change about a voice while it is drawn: its candidates, choices and tables at a temperature."""
 
-    def __init__(
-        self, family: Potentials, number: int, theta: Floats, lattice: Lattice, fields: list[Ints], rhythms: list[Ints]
-    ) -> None:
-        """``theta`` is already divided by the temperature; ``lattice`` is over the alphabet, and a hold at its end."""
-        alphabet, known = family.alphabets[number], family.values[number]
-        self.number, self.lattice = number, lattice
+    def __init__(self, family: Potentials, number: int, lattice: Lattice) -> None:
+        """``lattice`` is over the alphabet, and a hold at its end."""
+        known = family.values[number]
+        self.number, self.lattice, self.steps = number, lattice, lattice.end
         foreign = lattice.alphabets[0][known + bool(family.rhythms) :, 0]
         near = family.nearest(number, foreign.astype(np.int64))
-        hold = [-1] if family.rhythms else []
-        self.value = np.concatenate(
-            [np.arange(known), np.array(hold, dtype=np.int64), near]
-        )  # of each token; a hold: -1
+        hold = np.full(int(bool(family.rhythms)), -1)
+        self.value = np.concatenate([np.arange(known), hold, near])  # of each token; a hold: -1
         used = np.unique(np.concatenate([self.value[option.tokens] for option in lattice.options.values()]))
         self.candidates = used[used >= 0]
         self.place = np.full(known, -1)  # of each value among the candidates
         self.place[self.candidates] = np.arange(len(self.candidates))
-        silent = np.flatnonzero(alphabet[self.candidates] == family.silence)
+        silent = np.flatnonzero(family.alphabets[number][self.candidates] == family.silence)
         self.silent = int(silent[0]) if len(silent) else -1
         self.choices = [self._choices(lattice, step) for step in range(lattice.end)]
         self.fixed = all(len(lattice.options[step].tokens) == 1 for step in range(lattice.end))
         self.plain = all(choice.struck.shape[0] == 1 for choice in self.choices)
-        where, places = family.stacks[number]
-        self.tables = theta[places][:, self.candidates]
-        self.field = sum((self.tables[rows] for rows in family.fields_of(number, fields)), np.zeros(1))
-        after = np.exp(self.tables[where["after", 1] : where["after", 1] + known + 1])
-        self.follows, self.opens = (
-            after[self.candidates],
-            after[known],
-        )  # (K, K) after each candidate, (K,) at the start
-        self.weights = np.zeros((lattice.end, len(self.candidates))), np.zeros(lattice.end)
-        for step, choice in enumerate(self.choices):
-            self.weights[0][step], self.weights[1][step] = choice.struck[0], choice.held[0]
+        self.weights = (
+            np.array([choice.struck[0] for choice in self.choices]),
+            np.array([choice.held[0] for choice in self.choices]),
+        )  # (T, K), (T,) where there is but one class
         self.may = (
             np.array([(choice.struck > 0).any(axis=0) for choice in self.choices]),
             np.array([(choice.held > 0).any() for choice in self.choices])[:, None],
         )  # (T, K), (T, 1) whether something may be struck, or held, in any class
-        self.tempo = np.zeros((lattice.end, 2**BITS))
+
+    def tune(self, family: Potentials, theta: Floats, fields: list[Ints], rhythms: list[Ints]) -> None:
+        """Look up its tables; ``theta`` is already divided by the temperature."""
+        where, places = family.stacks[self.number]
+        known = family.values[self.number]
+        self.tables = theta[places][:, self.candidates]
+        self.field = sum((self.tables[rows] for rows in family.fields_of(self.number, fields)), np.zeros(1))
+        after = np.exp(self.tables[where["after", 1] : where["after", 1] + known + 1])
+        self.follows, self.opens = after[self.candidates], after[known]  # (K, K); (K,) before the first step
+        self.tempo = np.zeros((self.steps, 2**BITS))
         for f, labels in enumerate(rhythms):
-            self.tempo += theta[family.labelled(("rhythm", f, number))][labels]
+            self.tempo += theta[family.labelled(("rhythm", f, self.number))][labels]
 
     def _choices(self, lattice: Lattice, step: int) -> Choices:
         option, classes, k = lattice.options[step], lattice.classes[step], len(self.candidates)
@@ -133,27 +131,10 @@ class Chains:
     """``n`` grids, and how to draw the voices of each anew."""
 
     def __init__(
-        self,
-        family: Potentials,
-        theta: NDArray[np.float32],
-        constraints: Constraints,
-        labels: tuple[list[Ints], list[Ints], Ints],
-        lattices: Sequence[Lattice],
-        n: int,
-        temperature: float,
-        rng: np.random.Generator,
+        self, family: Potentials, voices: Sequence[Voice], constraints: Constraints, n: int, rng: np.random.Generator
     ) -> None:
-        self.family, self.rng, self.n = family, rng, n
-        most = LOUDEST / family.voices
-        self.theta = np.clip(theta.astype(np.float64) / temperature, -most, most)
-        self.scaled = int(np.clip(LOUDEST / family.voices / max(np.abs(self.theta).max(), 1e-9), 1, SCALED))
-        self.steps = constraints.end
-        fields, rhythms, self.harmony = labels
-        self.where = constraints.where
-        self.voices = [
-            Voice(family, number, self.theta, lattice, fields, rhythms) for number, lattice in enumerate(lattices)
-        ]
-        self._between = constraints.between
+        self.family, self.voices, self.n, self.rng = family, voices, n, rng
+        self.steps, self.where, self._between = constraints.end, constraints.where, constraints.between
         self._rules: dict[tuple[int, int], Rules | None] = {}
         self.free = [voice for voice in self.voices if not voice.fixed]
         shape = (n, self.steps, family.voices)
@@ -161,9 +142,17 @@ class Chains:
         self.present = [voice.number for voice in self.voices if voice.fixed]
         for number in self.present:
             self.state.sounds[..., number], self.state.struck[..., number] = self.voices[number].tokens()
-        self._motions: dict[tuple[int, int], Floats] = {}
         self.longer = [lag for lag in family.lags if lag > 1]
-        self.start()
+
+    def tune(self, theta: Floats, labels: tuple[list[Ints], list[Ints], Ints]) -> None:
+        """Look up every table; ``theta`` is already divided by the temperature."""
+        most = LOUDEST / self.family.voices
+        self.theta = np.clip(theta, -most, most)
+        self.scaled = int(np.clip(LOUDEST / self.family.voices / max(np.abs(self.theta).max(), 1e-9), 1, SCALED))
+        fields, rhythms, self.harmony = labels
+        self._motions: dict[tuple[int, int], Floats] = {}
+        for voice in self.voices:
+            voice.tune(self.family, self.theta, fields, rhythms)
 
     def start(self) -> None:
         """Draw each free voice given those before it: the outer voices first, longer lags left aside."""
@@ -173,6 +162,10 @@ class Chains:
             self.draw(voice, [(np.array([0]), self.steps)])
             self.present.append(voice.number)
         self.longer = longer
+
+    def begin(self, state: State) -> None:
+        """Go on from grids in which every voice has its part."""
+        self.state, self.present = state, [voice.number for voice in self.voices]
 
     @property
     def exact(self) -> bool:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from composer.errors import ComposerError, Infeasible, ReadError, UsageError
 from composer.generators.base import Generator, Progress
 from composer.generators.coloured import Coloured, left
-from composer.generators.gibbs import Chains
+from composer.generators.gibbs import Chains, Voice
 from composer.generators.minimise import Fitted, minimise
 from composer.generators.potentials import Labels, Potentials, State
+from composer.generators.refine import refine
 from composer.generators.pseudolikelihood import Cells, Grid
 from composer.inference.automata import Lattice
 from composer.inference.sequence import Constraints, Events, Sequence
@@ -82,7 +83,8 @@ class Maxent(Generator):
         cells = [Cells(self.family_, voice, grids) for voice in range(self.width_)]
         l1, l2 = (penalty / self.family_.looseness for penalty in (self.l1, self.l2))
         self.fitted_ = minimise(cells, self.family_.size, l1, l2, self.iterations, progress)
-        self.theta_ = np.append(self.fitted_.theta, 0.0).astype(np.float32)
+        theta = np.append(self.fitted_.theta, 0.0)
+        self.theta_ = theta.astype(np.float32)
         return self
 
     def _refusal(self) -> str | None:
@@ -200,8 +202,11 @@ class Maxent(Generator):
         if self.hold is None and self.width_ == 1 and max(self.lags) > 1 and constraints.machine is None:
             theta = self.theta_ / np.float32(temperature)
             return Coloured(self.family_, theta, self._field(labels[0], theta, constraints), n, rng)
-        lattices = self._lattices(constraints)
-        return Chains(self.family_, self.theta_, constraints, labels, lattices, n, temperature, rng)
+        voices = [Voice(self.family_, number, lattice) for number, lattice in enumerate(self._lattices(constraints))]
+        chains = Chains(self.family_, voices, constraints, n, rng)
+        chains.tune(self.theta_.astype(np.float64) / temperature, labels)
+        chains.start()
+        return chains
 
     def _field(self, labels: list[Ints], theta: NDArray[np.float32], constraints: Constraints) -> NDArray[np.float32]:
         """(T, K) nats of each value of a single voice by itself."""
