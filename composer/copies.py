@@ -17,7 +17,7 @@ from composer.encodings.base import Encoding
 from composer.errors import ReadError, Unsupported
 from composer.generators.apart import apart
 from composer.generators.base import Generator, Stepwise
-from composer.generators.guarded import guarded, together
+from composer.generators.guarded import ORIGINAL, guarded, together
 from composer.generators.walk import Walk, copies
 from composer.inference.rows import Ints
 from composer.inference.sequence import Constraints, Sequence
@@ -28,6 +28,7 @@ from composer.sketch import MaxCopy, Sketch
 MAX_TITLE = 80  # characters
 EXACT = 4_000  # events of a corpus whose copies are forbidden exactly, on the product with the chain
 MOST_WORDS = 100_000  # tokens of forbidden rows, for the same
+SINGING = "break no rule between voices; forbid less"
 
 
 class Copied(NamedTuple):
@@ -178,7 +179,7 @@ class Limits:
         """
         asked = " and ".join(["max_copy"] * bool(self.guards) + ["forbid"] * bool(constraints.between))
         if not isinstance(generator, Stepwise):
-            raise Unsupported(f"{generator.name} cannot keep to {asked}; leave it out")
+            raise Unsupported(f"{generator.name} cannot keep to max_copy; leave it out")
         walk = generator.walk(constraints, temperature)
         if walk.opened is not None:
             raise Unsupported(f"this model's alphabet is open, and {asked} needs a closed one; leave it out")
@@ -187,11 +188,12 @@ class Limits:
         walk = walk if words is None else generator.walk(constraints, temperature, words)
         bans = [copies(walk, self.guards, self.encoding, free)] if self.guards and words is None else []
         bans += [apart(walk, constraints.between)] if constraints.between else []
+        wanted = " and ".join([SINGING] * bool(constraints.between) + [ORIGINAL] * bool(self.guards))
 
         def draw(n: int) -> tuple[list[Sequence], str]:
             if not bans:
                 return [walk.draw(rng) for _ in range(n)], "exact"
-            drawn = guarded(walk, together(bans), n=n, rng=rng)
+            drawn = guarded(walk, together(bans), n=n, rng=rng, wanted=wanted)
             return [walk.sequence(path) for path in drawn.paths], str(drawn)
 
         return draw

@@ -34,6 +34,7 @@ FORMAT = "composer model 1"
 MAX_MODEL = 2**30  # bytes
 TRIES = 100  # draws of a completion whose copied bars might break a wish where they begin or end
 BATCH = 32  # drawn at once, when one was not enough
+FEW = 20  # draws within rules between voices, which take long
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,11 @@ class Composer:
         not see, off its grid.
         """
         limits = self.known_sources.limits(self.encoding, sketch) if _limited(sketch) else None
+        slow = any(isinstance(wish, Forbid) for wish in sketch.constraints)
         kept: list[Score] = []
         tried, batch = 0, n
         draw = self._drawing(sketch, limits, temperature, rng)
-        while tried < TRIES * n:
+        while tried < (FEW if slow else TRIES) * n:
             scores = [sketch.unfolded(score) for score in draw(batch)]
             broken = [sketch.broken(score, self.encoding.grid) for score in scores]
             if limits is not None:
@@ -168,7 +170,7 @@ class Composer:
             kept += [score for score, wish in zip(scores, broken, strict=True) if wish is None]
             if len(kept) >= n:
                 return kept[:n]
-            tried, batch = tried + batch, max(n, BATCH)
+            tried, batch = tried + batch, n if slow else max(n, BATCH)
         wish = next(wish for wish in broken if wish is not None)
         if isinstance(wish, Forbid):
             raise Infeasible(f"{tried} draws broke one of the rules ({wish!s}) off the model's grid; forbid less")

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from composer.io import write_bytes
 from composer.pipeline import Composer
 
 # chosen on the validation split, likelihood and rhythm: benchmarks/RESULTS.md has the figures
+LOOKED_AT = 1_000  # pieces of a corpus, for how many voices they have
+ENCODED = {"markov": "melody", "maxent": "voices"}  # by generator, for any corpus but the chorales, which are voices
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "abc_tokens"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
@@ -39,16 +42,18 @@ def train(
 ) -> dict[str, Any]:
     """Fit a composer to the corpus's training split, write it to ``output``; returns what a model card says of it.
 
+    Without an ``encoding`` it is the generator's; columns of voices have as many as most of the pieces have parts.
     ``settings`` are ``NAME=VALUE`` hyperparameters over the recipe's. Raises :class:`UsageError` for unknown ones, and
     for a corpus that gives nothing to train on, with every reason counted.
     """
-    name = encoding or ("voices" if corpus.name == "chorales" else "melody")
+    name = encoding or ("voices" if corpus.name == "chorales" else ENCODED.get(generator, "melody"))
     if not len(corpus.train):
         why = nothing_to_train_on(survey(corpus))
         raise UsageError(f"{corpus.name}: has no pieces to train on: {why}; `composer corpora inspect` shows each file")
-    composer = Composer.untrained(name, generator)
+    parts = {"voices": _voices(corpus)} if name == "voices" else {}
+    composer = Composer.untrained(name, generator, encoding_options=parts)
     options = RECIPES.get((generator, name), {}) | _settings(composer.generator, settings or [])
-    composer = Composer.untrained(name, generator, generator_options=options)
+    composer = Composer.untrained(name, generator, encoding_options=parts, generator_options=options)
     seen = view(composer.encoding, corpus.train)
     if not seen.kept:
         why = ", ".join(f"{loss} in {count:,}" for loss, count in seen.left_out.items())
@@ -85,6 +90,12 @@ def train(
     return info | {"training_seconds": round(seconds, 2), "megabytes": round(len(data) / 2**20, 2), "file": str(output)}
 
 
+def _voices(corpus: Corpus) -> int:
+    """How many parts, but for drums, most of the pieces have."""
+    pieces = (corpus.train[number] for number in range(min(len(corpus.train), LOOKED_AT)))
+    return max(1, Counter(sum(not part.drums for part in score.parts) for score in pieces).most_common(1)[0][0])
+
+
 def _rounded(nats: float) -> float | None:
     """Four decimals; None, which JSON can say, where nothing was measured."""
     return None if math.isnan(nats) else round(nats, 4)
@@ -92,19 +103,23 @@ def _rounded(nats: float) -> float | None:
 
 def _settings(generator: Any, settings: list[str]) -> dict[str, Any]:
     """``NAME=VALUE`` texts as keyword arguments of the generator, each of its field's type."""
-    fields = {field.name: getattr(generator, field.name) for field in dataclasses.fields(generator) if field.init}
+    fields = {field.name: field for field in dataclasses.fields(generator) if field.init}
     chosen: dict[str, Any] = {}
     for setting in settings:
         name, sign, text = setting.partition("=")
         if not sign or name not in fields:
             raise UsageError(f"--set {setting}: {generator.name} has the settings {', '.join(fields)}")
-        chosen[name] = _value(setting, text, fields[name])
+        default = getattr(generator, name)
+        if isinstance(default, tuple):
+            chosen[name] = tuple(_value(setting, item, default[0]) for item in text.split(",") if item)
+        elif text.lower() in ("none", "null") and "None" in str(fields[name].type):
+            chosen[name] = None
+        else:
+            chosen[name] = _value(setting, text, default)
     return chosen
 
 
 def _value(setting: str, text: str, default: Any) -> Any:
-    if isinstance(default, tuple):
-        return tuple(filter(None, text.split(",")))
     try:
         value = text if isinstance(default, str) else json.loads(text.lower())
     except json.JSONDecodeError:

@@ -4,8 +4,8 @@ Rules judge moments: every tick at which a note of any voice begins or ends. Of 
 sounds just before the moment and the one that sounds from it on, 128 where it is silent, so a held or repeated note
 does not move. Voices are numbered from the top. The same predicates judge the cells of a grid, for generators.
 
-Definitions are those of the textbooks (E. Aldwell and C. Schachter, *Harmony and Voice Leading*, chapters 5 to 7;
-W. Piston, *Harmony*, chapter 2), given with each predicate.
+Definitions are those of textbooks of four-part writing (E. Aldwell and C. Schachter, *Harmony and Voice Leading*), said
+with each predicate; where books differ, it says which way was taken.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def parallel(interval: int, place: Place, upper0: Pitches, lower0: Pitches, uppe
 
 def direct(interval: int, place: Place, upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches) -> Bools:
     """Similar motion of the outer voices from another interval into a perfect one, the upper voice leaping: by more
-    than two semitones (Aldwell and Schachter: hidden, or direct, fifths and octaves).
+    than two semitones (the hidden, or direct, fifths and octaves of Aldwell and Schachter).
     """
     into = (np.abs(upper0 - lower0) % OCTAVE != interval) & (np.abs(upper1 - lower1) % OCTAVE == interval)
     return np.asarray(moving(upper0, lower0, upper1, lower1) & into & (np.abs(upper1 - upper0) > 2))
@@ -106,8 +106,8 @@ def overlap(place: Place, upper0: Pitches, lower0: Pitches, upper1: Pitches, low
 
 
 def wide(widest: int, place: Place, upper0: Pitches, lower0: Pitches, upper1: Pitches, lower1: Pitches) -> Bools:
-    """Neighbours more than so many semitones apart: an octave, the lowest two a twelfth (Piston: wider gaps between
-    tenor and bass alone).
+    """Neighbours more than so many semitones apart: an octave; the lowest two, which books let lie further apart, but
+    give no number, a twelfth.
     """
     return np.asarray((upper1 < SILENT) & (lower1 < SILENT) & (upper1 - lower1 > widest))
 

@@ -34,7 +34,7 @@ from composer.inference.rows import Rows
 from composer.inference.sequence import Between, Chance, Events, Sequence
 from composer.score import DEFAULT_VELOCITY, Part, Score
 from composer.sketch import REST, SYMBOLS, Apart, Cells, Preference, Sketch
-from composer.sketch.forbid import touches
+from composer.sketch.forbid import touched
 from composer.theory import TICKS_PER_QUARTER, Ints
 
 HOLD_SYMBOL = PITCH_SYMBOLS
@@ -212,15 +212,14 @@ class Voices(Encoding):
 
 
 def _between(sketch: Sketch, ticks: Ints, tonic: Ints) -> tuple[Between, ...]:
-    """What the sketch says of two voices, where one that it is about is composed, at a step or the one before. What
-    sounds over a change of key is taken for the same degree of the new one.
+    """What the sketch says of two voices, where one that it is about is composed. What sounds over a change of key is
+    taken for the same degree of the new one.
     """
     pitches = _pitch_table(tonic)
-    touched = [touches(sketch.free, voice, ticks) for voice in range(len(sketch.score.parts))]
     rules: dict[tuple[int, int], list[tuple[Apart, NDArray[np.bool_]]]] = {}
     for wish in sketch.constraints:
         for apart in () if isinstance(wish, Preference) else wish.between(ticks, sketch.score):
-            where = np.any([touched[voice] for voice in apart.about], axis=0)
+            where = touched(sketch.free, apart.about, ticks, apart.lasting)
             if where.any():
                 rules.setdefault((apart.upper, apart.lower), []).append((apart, where))
 

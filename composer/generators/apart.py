@@ -68,11 +68,11 @@ class _Columns:
 
     def verdict(self, number: int, step: int, slot: int, upper0: int, lower0: int, other: int | None) -> Bools:
         """(V,) which tokens of the slot break the rule."""
-        asked = number, step, slot, upper0, lower0, other
+        rule = self.between[number]
+        asked = number, int(rule.kinds[step]), slot, upper0, lower0, other
         if asked not in self._verdicts:
             if len(self._verdicts) >= REMEMBERED:
                 self._verdicts.clear()
-            rule = self.between[number]
             before, now = [np.full(1, value, dtype=np.int64) for value in (upper0, lower0)], []
             for voice, held in zip((rule.upper, rule.lower), before, strict=True):
                 mine, place = divmod(voice, self.width)
@@ -86,7 +86,7 @@ class _Columns:
         return int(self.rows[slot][path[step * self.lattice.slots + slot]][place])
 
     def _sounding(self, path: list[int], step: int, voice: int, hold: int) -> int:
-        """What sounds in a voice at a step; before the first, anything."""
+        """What sounds in a voice at a step; before the first, a hold."""
         value = hold
         while step >= 0 and value == hold:
             value, step = self._written(path, step, voice), step - 1

@@ -26,7 +26,8 @@ Bools = NDArray[np.bool_]
 Table = TypeVar("Table", Ints, Floats)
 
 BREACH = -25.0  # nats, of what may not be between voices, so that chains find their way out of it
-SCALED = 8  # steps after which messages are scaled
+SCALED = 8  # steps after which messages are scaled, at the most
+LOUDEST = 500.0  # nats, of what binds one move: floats hold their exponential
 STRETCH = 16  # steps drawn at once, where many stretches are drawn side by side
 
 
@@ -64,7 +65,7 @@ class Voice:
         alphabet, known = family.alphabets[number], family.values[number]
         self.number, self.lattice = number, lattice
         foreign = lattice.alphabets[0][known + bool(family.rhythms) :, 0]
-        near = np.abs(foreign[:, None] - alphabet).argmin(axis=1) if len(foreign) else np.zeros(0, dtype=np.int64)
+        near = family.nearest(number, foreign.astype(np.int64))
         hold = [-1] if family.rhythms else []
         self.value = np.concatenate(
             [np.arange(known), np.array(hold, dtype=np.int64), near]
@@ -89,6 +90,10 @@ class Voice:
         self.weights = np.zeros((lattice.end, len(self.candidates))), np.zeros(lattice.end)
         for step, choice in enumerate(self.choices):
             self.weights[0][step], self.weights[1][step] = choice.struck[0], choice.held[0]
+        self.may = (
+            np.array([(choice.struck > 0).any(axis=0) for choice in self.choices]),
+            np.array([(choice.held > 0).any() for choice in self.choices])[:, None],
+        )  # (T, K), (T, 1) whether something may be struck, or held, in any class
         self.tempo = np.zeros((lattice.end, 2**BITS))
         for f, labels in enumerate(rhythms):
             self.tempo += theta[family.labelled(("rhythm", f, number))][labels]
@@ -139,7 +144,9 @@ class Chains:
         rng: np.random.Generator,
     ) -> None:
         self.family, self.rng, self.n = family, rng, n
-        self.theta = theta.astype(np.float64) / temperature
+        most = LOUDEST / family.voices
+        self.theta = np.clip(theta.astype(np.float64) / temperature, -most, most)
+        self.scaled = int(np.clip(LOUDEST / family.voices / max(np.abs(self.theta).max(), 1e-9), 1, SCALED))
         self.steps = constraints.end
         fields, rhythms, self.harmony = labels
         self.where = constraints.where
@@ -307,15 +314,19 @@ class Stretch:
         self.own = chains.state.struck[..., voice.number]
         self.through = bound[1]
         struck, held = (self._flat(table[:, self.index]) for table in bound)
-        top = np.maximum(struck.max(axis=2), held.max(axis=2))[..., None]
-        self.struck, self.held = np.exp(struck - top), np.exp(held - top)  # (B, L, K)
+        may_strike, may_hold = (np.tile(may[self.index], (chains.n, 1, 1)) for may in voice.may)
+        top = np.maximum(np.where(may_strike, struck, -np.inf), np.where(may_hold, held, -np.inf)).max(axis=2)[
+            ..., None
+        ]
+        self.struck, self.held = (np.exp(np.minimum(table - top, 0.0)) for table in (struck, held))  # (B, L, K)
         if voice.silent >= 0:
             self.held[..., voice.silent] = 0.0
         if voice.plain:
             self.struck *= np.tile(voice.weights[0][self.index], (chains.n, 1, 1))
             self.held *= np.tile(voice.weights[1][self.index], (chains.n, 1))[..., None]
         memory = np.arange(self.memories)
-        tempo = np.tile(np.exp(voice.tempo)[self.index], (chains.n, 1, 1))  # (B, L, 16)
+        tempo = np.exp(voice.tempo - voice.tempo.max(axis=1, keepdims=True))
+        tempo = np.tile(tempo[self.index], (chains.n, 1, 1))  # (B, L, 16)
         self.tempo = tempo[..., 2 * memory], tempo[..., 2 * memory + 1]  # of holds, and of strikes
         self.then = 2 * memory & self.memories - 1, 2 * memory + 1 & self.memories - 1
         self.moves = self._moves()
@@ -377,7 +388,7 @@ class Stretch:
                 )
             else:
                 message = struck
-            if step % SCALED == 0:
+            if step % self.chains.scaled == 0:
                 message = self._scaled(message, step)
             found.append(message)
         return found[::-1]

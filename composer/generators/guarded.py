@@ -1,8 +1,8 @@
 """Sampling that never does what a guard forbids, for any generator that writes one token after another.
 
-A guard against copies looks back over many tokens, so its exact product with a long-memory model seldom fits in memory.
-Two ways around that: rejection, which is exact, and particles, which are approximate and never fail where copies are
-hard to avoid. Both keep the guard in every sample.
+A guard against copies, or rules between voices, look back over many tokens, so their exact product with a long-memory
+model seldom fits in memory. Two ways around that: rejection, which is exact, and particles, which are approximate and
+never fail where copies are hard to avoid. Both keep the guard in every sample.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ State = TypeVar("State", bound=Hashable)
 Bans = Callable[[State, list[int]], Bools]  # a state and the tokens that led there -> (V,) which may not come next
 
 PARTICLES = 32
+ORIGINAL = "copy no more of the corpus than allowed; allow a longer copy"
 STARTS = 20  # per wanted sample, before particles take over
 
 
@@ -57,15 +58,17 @@ def together(several: list[Bans[State]]) -> Bans[State]:
     return lambda state, path: np.logical_or.reduce([bans(state, path) for bans in several])
 
 
-def guarded(steps: Steps[State], bans: Bans[State], *, n: int, rng: np.random.Generator) -> Guarded:
+def guarded(
+    steps: Steps[State], bans: Bans[State], *, n: int, rng: np.random.Generator, wanted: str = ORIGINAL
+) -> Guarded:
     """``n`` samples: by rejection while it accepts one start in 20, else by 32 particles for each sample.
 
-    Raises :class:`Infeasible` if no particle finds a way through.
+    Raises :class:`Infeasible`, with what is ``wanted`` of the notes in words, if no particle finds a way through.
     """
     drawn = rejection(steps, bans, n=n, starts=STARTS * n, rng=rng)
     if len(drawn.paths) == n:
         return drawn
-    runs = [particles(steps, bans, count=PARTICLES, rng=rng) for _ in range(n)]
+    runs = [particles(steps, bans, count=PARTICLES, rng=rng, wanted=wanted) for _ in range(n)]
     return Guarded([path for path, _ in runs], float(np.mean([rate for _, rate in runs])), "particles")
 
 
@@ -96,7 +99,7 @@ def _free_of(steps: Steps[State], bans: Bans[State], rng: np.random.Generator) -
 
 
 def particles(
-    steps: Steps[State], bans: Bans[State], *, count: int, rng: np.random.Generator
+    steps: Steps[State], bans: Bans[State], *, count: int, rng: np.random.Generator, wanted: str = ORIGINAL
 ) -> tuple[list[int], float]:
     """One sample by sequential Monte Carlo, and an unbiased estimate of the probability that the guard lets an
     unguarded sample pass.
@@ -120,10 +123,7 @@ def particles(
                 states[k] = steps.next(state, token)
         total = weights.sum()
         if total == 0:
-            raise Infeasible(
-                f"none of {count} tries found notes that copy no more of the corpus than allowed, and break no rule; "
-                "allow a longer copy, or forbid less"
-            )
+            raise Infeasible(f"none of {count} tries found notes that {wanted}")
         if total**2 < np.square(weights).sum() * count / 2 or (weights == 0).any():
             chosen = np.searchsorted(np.cumsum(weights), (rng.random() + np.arange(count)) * total / count, "right")
             chosen = np.minimum(chosen, np.flatnonzero(weights)[-1])

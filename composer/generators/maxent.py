@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 MOST_TRIES = 100  # sweeps more, where voices break what may not be between them
 TOGETHER = 16  # chains that are drawn side by side
-MOST_VOICES, MOST_VALUES = 16, 512
+MOST_VOICES, MOST_VALUES, MOST_PERIOD = 16, 512, 16
 SETTINGS = ("hold", "silence", "fields", "rhythms", "harmony", "lags", "period", "l1", "l2", "iterations", "sweeps")
 
 
@@ -53,7 +53,7 @@ class Maxent(Generator):
     family_: Potentials = field(init=False, repr=False)
     labels_: dict[str, Labels] = field(init=False, repr=False)
     theta_: NDArray[np.float32] = field(init=False, repr=False)  # (family_.size + 1,), the last 0
-    fitted_: Fitted | None = field(init=False, repr=False, default=None)
+    fitted_: Fitted = field(init=False, repr=False)  # how it was trained; not saved
 
     @property
     def width_(self) -> int:
@@ -66,10 +66,15 @@ class Maxent(Generator):
         validation: list[Sequence] | None = None,
         progress: Progress | None = None,
     ) -> Self:
-        """Find the parameters at which the regularised pseudo-likelihood is best; ``validation`` is not needed."""
+        """Find the parameters at which the regularised pseudo-likelihood is best; ``validation`` is not needed.
+
+        Raises :class:`UsageError` for settings that make no sense, and for events that are no columns of a grid.
+        """
         heard = [sequence for sequence in sequences if len(sequence)]
         if not heard:
             raise UsageError("there is nothing to learn from: every sequence is empty")
+        if reason := self._refusal() or self._unlike(heard):
+            raise UsageError(reason)
         events = np.concatenate([sequence.events for sequence in heard])
         self.labels_ = {name: Labels.seen(name, [s.context for s in heard]) for name in self._features}
         self.family_ = self._family([np.unique(column[column != self.hold]).astype(np.int64) for column in events.T])
@@ -79,6 +84,35 @@ class Maxent(Generator):
         self.fitted_ = minimise(cells, self.family_.size, l1, l2, self.iterations, progress)
         self.theta_ = np.append(self.fitted_.theta, 0.0).astype(np.float32)
         return self
+
+    def _refusal(self) -> str | None:
+        """Why these settings make no sense, or None."""
+        if 1 not in self.lags or not all(1 <= lag <= MOST_VALUES for lag in self.lags):
+            return f"lags {self.lags}: they are steps from 1 to {MOST_VALUES}, and 1 is one of them"
+        if self.hold is not None and not self.rhythms:
+            return "rhythms: where values are held, name one feature or more that says when, such as position"
+        if not 1 <= self.period <= MOST_PERIOD:
+            return f"period {self.period}: octaves have 1 to {MOST_PERIOD} values"
+        if (
+            not 0 <= self.sweeps <= MOST_VALUES
+            or self.iterations < 1
+            or not all(0 <= x < 1e9 for x in (self.l1, self.l2))
+        ):
+            return f"sweeps are 0 to {MOST_VALUES}, iterations 1 or more, and l1 and l2 nothing below 0"
+        return None
+
+    def _unlike(self, sequences: list[Sequence]) -> str | None:
+        """Why sequences are not such as this family knows, or None."""
+        events = np.concatenate([sequence.events for sequence in sequences])
+        if any((np.diff(sequence.steps) != 1).any() for sequence in sequences):
+            return "maxent learns columns of a grid, and these are events one after another; take the encoding voices"
+        if events.shape[1] > MOST_VOICES or events.min() < -1 or events.max() >= MOST_VALUES:
+            return (
+                f"maxent learns up to {MOST_VOICES} voices, and these have {events.shape[1]}; take the encoding voices"
+            )
+        known = sequences[0].context
+        missing = [name for feature in self._features for name in feature.split("+") if name not in known]
+        return f"there is no feature {missing[0]!r}; the encoding gives {', '.join(known)}" if missing else None
 
     @property
     def _features(self) -> tuple[str, ...]:
@@ -127,7 +161,7 @@ class Maxent(Generator):
         sounds = np.zeros(events.shape, dtype=np.int64)
         for voice, alphabet in enumerate(self.family_.alphabets):
             start = np.maximum.accumulate(np.where(held[:, voice], 0, np.arange(len(events))))
-            sounds[:, voice] = nearest(alphabet, events[start, voice], self.period)
+            sounds[:, voice] = self.family_.nearest(voice, events[start, voice])
         return State(sounds[None], ~held[None])
 
     # --- sampling -------------------------------------------------------------------------------------------------
@@ -213,7 +247,7 @@ class Maxent(Generator):
             raise ReadError(f"its settings are not those of a maxent model ({error})") from None
         if not model._sound(alphabets):
             raise ReadError("its values and labels are not those of a maxent model")
-        model.family_ = model._family(alphabets)
+        model.family_ = model._family(alphabets)  # nothing of it is laid out before its size is known
         if theta.shape != (model.family_.size,) or theta.dtype != np.float32 or not (np.abs(theta) < 1e3).all():
             raise ReadError("its parameters are not those of a maxent model")
         model.theta_ = np.append(theta, np.float32(0.0))
@@ -228,10 +262,7 @@ class Maxent(Generator):
             and all((np.diff(a) > 0).all() and a[0] + 1 >= 0 and a[-1] < MOST_VALUES for a in alphabets)
             and all(rows.dtype == np.int64 and rows.ndim == 2 and 1 <= len(rows) <= MOST_VALUES for rows in tables)
             and all(labels.rows.shape[1] == len(labels.names) for labels in self.labels_.values())
-            and 1 in self.lags
-            and all(1 <= lag <= MOST_VALUES for lag in self.lags)
-            and 1 <= self.period <= MOST_VALUES
-            and 0 <= self.sweeps <= MOST_VALUES
+            and self._refusal() is None
         )
 
 
@@ -241,10 +272,3 @@ def _setting(usual: Any, value: Any) -> Any:
     if usual is not None and value is not None and not isinstance(found, (type(usual), int)):
         raise TypeError(f"{value!r} is no {type(usual).__name__}")
     return found
-
-
-def nearest(alphabet: Ints, values: Events, period: int) -> Ints:
-    """(N,) the numbers of the known values that are nearest, of the same class modulo ``period`` if there is one."""
-    distance = np.abs(values[:, None].astype(np.int64) - alphabet[None, :])
-    other = (values[:, None] - alphabet[None, :]) % period != 0
-    return np.asarray((distance + other * (1 << 20)).argmin(axis=1))

@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -86,9 +87,19 @@ class Potentials:
     def voices(self) -> int:
         return len(self.alphabets)
 
+    def nearest(self, v: int, values: Ints) -> Ints:
+        """(N,) the numbers of a voice's values that are nearest to any others, of the same class modulo ``period`` if
+        there is one; pitches are taken for silence only if nothing else is known.
+        """
+        alphabet = self.alphabets[v][None, :]
+        distance = np.abs(values[:, None] - alphabet)
+        other = (values[:, None] - alphabet) % self.period != 0
+        silent = (alphabet == self.silence) & (values[:, None] != self.silence)
+        return np.asarray((distance + other * (1 << 20) + silent * (1 << 21)).argmin(axis=1))
+
     @cached_property
-    def places(self) -> dict[tuple[str | int, ...], Ints]:
-        """By name the places of each table's numbers in the vector of parameters; :attr:`size` is that of nothing."""
+    def shapes(self) -> dict[tuple[str | int, ...], tuple[int, ...]]:
+        """By name the shape of each table of parameters."""
         shapes: dict[tuple[str | int, ...], tuple[int, ...]] = {}
         for v, k in enumerate(self.values):
             shapes |= {("field", f, v): (labels, k) for f, labels in enumerate(self.fields)}
@@ -102,9 +113,14 @@ class Potentials:
                     shapes["together", w, v] = (self.harmony,)
         if self.voices >= CHORD:
             shapes["chord",] = (self.harmony, self.period, 2**self.period)
+        return shapes
+
+    @cached_property
+    def places(self) -> dict[tuple[str | int, ...], Ints]:
+        """By name the places of each table's numbers in the vector of parameters; :attr:`size` is that of nothing."""
         places, start = {}, 0
-        for name, shape in shapes.items():
-            size = int(np.prod(shape))
+        for name, shape in self.shapes.items():
+            size = prod(shape)
             places[name] = np.arange(start, start + size).reshape(shape)
             start += size
         return places
@@ -112,7 +128,7 @@ class Potentials:
     @cached_property
     def size(self) -> int:
         """Parameters in all."""
-        return sum(table.size for table in self.places.values())
+        return sum(map(prod, self.shapes.values()))
 
     @cached_property
     def looseness(self) -> NDArray[np.float64]:

@@ -83,8 +83,9 @@ class Between(NamedTuple):
     """What may not be between two dimensions of a column, ``upper`` before ``lower``, and those of the column before.
 
     ``breaks(step, upper0, lower0, upper1, lower1)`` says of values (they broadcast) that sound at the step before
-    ``step`` and at it whether they break it. Step 0 has nothing before it. The value ``hold`` stands for what sounded
-    before, and is never asked about; -1: there is no such value. Steps of one of the ``kinds`` (end,) are judged alike.
+    ``step`` and at it whether they break it; of step 0 it does not look at those before. Steps of one of the ``kinds``
+    (end,) are judged alike. The value ``hold`` (-1: there is none) stands for what sounded before, and is asked about
+    only where nothing has.
     """
 
     upper: int

@@ -65,7 +65,8 @@ class Automaton(ABC):
 
 
 class Apart(NamedTuple):
-    """What two voices may not do to each other: a mistake of those of them that it is ``about``.
+    """What two voices may not do to each other: a mistake of those of them that it is ``about``, as they come from one
+    cell to the next, or, if it is ``lasting``, in a single cell.
 
     ``breaks(step, upper0, lower0, upper1, lower1)`` says of the pitches, 128 for silence, that sound in the cell before
     the one of ``step`` and in it, whether it is broken; they broadcast. Steps of one of the ``kinds`` (S,) are judged
@@ -75,6 +76,7 @@ class Apart(NamedTuple):
     upper: int
     lower: int
     about: tuple[int, ...]
+    lasting: bool
     breaks: Callable[[int, Pitches, Pitches, Pitches, Pitches], Table]
     kinds: NDArray[np.int64]
 

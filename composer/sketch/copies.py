@@ -148,7 +148,8 @@ class Folded(Constraint):
     def between(self, ticks: Ints, score: Score) -> Iterator[Apart]:
         cells, joins = self._kept(ticks)
         for apart in self.wish.between(cells, self.fold.score):
-            yield apart._replace(breaks=partial(_after_silence, apart, joins))
+            kinds = 2 * apart.kinds + np.isin(np.arange(len(cells)), list(joins))
+            yield apart._replace(breaks=partial(_after_silence, apart, joins), kinds=kinds)
 
     def _kept(self, ticks: Ints) -> tuple[Ints, set[int]]:
         """Where folded cells stand in the whole score, and the steps of those that there follow another than here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -21,8 +21,8 @@ from composer.voice_leading import RULES, Law, Lines, Pitches, Place, judged, pl
 class Forbid(Constraint):
     """No mistake of these :data:`composer.voice_leading.RULES` in what is composed.
 
-    Voices are judged where one of those that make the mistake is composed, at the moment or just before it: what is
-    given is let be.
+    Voices are judged where one of those that make the mistake is composed, or was just before, if they make it as they
+    move: what is given is let be.
     """
 
     rules: tuple[str, ...]
@@ -43,22 +43,27 @@ class Forbid(Constraint):
         kinds = np.unique(known, axis=0, return_inverse=True)[1].reshape(-1)
         for law in (law for rule in self.rules for law in RULES[rule]):
             for pair in law.pairs(len(score.parts)):
-                yield Apart(*pair, tuple(pair[side] for side in law.about), partial(_breaks, law, steps), kinds)
+                about = tuple(pair[side] for side in law.about)
+                yield Apart(*pair, about, law.lasting, partial(_breaks, law, steps), kinds)
 
     def broken(self, score: Score, free: Callable[[int, NDArray[Any]], Table]) -> bool:
         """Whether a finished score breaks it; ``free`` says of a voice and ticks (M,) where it is composed."""
         lines = Lines.of(score)
-        touched = {voice: touches(free, voice, lines.ticks) for voice in range(len(score.parts))}
-        found = judged(self.rules, score, lines)
-        return any((wrong & np.any([touched[voice] for voice in voices], axis=0)).any() for _, voices, wrong in found)
+        return any(
+            (wrong & touched(free, voices, lines.ticks, law.lasting)).any()
+            for law, voices, wrong in judged(self.rules, score, lines)
+        )
 
     def __str__(self) -> str:
         return f"forbid {', '.join(self.rules)}"
 
 
-def touches(free: Callable[[int, NDArray[Any]], Table], voice: int, ticks: NDArray[Any]) -> Table:
-    """(M,) whether a voice is composed at each tick or just before it."""
-    return np.asarray(free(voice, ticks) | free(voice, ticks - 1))
+def touched(
+    free: Callable[[int, NDArray[Any]], Table], voices: Iterable[int], ticks: NDArray[Any], lasting: bool
+) -> Table:
+    """(M,) whether one of some voices is composed at each tick, or, but for what is lasting, just before it."""
+    at = [free(voice, ticks) if lasting else free(voice, ticks) | free(voice, ticks - 1) for voice in voices]
+    return np.asarray(np.any(at, axis=0))
 
 
 def _breaks(law: Law, where: Sequence[Place], step: int, *pitches: Pitches) -> Table:

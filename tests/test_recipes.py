@@ -1,0 +1,127 @@
+"""Training by command: what a generator learns from, and its settings as text."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from composer.pipeline import Composer
+from composer.recipes import _settings
+from composer.registry import GENERATORS, resolve
+from composer.score import Part, Score
+from composer.sketch import Sketch
+from composer.theory import TICKS_PER_QUARTER as Q
+
+SCALE = np.array([0, 2, 4, 5, 7, 9, 11])
+QUICK = ("--set", "iterations=3", "--set", "sweeps=2")
+
+
+def hymn(seed: int, voices: int = 4, bars: int = 4) -> Score:
+    """Quarters and halves in as many voices, an octave apart at the most."""
+    rng, parts = np.random.default_rng(seed), []
+    for voice in range(voices):
+        lengths = rng.permutation([1] * bars * 2 + [2] * bars) * Q
+        pitches = 72 - 7 * voice - 7 * voice % 12 + SCALE[rng.integers(0, 7, len(lengths))]
+        parts.append(Part.of(np.cumsum(lengths) - lengths, pitches, lengths))
+    return Score.of(parts, key="C")
+
+
+@pytest.fixture
+def hymns(tmp_path: Path) -> Path:
+    return _written(tmp_path / "hymns", [hymn(seed) for seed in range(10)])
+
+
+@pytest.fixture
+def tunes(tmp_path: Path) -> Path:
+    return _written(tmp_path / "tunes", [hymn(seed, voices=1) for seed in range(10)])
+
+
+def _written(folder: Path, scores: list[Score]) -> Path:
+    folder.mkdir()
+    for number, score in enumerate(scores):
+        score.write(folder / f"{number}.mid")
+    return folder
+
+
+def test_maxent_learns_the_voices_there_are(run, hymns: Path, tunes: Path) -> None:
+    for folder, voices in ((hymns, 4), (tunes, 1)):
+        result = run("train", folder, "-o", "m.safetensors", "--generator", "maxent", *QUICK, "--json")
+        assert result.code == 0, result.err
+        answer = json.loads(result.out, parse_constant=pytest.fail)
+        assert answer["encoding"] == "voices"
+        assert answer["settings"]["iterations"] == 3
+        assert answer["test"]["pseudo_nats_per_cell"] > 0
+        model = Composer.load("m.safetensors")
+        assert model.encoding.width == model.generator.width_ == voices
+        sketch = Sketch.blank(bars=2, voices=voices) if voices > 1 else Sketch.blank(bars=2)
+        score = model.complete(sketch, seed=1)
+        assert len(score.parts) == voices
+        assert score.metadata["copied"].startswith("longest run shared with the corpus")
+
+
+def test_the_voices_are_what_most_pieces_have(run, tmp_path: Path) -> None:
+    drums = Part.of([0], [40], [Q], drums=True)
+    scores = [hymn(seed, voices=2 if seed else 5) for seed in range(12)]
+    folder = _written(tmp_path / "mixed", [Score.of([*score.parts, drums], key="C") for score in scores])
+    assert run("train", folder, "-o", "m.safetensors", "--encoding", "voices", "--set", "order=2").code == 0
+    assert Composer.load("m.safetensors").encoding.width == 2
+
+
+def test_other_generators_still_learn_melodies_of_a_folder(run, hymns: Path) -> None:
+    assert run("train", hymns, "-o", "m.safetensors").code == 0
+    assert Composer.load("m.safetensors").encoding.name == "melody"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (["--encoding", "melody"], "take the encoding voices"),
+        (["--encoding", "pianoroll"], "up to 16 voices, and these have 88; take the encoding voices"),
+        (["--set", "order=3"], "maxent has the settings hold, silence, fields"),
+        (["--set", "lags=2,3"], "lags (2, 3)"),
+        (["--set", "lags=one"], "'one' is not a value like 1"),
+        (["--set", "fields=position,moon"], "there is no feature 'moon'; the encoding gives meter"),
+        (["--set", "rhythms="], "name one feature or more"),
+        (["--set", "period=60"], "octaves have 1 to 16 values"),
+        (["--set", "iterations=0"], "iterations 1 or more"),
+        (["--set", "l2=-1"], "nothing below 0"),
+        (["--set", "sweeps=none"], "'none' is not a value like 30"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(run, tunes: Path, settings: list[str], told: str) -> None:
+    result = run("train", tunes, "-o", "m.safetensors", "--generator", "maxent", *settings)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert told in result.err
+    assert not Path("m.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["hold=null"],
+        ["silence=none"],
+        ["fields=", "harmony="],
+        ["lags=1,2,4"],
+        ["l1=1e-4"],
+        ["rhythms=beat,position+mode"],
+    ],
+)
+def test_settings_as_text_train_and_load(run, tunes: Path, settings: list[str]) -> None:
+    chosen = [text for setting in settings for text in ("--set", setting)]
+    result = run("train", tunes, "-o", "m.safetensors", "--generator", "maxent", *QUICK, *chosen)
+    assert result.code == 0, result.err
+    model = Composer.load("m.safetensors")
+    expected = _settings(model.generator, settings)
+    assert {name: getattr(model.generator, name) for name in expected} == expected
+    assert model.complete(Sketch.blank(bars=2), seed=1) == model.complete(Sketch.blank(bars=2), seed=1)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_settings_have_the_types_of_their_fields(name: str) -> None:
+    made = resolve(GENERATORS[name])()
+    for field in (field for field in dataclasses.fields(made) if field.init):
+        usual = getattr(made, field.name)
+        text = ",".join(map(str, usual)) if isinstance(usual, tuple) else str(usual)
+        assert _settings(made, [f"{field.name}={text}"]) == {field.name: usual}
