@@ -65,3 +65,20 @@ def test_tells_that_it_stopped_before_the_least() -> None:
     assert not found.converged
     assert found.iterations == 3
     assert heard == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+class Overflowing(Logistic):
+    """A cost that is beyond numbers far from its least."""
+
+    def cost(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        if np.abs(theta).max() > 0.24:
+            return np.inf, np.full(len(theta), np.nan)
+        return super().cost(theta)
+
+
+def test_steps_that_lead_beyond_numbers_are_shortened() -> None:
+    first, second = np.full(12, 0.003), np.ones(12)
+    walled, free = Overflowing(1), Logistic(1)
+    found = minimise([walled], 12, first, second, 500)
+    assert found.evaluations > minimise([free], 12, first, second, 500).evaluations
+    assert found.theta == pytest.approx(slowly([free], first, second), abs=1e-3)
