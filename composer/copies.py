@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.encodings.base import Encoding
-from composer.errors import ReadError, Unsupported
+from composer.errors import Infeasible, ReadError, Unsupported
 from composer.generators.apart import apart
 from composer.generators.base import Generator, Stepwise
 from composer.generators.guarded import ORIGINAL, Guarded, guarded, together

@@ -104,10 +104,16 @@ def test_density_is_kept_in_all_voices_at_once() -> None:
 
 
 def test_contours_are_kept_in_all_voices_at_once() -> None:
-    wishes = ("voice 1: contour=rising", "voice 2: contour=falling", "voice 3: contour=arch", "voice 4: contour=falling")
+    wishes = (
+        "voice 1: contour=rising",
+        "voice 2: contour=falling",
+        "voice 3: contour=arch",
+        "voice 4: contour=falling",
+    )
     for score in choir().completions(blank(*wishes), 4, seed=3):
         up, down, arch, low = lines(score)
-        assert up == sorted(up) and up[0] < up[-1]
+        assert up == sorted(up)
+        assert up[0] < up[-1]
         assert all(pitches == sorted(pitches, reverse=True) and pitches[0] > pitches[-1] for pitches in (down, low))
         top = int(np.argmax(arch))
         assert arch[: top + 1] == sorted(arch[: top + 1])
