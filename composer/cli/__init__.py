@@ -12,6 +12,7 @@ import typer
 
 from composer.cli.corpora import app as corpora_app
 from composer.cli.files import play, render
+from composer.cli.harmonize import harmonize
 from composer.cli.sketching import complete, continue_, vary
 from composer.cli.train import train
 from composer.cli.tune import tune
@@ -29,6 +30,7 @@ app.command(epilog="composer tune --style jig --key Ador --range D4:B5 --pin 1.1
 app.command(epilog="composer complete sketch.toml -n 3 -o tune.abc; composer complete --schema")(complete)
 app.command(epilog="composer vary tune.abc --bars 5-8 -n 3; composer vary chorale.musicxml --voice alto")(vary)
 app.command("continue", epilog="composer continue tune.abc --bars 8 -o longer.abc")(continue_)
+app.command(epilog="composer harmonize tune.abc -n 5 --seed 1 -o choir.musicxml -o choir.mid")(harmonize)
 app.command(epilog="composer render tune.abc -o tune.png -o tune.wav")(render)
 app.command(epilog="composer play tune.abc --port 'My Keyboard'")(play)
 app.command(epilog="composer train folk -o my-folk.safetensors --set order=6")(train)

@@ -82,12 +82,12 @@ def complete_and_write(sketch: Sketch, asked: Asked, title: str, source: Path | 
     from composer.io.abc import dumps
 
     seed = randbelow(2**31) if asked.seed is None else asked.seed
-    targets = _targets(asked.outputs, asked.n, title, seed)
+    targets = targets_of(asked.outputs, asked.n, title, seed)
     if source is not None:
         spare(source, [path for paths in targets for path in paths])
     with working("composing"):
         scores = _model(sketch, asked.model).completions(sketch, asked.n, seed=seed, temperature=asked.temperature)
-    scores = [_titled(score, title, number, asked.n) for number, score in enumerate(scores, 1)]
+    scores = [titled(score, title, number, asked.n) for number, score in enumerate(scores, 1)]
     written = write_all(scores, targets, asked.soundfont)
     texts = [dumps(score).decode() for score in scores]
     if asked.as_json:
@@ -118,11 +118,11 @@ def _model(sketch: Sketch, name: str | None) -> Composer:
     return model
 
 
-def _titled(score: Score, title: str, number: int, n: int) -> Score:
+def titled(score: Score, title: str, number: int, n: int) -> Score:
     return score.with_metadata(title=title if n == 1 else f"{title}, no. {number}")
 
 
-def _targets(outputs: list[Path], n: int, title: str, seed: int) -> list[list[Path]]:
+def targets_of(outputs: list[Path], n: int, title: str, seed: int) -> list[list[Path]]:
     """For each of ``n`` tunes the files to write; several tunes are numbered."""
     words = "".join(c if c.isalnum() else " " for c in title.lower().replace("#", " sharp")).split()
     stem = f"{'-'.join(words) or 'tune'}-{seed}"[-80:]

@@ -55,7 +55,7 @@ def render(
         found = {"bars": score.bars, "key": str(score.key), "meter": str(score.meter), "files": written}
         typer.echo(json.dumps(found | {"notices": [notice._asdict() for notice in notices]}))
         return
-    _say(file, notices)
+    say(file, notices)
     report(written, (page if page in scores else score).metadata.get("quantization", ""))
 
 
@@ -110,7 +110,7 @@ def choice(file: Path, tune: str | None) -> dict[str, Any]:
     return {} if tune is None else {"tune": tune}
 
 
-def _say(file: Path, notices: list[Notice]) -> None:
+def say(file: Path, notices: list[Notice]) -> None:
     """Tell what of a file was not taken as it stands."""
     for notice in notices[:MAX_NOTICES]:
         typer.echo(f"{file}: {notice}", err=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from composer.errors import ComposerError, Infeasible, ReadError, UsageError
 from composer.generators.base import Generator, Progress
+from composer.generators.coloured import Coloured, left
 from composer.generators.gibbs import Chains
 from composer.generators.minimise import Fitted, minimise
 from composer.generators.potentials import Labels, Potentials, State
@@ -47,7 +48,7 @@ class Maxent(Generator):
     period: int = 12
     l1: float = 0.0
     l2: float = 1e-5
-    iterations: int = 150
+    iterations: int = 100
     sweeps: int = 30
     family_: Potentials = field(init=False, repr=False)
     labels_: dict[str, Labels] = field(init=False, repr=False)
@@ -178,7 +179,7 @@ class Maxent(Generator):
             found += [self._sequence(constraints, chains, number) for number in range(chains.n)]
         return found
 
-    def _mix(self, chains: Chains) -> None:
+    def _mix(self, chains: Chains | Coloured) -> None:
         """Sweep, and go on while something is broken that may not be between voices."""
         for sweep in range(self.sweeps + MOST_TRIES):
             if (chains.exact or sweep >= self.sweeps) and not chains.broken().any():
@@ -192,10 +193,22 @@ class Maxent(Generator):
     def check(self, constraints: Constraints) -> None:
         self._lattices(constraints)
 
-    def _chains(self, constraints: Constraints, n: int, temperature: float, rng: np.random.Generator) -> Chains:
+    def _chains(
+        self, constraints: Constraints, n: int, temperature: float, rng: np.random.Generator
+    ) -> Chains | Coloured:
         labels = self._labels(constraints.context, constraints.end)
+        if self.hold is None and self.width_ == 1 and max(self.lags) > 1 and constraints.machine is None:
+            theta = self.theta_ / np.float32(temperature)
+            return Coloured(self.family_, theta, self._field(labels[0], theta, constraints), n, rng)
         lattices = self._lattices(constraints)
         return Chains(self.family_, self.theta_, constraints, labels, lattices, n, temperature, rng)
+
+    def _field(self, labels: list[Ints], theta: NDArray[np.float32], constraints: Constraints) -> NDArray[np.float32]:
+        """(T, K) nats of each value of a single voice by itself."""
+        found = left(constraints.alone(0), self.family_.alphabets[0])
+        for f, label in enumerate(labels):
+            found += theta[self.family_.labelled(("field", f, 0))[label]]
+        return found
 
     def _lattices(self, constraints: Constraints) -> list[Lattice]:
         """Of each voice what its own constraints leave of its values, and of a hold, which is the last."""
@@ -203,7 +216,7 @@ class Maxent(Generator):
         alphabets = [np.append(alphabet, hold).astype(np.int32)[:, None] for alphabet in self.family_.alphabets]
         return [Lattice(constraints.alone(voice), [alphabet]) for voice, alphabet in enumerate(alphabets)]
 
-    def _sequence(self, constraints: Constraints, chains: Chains, number: int) -> Sequence:
+    def _sequence(self, constraints: Constraints, chains: Chains | Coloured, number: int) -> Sequence:
         sounds, struck = (table[number] for table in chains.state)
         columns = [alphabet[sounds[:, voice]] for voice, alphabet in enumerate(self.family_.alphabets)]
         events = np.stack(columns, axis=1).astype(np.int32)

@@ -140,22 +140,32 @@ class Cells:
         return np.asarray(chosen - np.log(np.exp(found).sum(axis=1)))
 
     def cost(self, theta: Floats) -> tuple[float, Reals]:
-        """Minus the sum of :meth:`log_prob`, and its gradient by the parameters."""
+        """Minus the sum of :meth:`log_prob`, and its gradient by the parameters; infinite beyond numbers."""
         p = self.potentials(theta)
-        p -= p.max(axis=1, keepdims=True)
         every = np.arange(len(p))
-        chosen = p[every, self.target].sum(dtype=np.float64)
-        np.exp(p, out=p)
-        total = p.sum(axis=1)
-        cost = float(np.log(total).sum(dtype=np.float64) - chosen)
-        p /= total[:, None]
+        p -= p[every, self.target][:, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.exp(p, out=p)
+            total = p @ np.ones(p.shape[1], dtype=np.float32)
+            p /= total[:, None]
         p[every, self.target] -= 1.0
-        struck = np.ascontiguousarray(p[:, : self.values])
-        gradient = np.bincount(self.places.ravel(), (self.rows_T @ struck).ravel(), len(theta))
-        gradient += self.many.T @ struck.ravel()
+        return float(np.log(total).sum(dtype=np.float64)), self._spread(p)
+
+    def often(self) -> Reals:
+        """(size + 1,) how often each parameter binds what stands in the cells, and what else might by even chance."""
+        p = np.exp(self.never)
+        p /= p.sum(axis=1, keepdims=True)
+        p[np.arange(len(p)), self.target] += 1.0
+        return np.abs(self._spread(p))
+
+    def _spread(self, weights: Floats) -> Reals:
+        """(N, candidates) -> (size + 1,): by the parameters that bind them the sums of candidates' weights."""
+        struck = np.ascontiguousarray(weights[:, : self.values])
+        found = np.bincount(self.places.ravel(), (self.rows_T @ struck).ravel(), self.many.shape[1])
+        found += self.many.T @ struck.ravel()
         if self.holds:
-            gradient += self.hold.T @ p[:, -1]
-        return cost, np.asarray(gradient, dtype=np.float64)
+            found += self.hold.T @ weights[:, -1]
+        return np.asarray(found, dtype=np.float64)
 
 
 def _tempo(family: Potentials, voice: int, grid: Grid) -> Iterator[tuple[Ints, Ints, float]]:

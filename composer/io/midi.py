@@ -82,6 +82,12 @@ def markers(data: bytes, name: str) -> list[tuple[int, str]]:
     return [(_tick(mark.time, division), _clean(mark.text)) for mark in _parsed(data, name).markers]
 
 
+def says_key(data: bytes, name: str) -> bool:
+    """Whether a file has a key signature that counts; raises :class:`ReadError`."""
+    _division(data, name)
+    return any(-7 <= k.key <= 7 and k.tonality in (0, 1) for k in _parsed(data, name).key_signatures)
+
+
 def _division(data: bytes, name: str) -> int:
     """Ticks per quarter, from the header; refuses what has none."""
     if data[:4] != b"MThd" or len(data) < 14:

@@ -113,6 +113,7 @@ class _PartExport:
             self.marks[mark.onset].append(mark)
         self.heads: dict[int, Any] = {}  # the note that begins at a tick, for slurs
         self.accidentals: dict[tuple[str, int], int] = {}
+        self.begun: dict[int, bool] = {}  # the verses of which a word goes on
 
     def export(self) -> Any:
         from music21 import spanner, stream
@@ -275,9 +276,23 @@ class _PartExport:
                     element.articulations.append(getattr(articulations, ARTICULATIONS[mark.text])())
                 elif mark.kind == "decoration" and mark.text in EXPRESSIONS:
                     element.expressions.append(getattr(expressions, EXPRESSIONS[mark.text])())
-                elif mark.kind == "lyric" and mark.text:
-                    element.addLyric(mark.text)
+            element.lyrics = self._lyrics(piece.onset)
         return element
+
+    def _lyrics(self, onset: int) -> list[Any]:
+        """The syllables of all verses at a tick; one that ends in a hyphen is followed by the rest of its word."""
+        from music21 import note
+
+        found = []
+        sung = [mark.text for mark in self.marks.get(onset, []) if mark.kind == "lyric"]
+        for verse, text in enumerate(sung, 1):
+            begun, goes_on = self.begun.get(verse, False), len(text) > 1 and text.endswith("-")
+            syllabic = ("middle" if begun else "begin") if goes_on else "end" if begun else "single"
+            if text:
+                word = text[:-1] if goes_on else text
+                found.append(note.Lyric(word, number=verse, syllabic=syllabic, applyRaw=True))
+                self.begun[verse] = goes_on
+        return found
 
     def _graces(self, piece: Piece) -> list[Any]:
         from music21 import note

@@ -22,6 +22,7 @@ from composer.theory import (
 )
 
 MAX_NOTES = 1_000_000
+MAX_VERSES = 100
 MAX_KINDS = 100  # of marks, told apart
 QUALITIES = {kind: quality for quality, kind in reversed(KINDS.items())}
 NAMES = {music21: name for name, music21 in (ARTICULATIONS | EXPRESSIONS).items()}
@@ -243,9 +244,7 @@ class _PartImport:
             self.annotations.append(Annotation("grace", onset, names))
             return
         self.places[id(element)] = onset
-        for lyric in element.lyrics:
-            if lyric.text and lyric.text.strip():
-                self.annotations.append(Annotation("lyric", onset, lyric.text))
+        self.annotations += [Annotation("lyric", onset, text) for text in _verses(element.lyrics)]
         for member in members:
             self._sound(member, onset, max(_ticks(element.duration.quarterLength), 1), open_ties)
 
@@ -298,6 +297,16 @@ class _PartImport:
             program=program if program is not None and 0 <= program < 128 else 0,
         )
         return Part.of(*made.columns, name=made.name, program=made.program, drums=drums, annotations=self.annotations)
+
+
+def _verses(lyrics: list[Any]) -> list[str]:
+    """The syllable of each verse, with a hyphen where its word goes on; empty for a verse that has none before one."""
+    found = {}
+    for lyric in lyrics[:MAX_VERSES]:
+        if lyric.text and lyric.text.strip() and 1 <= lyric.number <= MAX_VERSES:
+            goes_on = lyric.syllabic in ("begin", "middle") and not lyric.text.endswith("-")
+            found[lyric.number] = lyric.text + "-" * goes_on
+    return [found.get(number, "") for number in range(1, max(found, default=0) + 1)]
 
 
 def _words(name: str) -> str:

@@ -32,6 +32,7 @@ from composer.theory import NATURAL
 __all__ = ["dumps", "from_music21", "loads", "to_music21"]
 
 DRUM_CHANNEL = "10"
+CHOIR = ["Soprano", "Alto", "Tenor", "Bass"]
 FARTHEST = (-22, 26)  # triple flats to triple sharps on the line of fifths
 PER_VELOCITY = 100 / 90  # MusicXML counts loudness in hundredths of velocity 90
 CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
@@ -102,7 +103,7 @@ def loads(data: bytes, name: str, *, notices: list[Notice] | None = None) -> Sco
     from music21.musicxml.xmlToM21 import MusicXMLImporter
 
     try:
-        text = _unpacked(data) if data[:2] == b"PK" else data
+        text = text_of(data)
         inspector = inspect(text)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -140,6 +141,8 @@ def _finish(root: ElementTree.Element, score: Score) -> None:
             element.text = _clean(part.name)
         for element in entry.iter("midi-channel"):
             element.text = DRUM_CHANNEL if part.drums else str(number % 9 + 1)
+    if [part.name.strip().title() for part in score.parts] == CHOIR:
+        _bracket(root)
     for element, part in zip(root.iter("part"), score.parts, strict=False):
         _loudness(element, music21_export.notatable(part), score.barlines.tolist())
     for name in () if score.title else ("work", "movement-title"):
@@ -149,6 +152,16 @@ def _finish(root: ElementTree.Element, score: Score) -> None:
         _number(element.findall("measure"), score.bar_numbers.tolist())
     for element in root.iter("identification"):
         _identify(element, score)
+
+
+def _bracket(root: ElementTree.Element) -> None:
+    """Join the staves of a choir by a bracket, without bar lines between them, which would cross the words."""
+    for entries in root.iter("part-list"):
+        group = ElementTree.Element("part-group", number="1", type="start")
+        ElementTree.SubElement(group, "group-symbol").text = "bracket"
+        ElementTree.SubElement(group, "group-barline").text = "no"
+        entries.insert(0, group)
+        ElementTree.SubElement(entries, "part-group", number="1", type="stop")
 
 
 def _number(measures: list[ElementTree.Element], numbers: list[int]) -> None:
@@ -224,6 +237,11 @@ def _pitch(note: ElementTree.Element) -> int:
         return -1
     alter, octave = float(pitch.findtext("alter", "0")), int(pitch.findtext("octave", "0"))
     return NATURAL[pitch.findtext("step", "C")] + round(alter) + 12 * (octave + 1)
+
+
+def text_of(data: bytes) -> bytes:
+    """The XML of a file, plain or compressed; raises :class:`ReadError`."""
+    return _unpacked(data) if data[:2] == b"PK" else data
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -219,7 +219,7 @@ class _Voice:
             if mark.onset <= score.end:
                 self._place(mark)
             if mark.kind == "lyric":
-                self.lyrics[mark.onset] = mark.text
+                self.lyrics.setdefault(mark.onset, mark.text)  # of the first verse
             if mark.kind == "lyric" and mark.onset not in onsets:
                 before.setdefault(mark.onset, [])  # the note is written tied, for the words to find it
 

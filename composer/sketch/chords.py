@@ -28,6 +28,7 @@ class Chords(Constraint):
 
     text: str
     voice: int | None = None
+    rests: bool = False  # allowed where the first part is silent
 
     @classmethod
     def parse(cls, text: str, score: Score) -> Self:
@@ -58,7 +59,7 @@ class Chords(Constraint):
         return found if len(bars) == 1 or end == score.end else [*found, (end, None)]
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
-        return _bound(ticks, score, self.symbols(score))
+        return _bound(ticks, score, self.symbols(score), self.rests)
 
     def written(self, score: Score) -> Score:
         """The score with these chords on its page, in place of those that stood there."""
@@ -77,27 +78,61 @@ class PageChords(Constraint):
     """What sounds on a beat belongs to the chord over the staff there, the last of which ends with its bar."""
 
     voice: int | None = None
+    rests: bool = False  # allowed where the first part is silent
 
     def mask(self, ticks: Ints, score: Score) -> Cells | None:
         if not score.chords:
             return None
         last = int(score.barlines[np.searchsorted(score.barlines, score.chords[-1].onset, "right")])
-        return _bound(ticks, score, [*((chord.onset, chord) for chord in score.chords), (last, None)])
+        return _bound(ticks, score, [*((chord.onset, chord) for chord in score.chords), (last, None)], self.rests)
 
     def __str__(self) -> str:
         return "the chords over the staff"
 
 
-def _bound(ticks: Ints, score: Score, symbols: list[tuple[int, ChordSymbol | None]]) -> Cells:
-    """On each beat, and where a chord begins, only what belongs to it; ``symbols`` are chords from a tick on."""
+@dataclass(frozen=True)
+class ChordBasses(Constraint):
+    """Where a chord over the staff names its bass, as G7/B does, the voice has it there."""
+
+    voice: int | None
+
+    def mask(self, ticks: Ints, score: Score) -> Cells:
+        table = np.ones((len(ticks), SYMBOLS), dtype=bool)
+        for chord in score.chords:
+            if chord.bass is not None:
+                step = max(int(np.searchsorted(ticks, chord.onset, "right")) - 1, 0)
+                table[step] &= pitches(range(7 * chord.bass % 12, REST, 12), rest=False)[0]
+        return Cells(table, table)
+
+    def __str__(self) -> str:
+        return "the basses of the chords"
+
+
+def _bound(ticks: Ints, score: Score, symbols: list[tuple[int, ChordSymbol | None]], rests: bool) -> Cells:
+    """On each beat, and where a chord begins, only what belongs to it; ``symbols`` are chords from a tick on. With
+    ``rests``, silence too where the first part is silent.
+    """
     fitting = [np.ones(SYMBOLS, dtype=bool), *(_fitting(chord) for _, chord in symbols)]
     places = np.union1d([tick for tick, _ in symbols], beats(score))
     index = np.searchsorted([tick for tick, _ in symbols], places, "right")
     table = np.ones((len(ticks), SYMBOLS), dtype=bool)
-    for step, number in zip((np.searchsorted(ticks, places, "right") - 1).tolist(), index.tolist(), strict=True):
+    silent = _silent(score, places) if rests else np.zeros(len(places), dtype=bool)
+    for step, number, rest in zip(
+        (np.searchsorted(ticks, places, "right") - 1).tolist(), index.tolist(), silent, strict=True
+    ):
         if step >= 0:
             table[step] &= fitting[number]
+            table[step, REST] |= rest
     return Cells(table, table)
+
+
+def _silent(score: Score, ticks: Ints) -> Table:
+    """(N,) whether the first part is silent at each tick."""
+    part = score.parts[0]
+    before = np.searchsorted(part.onset, ticks, "right") - 1
+    if not len(part):
+        return np.zeros(len(ticks), dtype=bool)
+    return np.asarray((before < 0) | (part.offset[np.maximum(before, 0)] <= ticks))
 
 
 def _fitting(chord: ChordSymbol | None) -> Table:

@@ -67,6 +67,43 @@ def holes_of(score: Score, text: str) -> tuple[Hole, ...]:
     return tuple(sorted(holes, key=lambda hole: (hole.voice, hole.start)))
 
 
+def others(score: Score, holes: tuple[Hole, ...]) -> tuple[Hole, ...]:
+    """Everything that these holes do not cover."""
+    found: list[Hole] = []
+    for voice, _ in enumerate(score.parts):
+        at = 0
+        for hole in [*(hole for hole in holes if hole.voice == voice), Hole(voice, score.end, score.end)]:
+            if at < hole.start:
+                found.append(Hole(voice, at, hole.start))
+            at = max(at, hole.end)
+    return tuple(found)
+
+
+def silences(score: Score, given: int) -> tuple[Hole, ...]:
+    """What is silent, and so is to be composed: all of a voice without notes; of others, where nothing sounds for a
+    beat or more. Rests of the highest ``given`` voices stay rests, all but those of silent bars in voices of a score
+    that gives them all.
+    """
+    whole = given == len(score.parts) and any(map(len, score.parts[1:]))
+    found: list[Hole] = []
+    for voice, part in enumerate(score.parts):
+        if not len(part):
+            found.append(Hole(voice, 0, score.end))
+        elif whole or voice >= given:
+            starts = np.append(0, np.maximum.accumulate(part.offset)).tolist()
+            gaps = zip(starts, [*part.onset.tolist(), score.end], strict=True)
+            found += [Hole(voice, a, b) for a, b in gaps if _long(score, a, b, whole_bars=voice == 0)]
+    return tuple(found)
+
+
+def _long(score: Score, start: int, end: int, whole_bars: bool) -> bool:
+    """Whether a silence lasts for a beat, or for a whole bar."""
+    if whole_bars:
+        line = int(score.barlines[np.searchsorted(score.barlines, start)])
+        return line < score.end and int(score.barlines[np.searchsorted(score.barlines, line, "right")]) <= end
+    return end - start >= score.meter_at(start).beat
+
+
 def spans_of(score: Score, holes: tuple[Hole, ...]) -> list[str]:
     """The bars that holes lie in, in words; none if some voice is free from start to end."""
     spans = sorted({(hole.start, hole.end) for hole in holes} - {(0, score.end)})

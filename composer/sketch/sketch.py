@@ -16,10 +16,11 @@ from composer.errors import UsageError
 from composer.registry import resolve
 from composer.score import Part, Score
 from composer.sketch.cells import REST, SYMBOLS, Cells, Constraint, Preference, Table
+from composer.sketch.chords import Chords, PageChords
 from composer.sketch.copies import Breaths, Copy, Fold, Folded, breaks, with_copied_chords
 from composer.sketch.form import check_length, page_of, phrases_of, pickup_ticks
 from composer.sketch.pitch import Pin, Range
-from composer.sketch.regions import Hole, emptied, holes_of, lengthened, spans_of
+from composer.sketch.regions import Hole, emptied, holes_of, lengthened, others, said, silences, spans_of
 from composer.sketch.usual import scales
 from composer.sketch.wishes import on_page, wanted, wished
 from composer.styles import style_named
@@ -35,8 +36,7 @@ class Sketch:
     """A score with holes: voice v is Part v. Its notes are given; the rest of the holes is to be composed.
 
     Outside the holes the score is complete: where it has no note, it has a rest. ``copies`` are written bars that
-    repeat earlier ones, note for note. ``cadences`` are ticks at which phrases come to rest, beside the page's
-    fermatas.
+    repeat earlier ones, note for note. ``cadences`` are ticks at which phrases come to rest, beside the fermatas.
     """
 
     score: Score
@@ -94,17 +94,41 @@ class Sketch:
         return cls._wishing(on_page(longer, chords), holes, (*constraints, *chords), wishes)
 
     @classmethod
-    def harmonizing(cls, score: Score, voices: int = 4, constraints: Iterable[Constraint] = (), **wishes: Any) -> Self:
-        """A score, all of it given, with empty voices below, ``voices`` in all; four keep to the ranges of a choir."""
-        names = _voice_names(voices)
-        given = len(score.parts)
-        if not given < voices:
+    def harmonizing(
+        cls,
+        score: Score,
+        voices: int = 4,
+        constraints: Iterable[Constraint] = (),
+        *,
+        keep: str | None = None,
+        cadences: Iterable[int] = (),
+        **wishes: Any,
+    ) -> Self:
+        """A score with voices below it to be composed, ``voices`` in all; four keep to the ranges of a choir.
+
+        Of a score that has so many voices already, what is silent for a beat or more is to be composed
+        (:func:`composer.sketch.regions.silences`); with ``keep``, a region such as ``bars 1-4`` or ``bass``, so is
+        everything below the melody that lies outside it. Chords over the staff bind the harmony, unless ``wishes`` name
+        others; voices may rest where the first does. ``cadences`` are ticks at which phrases come to rest. Raises
+        :class:`UsageError`.
+        """
+        names, given = _voice_names(voices), len(score.parts)
+        if given > voices:
             raise UsageError(f"{voices} voices: the score has {given} already; ask for more")
-        parts = (*score.parts, *(Part.of(name=name) for name in names[given:]))
-        holes = tuple(Hole(voice, 0, score.end) for voice in range(given, voices))
-        score = replace(score, parts=parts)
-        sketch = cls._wishing(score, holes, constraints, wishes)
-        return replace(sketch, constraints=(*_choir(score, sketch.constraints, given), *sketch.constraints))
+        score = replace(score, parts=(*score.parts, *(Part.of(name=name) for name in names[given:])))
+        if keep is not None:
+            score = emptied(score, tuple(hole for hole in others(score, holes_of(score, keep)) if hole.voice))
+        holes = silences(score, given)
+        if not holes:
+            raise UsageError(
+                f"{voices} voices: the score has {given} already, and no silence in them; say what to keep"
+            )
+        said_chords = "chords" in said(wishes)
+        bound = () if said_chords or not score.chords else (PageChords(rests=True),)
+        sketch = cls._wishing(score, holes, (*constraints, *bound), wishes)
+        limits = _choir(score, sketch.constraints, 1 if given == voices else given)
+        asked = (replace(wish, rests=True) if isinstance(wish, Chords) else wish for wish in sketch.constraints)
+        return replace(sketch, constraints=(*limits, *asked), cadences=tuple(sorted(set(cadences))))
 
     @classmethod
     def blank(

@@ -1,0 +1,23 @@
+"""A choir for somebody's melody: what a file gives, what is to be composed, how good it is, whether it came back."""
+
+from composer.harmonizing.alternatives import Alternative, alternatives, log_score
+from composer.harmonizing.asked import sketch_of
+from composer.harmonizing.given import choir_of, fitted, in_key, transposed, unslurred, with_voice
+from composer.harmonizing.phrases import phrase_ends
+from composer.harmonizing.returned import check_returned, check_writable
+
+__all__ = [
+    "Alternative",
+    "alternatives",
+    "check_returned",
+    "check_writable",
+    "choir_of",
+    "fitted",
+    "in_key",
+    "log_score",
+    "phrase_ends",
+    "sketch_of",
+    "transposed",
+    "unslurred",
+    "with_voice",
+]

@@ -1,0 +1,62 @@
+"""What is asked of the voices below a melody, as a sketch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from composer.errors import UsageError
+from composer.harmonizing.phrases import phrase_ends
+from composer.harmonizing.steady import steady
+from composer.score import Score
+from composer.sketch import Constraint, EndsOnTonic, Pin, Sketch
+from composer.sketch.chords import ChordBasses
+from composer.sketch.regions import said
+from composer.sketch.wishes import from_text
+
+BASS = 3
+
+
+def sketch_of(
+    choir: Score, *, phrases: str = "auto", keep: str | None = None, pins: Iterable[str] = (), **wishes: Any
+) -> Sketch:
+    """What of a choir of four is to be composed, as in :meth:`Sketch.harmonizing`, with cadences at :func:`phrase_ends`
+    and ``pins`` such as ``bass 1.1=D3``. Chords over the staff that name a bass have it. If the melody can end on the
+    tonic chord, the bass does, unless ``wishes`` say how to end. Against triplets that are given no note begins. Raises
+    :class:`UsageError`.
+    """
+    pinned = [pin for text in pins for pin in _pins(text, choir)]
+    sketch = Sketch.harmonizing(choir, constraints=pinned, keep=keep, cadences=phrase_ends(choir, phrases), **wishes)
+    for pin in pinned:
+        if not sketch.free(pin.voice or 0, np.array([pin.tick])).any():
+            raise UsageError(f"{sketch.said(pin)}: that is given; leave the pin out, or the note")
+    added: list[Constraint] = [*steady(choir), *([ChordBasses(BASS)] if sketch.score.chords else [])]
+    named = said(wishes) & {"ends_on", "ends_on_tonic"}
+    if not named and _rests_on_tonic(sketch.score, [pin.tick for pin in pinned if pin.voice == BASS]):
+        added.append(EndsOnTonic(BASS))
+    return replace(sketch, constraints=(*sketch.constraints, *added))
+
+
+def _bar_end(score: Score, tick: int) -> int:
+    return int(score.barlines[np.searchsorted(score.barlines, tick, "right")])
+
+
+def _pins(text: str, score: Score) -> list[Pin]:
+    """Read ``bass 1.1=D3``."""
+    voice, _, place = text.strip().rpartition(" ")
+    if not voice or "=" not in place:
+        raise UsageError(f"--pin {text}: write a voice and bar.beat=note, such as 'bass 1.1=D3'")
+    return [pin for pin in from_text(f"voice {voice.strip()}: pins={place}", score) if isinstance(pin, Pin)]
+
+
+def _rests_on_tonic(score: Score, pins: list[int]) -> bool:
+    """Whether the melody's last note belongs to the tonic chord and lasts to the end, and nothing speaks against it."""
+    melody, key = score.parts[0], score.key_at(score.end)
+    if not len(melody) or int(melody.offset[-1]) < score.end or any(tick >= score.barlines[-2] for tick in pins):
+        return False
+    fits = (int(melody.pitch[-1]) - key.tonic_class) % 12 in (0, 3, 4, 7)
+    last = [chord for chord in score.chords[-1:] if _bar_end(score, chord.onset) == score.end]
+    return fits and all(key.tonic_class in c.pitch_classes and c.bass in (None, key.tonic) for c in last)
