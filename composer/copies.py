@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.encodings.base import Encoding
-from composer.errors import ReadError, Unsupported
+from composer.errors import Infeasible, ReadError, Unsupported
 from composer.generators.apart import apart
 from composer.generators.base import Generator, Stepwise
-from composer.generators.guarded import ORIGINAL, guarded, together
+from composer.generators.guarded import ORIGINAL, Guarded, guarded, together
 from composer.generators.walk import Walk, copies
 from composer.inference.rows import Ints
 from composer.inference.sequence import Constraints, Sequence
@@ -27,6 +27,8 @@ from composer.sketch import MaxCopy, Sketch
 
 MAX_TITLE = 80  # characters
 EXACT = 4_000  # events of a corpus whose copies are forbidden exactly, on the product with the chain
+SIFTED = 100  # draws for each that is wanted, of generators that draw whole sequences
+TOGETHER = 16  # of them drawn at once
 MOST_WORDS = 100_000  # tokens of forbidden rows, for the same
 SINGING = "break no rule between voices; forbid less"
 
@@ -175,11 +177,11 @@ class Limits:
         """What draws sequences that complete the sketch within the limits, and keep what is between voices, and says in
         words how.
 
-        Raises :class:`Infeasible`, and :class:`Unsupported` for a generator that does not write token by token.
+        Raises :class:`Infeasible`, and :class:`Unsupported` for a generator whose alphabet is open.
         """
-        asked = " and ".join(["max_copy"] * bool(self.guards) + ["forbid"] * bool(constraints.between))
         if not isinstance(generator, Stepwise):
-            raise Unsupported(f"{generator.name} cannot keep to max_copy; leave it out")
+            return self._sifting(generator, constraints, sketch, temperature, rng)
+        asked = " and ".join(["max_copy"] * bool(self.guards) + ["forbid"] * bool(constraints.between))
         walk = generator.walk(constraints, temperature)
         if walk.opened is not None:
             raise Unsupported(f"this model's alphabet is open, and {asked} needs a closed one; leave it out")
@@ -198,14 +200,44 @@ class Limits:
 
         return draw
 
+    def _sifting(
+        self,
+        generator: Generator,
+        constraints: Constraints,
+        sketch: Sketch,
+        temperature: float,
+        rng: np.random.Generator,
+    ) -> Callable[[int], tuple[list[Sequence], str]]:
+        """What draws whole sequences, and keeps those within the limits: exact rejection."""
+        generator.check(constraints)
+
+        def passes(sequence: Sequence) -> bool:
+            moves = self.encoding.moves(sequence.events)
+            free = _composed(sketch, sequence.steps * self.encoding.grid)
+            return not any(guard.broken(moves, free).any() for guard in self.guards)
+
+        def draw(n: int) -> tuple[list[Sequence], str]:
+            kept: list[Sequence] = []
+            tried = 0
+            while len(kept) < n:
+                if tried >= SIFTED * n:
+                    raise Infeasible(f"{len(kept)} of {tried} draws {ORIGINAL}")
+                drawn = generator.sample(constraints, n=max(n, TOGETHER), temperature=temperature, rng=rng)
+                kept, tried = kept + [sequence for sequence in drawn if passes(sequence)], tried + len(drawn)
+            return kept[:n], str(Guarded([], len(kept) / tried, "rejection"))
+
+        return draw
+
     def _words(self, walk: Walk) -> list[NDArray[np.int64]] | None:
-        """What may not be written, as rows of tokens; None where the corpus is too large for the exact product."""
+        """What may not be written, as rows of tokens; None where there is no exact product, or it is too large."""
         alphabets = walk.lattice.alphabets
         if len(alphabets) > 1 or any(len(guard.index.ids) > EXACT for guard in self.guards):
             return None
-        words = [
-            word for guard in self.guards for word in guard.words(alphabets[0][: walk.lattice.known[0]], self.encoding)
-        ]
+        known = alphabets[0][: walk.lattice.known[0]]
+        try:
+            words = [word for guard in self.guards for word in guard.words(known, self.encoding)]
+        except Unsupported:  # a view whose moves do not say their events
+            return None
         return words if sum(map(len, words)) <= MOST_WORDS else None
 
     def broken(self, sketch: Sketch, score: Score) -> MaxCopy | None:

@@ -204,6 +204,7 @@ class Composer:
         if isinstance(self.generator, Stepwise):
             walk = self.generator.walk(constraints, temperature)
             return lambda n: ([walk.draw(rng) for _ in range(n)], "")
+        self.generator.check(constraints)
         return lambda n: (self.generator.sample(constraints, n=n, temperature=temperature, rng=rng), "")
 
     @contextmanager

@@ -123,7 +123,7 @@ def augmented(voice: int, place: Place, *pitches: Pitches) -> Bools:
     and the raised seventh. In a score its own spelling counts. Augmented fourths are leaps, not steps, and are let be.
     """
     before, now = pitches[voice], pitches[2 + voice]
-    where = np.minimum(np.arange(max(before.size, now.size)), len(place.spelling) - 1)
+    where = 0 if len(place.spelling) == 1 else np.arange(len(place.spelling))
     names = [place.spelling[where, pitch % OCTAVE] for pitch in (before, now)]
     return augmented_second(before, now, *names)
 

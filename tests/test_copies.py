@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from composer.copies import EXACT, Copied, Piece, Sources
 from composer.encodings.base import Encoding
-from composer.errors import ReadError, Unsupported
+from composer.errors import Infeasible, ReadError, Unsupported
 from composer.pipeline import Composer
 from composer.registry import ENCODINGS, resolve
 from composer.score import Part, Score
@@ -93,6 +93,33 @@ def test_max_copy_holds_in_every_completion(
         found = composer.copied(score)
         assert found is None or (found.notes <= notes and found.bars <= bars)
         assert score.metadata["guard"].startswith(ways)
+
+
+@pytest.fixture(scope="module")
+def columns() -> Composer:
+    """Draws whole sequences, and so copies are sifted out."""
+    options = {"iterations": 10, "sweeps": 4}
+    made = Composer.untrained("voices", "maxent", encoding_options={"voices": 1}, generator_options=options)
+    return made.fit(map(wandering, range(12)))
+
+
+def test_max_copy_holds_where_whole_sequences_are_drawn(columns: Composer) -> None:
+    sketch = {"bars": 4, "range": "C4:C5"}
+    free = [columns.copied(score) for score in columns.completions(Sketch.blank(**sketch), 20, seed=2)]
+    assert sum(c is not None and c.notes > 5 for c in free) > 3
+    for score in columns.completions(Sketch.blank(**sketch, max_copy="5 notes"), 8, seed=2):
+        found = columns.copied(score)
+        assert found is None or found.notes <= 5
+        assert score.metadata["guard"].startswith("rejection, which accepts ")
+    limited = Sketch.blank(**sketch, max_copy="5 notes")
+    assert columns.complete(limited, seed=4) == columns.complete(limited, seed=4)
+
+
+def test_copies_that_cannot_be_sifted_out_are_infeasible_in_one_line(columns: Composer) -> None:
+    sketch = Sketch.of(wandering(3), "bars 2", rhythm="1/4", max_copy="1 note", only="C4 D4")
+    with pytest.raises(Infeasible, match=r"^\d+ of \d+ draws copy no more of the corpus than allowed") as error:
+        columns.complete(sketch, seed=1)
+    assert "\n" not in str(error.value)
 
 
 def test_max_copy_holds_over_the_edges_of_repeated_bars(composer: Composer) -> None:

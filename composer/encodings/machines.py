@@ -254,11 +254,10 @@ class ColumnMachine:
     pitches: Callable[[int, States], States]
     hold: int
 
-    def __post_init__(self) -> None:
+    def follow(self, step: int, states: States, events: Events, part: int | None) -> tuple[States, Floats | None]:
+        """As :meth:`Machine.follow`; raises :class:`Unsupported` where voices together have too many states."""
         if math.prod(reader.size for reader in self.readers.values()) >= MOST_STATES:
             raise Unsupported(TOO_MUCH)
-
-    def follow(self, step: int, states: States, events: Events, part: int | None) -> tuple[States, Floats | None]:
         voices = range(events.shape[1]) if part is None else [part]
         after = np.repeat(states[:, None], len(events), axis=1)
         forbidden, cost = np.zeros(after.shape, dtype=bool), np.zeros(after.shape)

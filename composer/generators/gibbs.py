@@ -136,6 +136,7 @@ class Chains:
         self.family, self.voices, self.n, self.rng = family, voices, n, rng
         self.steps, self.where, self._between = constraints.end, constraints.where, constraints.between
         self._rules: dict[tuple[int, int], Rules | None] = {}
+        self._alone: dict[int, tuple[Ints, Bools] | None] = {}
         self.free = [voice for voice in self.voices if not voice.fixed]
         shape = (n, self.steps, family.voices)
         self.state = State(np.zeros(shape, dtype=np.int64), np.ones(shape, dtype=bool))
@@ -246,13 +247,33 @@ class Chains:
     def broken(self) -> Bools:
         """(n,) whether a grid breaks what may not be between voices."""
         found = np.zeros(self.n, dtype=bool)
-        for voice, w in ((voice, w) for voice in self.free for w in self.others(voice)):
-            rules = self.rules(voice, w)
-            if rules is not None:
-                before, after = self._moves_of(w)
-                own = self._moves_of(voice.number)
-                found |= rules.broken[rules.kinds, before, after, own[0], own[1]].any(axis=1)
+        for voice in self.free:
+            own = self._moves_of(voice.number)
+            for w in self.others(voice):
+                rules = self.rules(voice, w)
+                if rules is not None:
+                    found |= rules.broken[rules.kinds, *self._moves_of(w), *own].any(axis=1)
+            alone = self.alone(voice)
+            if alone is not None:
+                found |= alone[1][alone[0], *own].any(axis=1)
         return found
+
+    def alone(self, voice: Voice) -> tuple[Ints, Bools] | None:
+        """What a voice may not do after itself: (T,) the kind of each step, and (kinds, K, K) whether it is broken."""
+        number = voice.number
+        if number not in self._alone:
+            own = self.family.alphabets[number][voice.candidates]
+            self._alone[number] = None
+            for rule in self._between:
+                if rule.upper == rule.lower == number:
+                    _, steps, kinds = np.unique(rule.kinds, return_index=True, return_inverse=True)
+                    before, after = own[:, None], own[None, :]
+                    tables = [
+                        np.broadcast_to(rule.breaks(step, before, before, after, after), (len(own), len(own)))
+                        for step in steps.tolist()
+                    ]
+                    self._alone[number] = kinds.reshape(-1), np.stack(tables)
+        return self._alone[number]
 
     def rules(self, voice: Voice, w: int) -> Rules | None:
         """What may not be between a voice and another, as tables; None: nothing."""
@@ -331,6 +352,11 @@ class Stretch:
     def _moves(self) -> list[Floats]:
         """Of each step (K, K), or (B, 1, K, K): the factors of what is struck there after what sounded before."""
         found = [self.voice.follows] * self.length
+        alone = self.chains.alone(self.voice)
+        if alone is not None:
+            kinds = np.tile(alone[0][self.index], (self.chains.n, 1))  # (B, L)
+            factor = np.where(alone[1], np.exp(BREACH), 1.0)
+            found = [factor[kinds[:, step], None] * follows for step, follows in enumerate(found)]
         for w in self.chains.others(self.voice):
             before, after = (self._flat(table[:, self.index]) for table in self.chains._moves_of(w))
             motion, rules = self.chains.motion(self.voice, w), self.chains.rules(self.voice, w)
@@ -429,6 +455,9 @@ class Stretch:
         chain = np.flatnonzero(steps < self.chains.steps)
         at = steps[chain]
         found[chain] = np.log(self.voice.follows[:, self.sounds[chain, at]]).T
+        alone = self.chains.alone(self.voice)
+        if alone is not None:
+            found[chain] += np.where(alone[1][alone[0][at], :, self.sounds[chain, at]], BREACH, 0.0)
         for w in self.chains.others(self.voice):
             sounds = self.chains.voices[w].place[self.chains.state.sounds[chain, :, w]]
             every = np.arange(len(chain))

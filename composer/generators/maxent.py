@@ -161,7 +161,7 @@ class Maxent(Generator):
         held = events == self.hold if self.hold is not None else np.zeros(events.shape, dtype=bool)
         held[:1] = False
         sounds = np.zeros(events.shape, dtype=np.int64)
-        for voice, alphabet in enumerate(self.family_.alphabets):
+        for voice in range(self.width_):
             start = np.maximum.accumulate(np.where(held[:, voice], 0, np.arange(len(events))))
             sounds[:, voice] = self.family_.nearest(voice, events[start, voice])
         return State(sounds[None], ~held[None])

@@ -136,6 +136,16 @@ def no_parallels(steps: int, voices: int, upper: int = 0, lower: int = 1) -> Col
     return masks(steps, voices, between=(Between(upper, lower, breaks, kinds, HOLD),))
 
 
+def no_thirds(steps: int, voices: int, voice: int) -> ColumnMasks:
+    """A voice may not go from 3 to 5, but at the second step."""
+
+    def breaks(step: int, upper0: np.ndarray, lower0: np.ndarray, upper1: np.ndarray, lower1: np.ndarray) -> np.ndarray:
+        return (upper0 == 3) & (lower1 == 5) & (step != 1)
+
+    kinds = (np.arange(steps) == 1).astype(np.int64)
+    return masks(steps, voices, between=(Between(voice, voice, breaks, kinds, HOLD),))
+
+
 EVEN = {"scale": 0.4, "sweeps": 25}  # what chains find their way about in, though much is forbidden
 WORLDS = {
     "one voice": (1, masks(5, 1), {}),
@@ -153,6 +163,10 @@ WORLDS = {
     "two voices, a rule": (2, no_parallels(3, 2), EVEN),
     "two voices, no holds": (2, masked(3, 2), {"hold": None, "lags": (1, 2)}),
     "two voices, no holds, a rule": (2, no_parallels(3, 2), {"hold": None} | EVEN),
+    "one voice, a rule of its own": (1, no_thirds(5, 1, 0), {}),
+    "one voice, longer lags, a rule of its own": (1, no_thirds(5, 1, 0), {"lags": (1, 2)} | EVEN),
+    "one voice, no holds, a rule of its own": (1, no_thirds(6, 1, 0), {"hold": None}),
+    "two voices, a rule of one": (2, no_thirds(3, 2, 1), EVEN),
     "three voices": (3, masked(2, 3), {}),
     "three voices, no holds": (3, masked(2, 3), {"hold": None}),
     "three voices, a rule": (3, no_parallels(2, 3, 1, 2), EVEN),
