@@ -232,9 +232,7 @@ class Potentials:
         found[self.size] = 0.0
         return found
 
-    def _chosen(
-        self, v: int, state: State, fields: list[Ints], rhythms: list[Ints], harmony: Ints
-    ) -> Iterator[Ints]:
+    def _chosen(self, v: int, state: State, fields: list[Ints], rhythms: list[Ints], harmony: Ints) -> Iterator[Ints]:
         """The places that a voice's own cells choose, and those it shares with the voices before it."""
         sounds, struck = state.sounds[..., v], state.struck[..., v]
         _, places = self.stacks[v]
