@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from composer.errors import ComposerError, Infeasible, ReadError, UsageError
 from composer.generators.base import Generator, Progress
 from composer.generators.coloured import Coloured, left
-from composer.generators.gibbs import Chains, Voice
+from composer.generators.gibbs import Chains
 from composer.generators.minimise import Fitted, minimise
 from composer.generators.potentials import Labels, Potentials, State
 from composer.generators.pseudolikelihood import Cells, Grid
 from composer.generators.refine import Matched, refine
+from composer.generators.voice import Voice
 from composer.inference.automata import Lattice
 from composer.inference.masks import ColumnMasks
 from composer.inference.sequence import Constraints, Events, Sequence

@@ -220,7 +220,7 @@ class Potentials:
         return np.where(moves, found, self.size)
 
     def counts(self, state: State, fields: list[Ints], rhythms: list[Ints], harmony: Ints) -> NDArray[np.float64]:
-        """(size + 1,) how often each parameter is chosen in grids (n, T, V): the statistics whose means training matches."""
+        """(size + 1,) how often grids (n, T, V) choose each parameter: the statistics whose means training matches."""
         found = np.zeros(self.size + 1)
         for v in range(self.voices):
             for place in self._chosen(v, state, fields, rhythms, harmony):

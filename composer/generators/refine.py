@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.generators.gibbs import Chains, Voice
+from composer.generators.gibbs import Chains
 from composer.generators.potentials import Potentials, State
 from composer.generators.pseudolikelihood import Grid
+from composer.generators.voice import Voice
 from composer.inference.automata import Lattice
 
 Floats = NDArray[np.float64]
