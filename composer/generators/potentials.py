@@ -43,7 +43,7 @@ STRIKES = 3  # both voices strike, the first alone, the second alone
 
 
 CHORD = 3  # voices
-LOOSE = 10.0
+LOOSE = 30.0
 
 
 class State(NamedTuple):

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 BATCHES = 4
 PACE = 0.05  # of the way that a parameter would go by itself: many go together
-RARE = 20.0  # times: what is chosen less often moves less
+RARE = 5.0  # times: what is chosen less often moves less
 
 
 class Matched(NamedTuple):
