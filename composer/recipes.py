@@ -16,7 +16,7 @@ from composer.errors import UsageError
 from composer.evaluation.likelihood import likelihood, pseudo_nats
 from composer.evaluation.survey import nothing_to_train_on, survey
 from composer.evaluation.view import sounding, view
-from composer.generators.base import Exact, Progress, Pseudo
+from composer.generators.base import Exact, Progress, Pseudo, Reporting
 from composer.io import write_bytes
 from composer.pipeline import Composer
 
@@ -26,7 +26,8 @@ ENCODED = {"markov": "melody", "maxent": "voices"}  # by generator, for any corp
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "abc_tokens"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
-    ("maxent", "voices"): {},
+    ("maxent", "voices"): {"rounds": 80},
+    ("maxent", "one voice"): {"lags": (1, 3, 5, 8, 12, 16)},
     ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 4, "serial": True},
 }
 
@@ -52,7 +53,9 @@ def train(
         raise UsageError(f"{corpus.name}: has no pieces to train on: {why}; `composer corpora inspect` shows each file")
     parts = {"voices": _voices(corpus)} if name == "voices" else {}
     composer = Composer.untrained(name, generator, encoding_options=parts)
-    options = RECIPES.get((generator, name), {}) | _settings(composer.generator, settings or [])
+    options = RECIPES.get((generator, "one voice" if parts == {"voices": 1} else name), {}) | _settings(
+        composer.generator, settings or []
+    )
     composer = Composer.untrained(name, generator, encoding_options=parts, generator_options=options)
     seen = view(composer.encoding, corpus.train)
     if not seen.kept:
@@ -80,6 +83,8 @@ def train(
         for split, scores in held_out.items():
             measured = likelihood(composer.generator, map(composer.encoding.encode, scores))
             info[split] = measured._asdict() | {"nats_per_event": _rounded(measured.nats_per_event)}
+    if isinstance(composer.generator, Reporting):
+        info["fit"] = composer.generator.report()
     if isinstance(composer.generator, Pseudo):
         for split, scores in held_out.items():
             nats = pseudo_nats(composer.generator, map(composer.encoding.encode, scores))

@@ -88,6 +88,15 @@ class Pseudo(Protocol):
 
 
 @runtime_checkable
+class Reporting(Protocol):
+    """A generator that says how its training went."""
+
+    def report(self) -> dict[str, Any]:
+        """Numbers by name, such as the objective reached and whether it converged."""
+        ...
+
+
+@runtime_checkable
 class Stepwise(Protocol):
     """A generator that writes one token after another, and so can be guarded while it does."""
 

@@ -16,7 +16,10 @@ from composer.generators.gibbs import Chains
 from composer.generators.minimise import Fitted, minimise
 from composer.generators.potentials import Labels, Potentials, State
 from composer.generators.pseudolikelihood import Cells, Grid
+from composer.generators.refine import Matched, refine
+from composer.generators.voice import Voice
 from composer.inference.automata import Lattice
+from composer.inference.masks import ColumnMasks
 from composer.inference.sequence import Constraints, Events, Sequence
 
 Ints = NDArray[np.int64]
@@ -25,7 +28,20 @@ Floats = NDArray[np.float64]
 MOST_TRIES = 100  # sweeps more, where voices break what may not be between them
 TOGETHER = 16  # chains that are drawn side by side
 MOST_VOICES, MOST_VALUES, MOST_PERIOD = 16, 512, 16
-SETTINGS = ("hold", "silence", "fields", "rhythms", "harmony", "lags", "period", "l1", "l2", "iterations", "sweeps")
+SETTINGS = (
+    "hold",
+    "silence",
+    "fields",
+    "rhythms",
+    "harmony",
+    "lags",
+    "period",
+    "l1",
+    "l2",
+    "iterations",
+    "rounds",
+    "sweeps",
+)
 
 
 @dataclass
@@ -35,25 +51,28 @@ class Maxent(Generator):
     ``hold`` is the integer that goes on with what sounded in the step before, None where there is none and every cell
     stands for itself; ``silence`` the one that has no pitch. Features of the context are joined by ``+``: ``fields``
     say what may be struck where, ``rhythms`` when, and ``harmony`` which simultaneities are told apart. ``l1`` and
-    ``l2`` are the weights of the penalties, in nats per cell. Draws take ``sweeps`` over all voices.
+    ``l2`` are the weights of the penalties, in nats per cell. After at most ``iterations`` on the pseudo-likelihood,
+    ``rounds`` match moments (:mod:`composer.generators.refine`). Draws take ``sweeps`` over all voices.
     """
 
     name: ClassVar[str] = "maxent"
     hold: int | None = 140
     silence: int | None = 0
-    fields: tuple[str, ...] = ("position", "mode", "tonic", "cadence")
-    rhythms: tuple[str, ...] = ("position", "cadence")
+    fields: tuple[str, ...] = ("meter+position", "weight", "mode", "tonic", "cadence")
+    rhythms: tuple[str, ...] = ("meter+position", "weight", "cadence")
     harmony: str = "beat"
     lags: tuple[int, ...] = (1,)
     period: int = 12
     l1: float = 0.0
     l2: float = 1e-5
     iterations: int = 100
+    rounds: int = 0
     sweeps: int = 30
     family_: Potentials = field(init=False, repr=False)
     labels_: dict[str, Labels] = field(init=False, repr=False)
     theta_: NDArray[np.float32] = field(init=False, repr=False)  # (family_.size + 1,), the last 0
     fitted_: Fitted = field(init=False, repr=False)  # how it was trained; not saved
+    matched_: Matched | None = field(init=False, repr=False, default=None)
 
     @property
     def width_(self) -> int:
@@ -80,10 +99,24 @@ class Maxent(Generator):
         self.family_ = self._family([np.unique(column[column != self.hold]).astype(np.int64) for column in events.T])
         grids = [self._grid(sequence) for sequence in heard]
         cells = [Cells(self.family_, voice, grids) for voice in range(self.width_)]
+        shares = _halves(progress) if self.rounds else (progress, None)
         l1, l2 = (penalty / self.family_.looseness for penalty in (self.l1, self.l2))
-        self.fitted_ = minimise(cells, self.family_.size, l1, l2, self.iterations, progress)
-        self.theta_ = np.append(self.fitted_.theta, 0.0).astype(np.float32)
+        self.fitted_ = minimise(cells, self.family_.size, l1, l2, self.iterations, shares[0])
+        theta = np.append(self.fitted_.theta, 0.0)
+        if self.rounds:
+            penalties = np.append(l1, 0.0), np.append(l2, 0.0)
+            self.matched_ = refine(self.family_, theta, grids, self._open, penalties, self.rounds, shares[1])
+            theta = self.matched_.theta
+        self.theta_ = theta.astype(np.float32)
         return self
+
+    def _open(self, steps: int) -> list[Lattice]:
+        """Of each voice so many steps in which everything is allowed that training showed."""
+        most = max(int(alphabet[-1]) for alphabet in self.family_.alphabets)
+        allowed = np.zeros((self.width_, max(most, self.hold or 0) + 1), dtype=bool)
+        for voice, alphabet in enumerate(self.family_.alphabets):
+            allowed[voice, np.append(alphabet, [] if self.hold is None else self.hold).astype(np.int64)] = True
+        return self._lattices(ColumnMasks(np.broadcast_to(allowed, (steps, *allowed.shape))))
 
     def _refusal(self) -> str | None:
         """Why these settings make no sense, or None."""
@@ -95,10 +128,10 @@ class Maxent(Generator):
             return f"period {self.period}: octaves have 1 to {MOST_PERIOD} values"
         if (
             not 0 <= self.sweeps <= MOST_VALUES
-            or self.iterations < 1
+            or not (self.iterations >= 1 and self.rounds >= 0)
             or not all(0 <= x < 1e9 for x in (self.l1, self.l2))
         ):
-            return f"sweeps are 0 to {MOST_VALUES}, iterations 1 or more, and l1 and l2 nothing below 0"
+            return f"sweeps are 0 to {MOST_VALUES}, iterations 1 or more, rounds, l1 and l2 nothing below 0"
         return None
 
     def _unlike(self, sequences: list[Sequence]) -> str | None:
@@ -130,6 +163,12 @@ class Maxent(Generator):
             self.lags,
             self.period,
         )
+
+    def report(self) -> dict[str, Any]:
+        """How the training went."""
+        found = self.fitted_._asdict()
+        del found["theta"]
+        return found | ({"off_moments": self.matched_.off} if self.matched_ else {})
 
     def pseudo_log_prob(self, sequence: Sequence) -> Floats:
         """(T,) nats: of each event the sum over its cells of the logarithm of each cell's probability given all others.
@@ -200,8 +239,11 @@ class Maxent(Generator):
         if self.hold is None and self.width_ == 1 and max(self.lags) > 1 and constraints.machine is None:
             theta = self.theta_ / np.float32(temperature)
             return Coloured(self.family_, theta, self._field(labels[0], theta, constraints), n, rng)
-        lattices = self._lattices(constraints)
-        return Chains(self.family_, self.theta_, constraints, labels, lattices, n, temperature, rng)
+        voices = [Voice(self.family_, number, lattice) for number, lattice in enumerate(self._lattices(constraints))]
+        chains = Chains(self.family_, voices, constraints, n, rng)
+        chains.tune(self.theta_.astype(np.float64) / temperature, labels)
+        chains.start()
+        return chains
 
     def _field(self, labels: list[Ints], theta: NDArray[np.float32], constraints: Constraints) -> NDArray[np.float32]:
         """(T, K) nats of each value of a single voice by itself."""
@@ -264,6 +306,13 @@ class Maxent(Generator):
             and all(labels.rows.shape[1] == len(labels.names) for labels in self.labels_.values())
             and self._refusal() is None
         )
+
+
+def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+    """What reports two pieces of work, of equal length, as one."""
+    if progress is None:
+        return None, None
+    return lambda share: progress(share / 2), lambda share: progress((1 + share) / 2)
 
 
 def _setting(usual: Any, value: Any) -> Any:

@@ -78,18 +78,19 @@ def minimise(
 
         place, converged = at(np.zeros(size)), False
         memory = Memory(np.sqrt((1 + np.sum(list(run(lambda part: part.often(), parts)), axis=0)[:-1]) / cells))
-        for done in range(iterations):
+        done = 0
+        while done < iterations and not converged:
+            done += 1
             slope = steepest(place, l1)
             following = searched(place, slope, memory.direction(slope), at, bool(l1.any()))
-            decrease = place.objective - following.objective
+            if following is place:
+                break
             memory.add(following.theta - place.theta, following.gradient - place.gradient)
+            converged = place.objective - following.objective <= TOLERANCE * max(1.0, abs(following.objective))
             place = following
             if progress is not None:
-                progress((done + 1) / iterations)
-            if decrease <= TOLERANCE * max(1.0, abs(place.objective)):
-                converged = True
-                break
-    return Fitted(place.theta, place.objective, place.cost, done + 1, evaluations, converged)
+                progress(done / iterations)
+    return Fitted(place.theta, place.objective, place.cost, done, evaluations, converged)
 
 
 def steepest(place: Place, l1: Reals) -> Reals:

@@ -24,7 +24,7 @@ The last two are of more than two cells: parallel fifths, and triads, are no mat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -218,6 +218,41 @@ class Potentials:
         side = ((after > before) != (after_w > before_w)).astype(np.int64)
         found = table[side, sign * (before - before_w) % self.period, sign * (after - after_w) % self.period]
         return np.where(moves, found, self.size)
+
+    def counts(self, state: State, fields: list[Ints], rhythms: list[Ints], harmony: Ints) -> NDArray[np.float64]:
+        """(size + 1,) how often grids (n, T, V) choose each parameter: the statistics whose means training matches."""
+        found = np.zeros(self.size + 1)
+        for v in range(self.voices):
+            for place in self._chosen(v, state, fields, rhythms, harmony):
+                found += np.bincount(place.ravel(), minlength=self.size + 1)
+        if self.voices >= CHORD:
+            places, strikes = self.chords(self.voices - 1, state, harmony)
+            chosen = np.take_along_axis(places, state.sounds[..., -1:], axis=-1)[..., 0]
+            found += np.bincount(chosen[strikes | state.struck[..., -1]], minlength=self.size + 1)
+        found[self.size] = 0.0
+        return found
+
+    def _chosen(self, v: int, state: State, fields: list[Ints], rhythms: list[Ints], harmony: Ints) -> Iterator[Ints]:
+        """The places that a voice's own cells choose, and those it shares with the voices before it."""
+        sounds, struck = state.sounds[..., v], state.struck[..., v]
+        _, places = self.stacks[v]
+        bound = self.bound(v, state, harmony, self.lags, [w for w in range(self.voices) if w != v])
+        alone = len(self.lags)
+        rows = [row for number, row in enumerate(bound.struck) if number < alone or (number - alone) % 2 == 0]
+        rows += [np.broadcast_to(row, sounds.shape) for row in self.fields_of(v, fields)]
+        yield from (places[row, sounds][struck] for row in rows)
+        own = patterns(struck)
+        yield from (self.labelled(("rhythm", f, v))[label, own] for f, label in enumerate(rhythms))
+        for w in range(v):
+            other = state.struck[..., w]
+            strikes = np.where(struck & other, 0, np.where(other, 1, 2))
+            table = self.labelled(("vertical", w, v))
+            yield table[harmony, strikes, state.sounds[..., w], sounds][struck | other]
+            if self.rhythms:
+                together = np.broadcast_to(self.labelled(("together", w, v))[harmony], sounds.shape)
+                yield together[struck & other]
+            before, after = state.sounds[:, :-1], state.sounds[:, 1:]
+            yield self.motion(v, w, (before[..., v], after[..., v]), (before[..., w], after[..., w]))
 
     @cached_property
     def classes(self) -> list[Ints]:

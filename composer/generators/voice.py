@@ -1,0 +1,101 @@
+"""A voice inside constraints: what may sound in it where, from each class of what its wishes read, and its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.generators.potentials import BITS, Potentials
+from composer.inference.automata import DEAD, Lattice
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the constraints leave of a voice at a step, from each class: weights, 0 where not allowed, and next classes.
+
+    ``struck`` and ``to_struck`` are (C, K) by candidate, ``held`` and ``to_held`` (C,).
+    """
+
+    struck: Floats
+    to_struck: Ints
+    held: Floats
+    to_held: Ints
+
+    def after_struck(self, message: Floats) -> Floats:
+        """(B, C', K, M) -> (B, C, K, M) the messages where each candidate that is struck leads."""
+        return message[:, self.to_struck, np.arange(message.shape[2])]
+
+    def after_held(self, message: Floats) -> Floats:
+        return message[:, self.to_held]
+
+
+_ZERO, _ONE = np.zeros((1, 1), dtype=np.int64), np.ones((1, 1))
+ANY = Choices(_ONE, _ZERO, _ONE[0], _ZERO[0])
+
+
+class Voice:
+    """What does not change about a voice while it is drawn: its candidates, choices and tables at a temperature."""
+
+    def __init__(self, family: Potentials, number: int, lattice: Lattice) -> None:
+        """``lattice`` is over the alphabet, and a hold at its end."""
+        known = family.values[number]
+        self.number, self.lattice, self.steps = number, lattice, lattice.end
+        foreign = lattice.alphabets[0][known + bool(family.rhythms) :, 0]
+        near = family.nearest(number, foreign.astype(np.int64))
+        hold = np.full(int(bool(family.rhythms)), -1)
+        self.value = np.concatenate([np.arange(known), hold, near])  # of each token; a hold: -1
+        used = np.unique(np.concatenate([self.value[option.tokens] for option in lattice.options.values()]))
+        self.candidates = used[used >= 0]
+        self.place = np.full(known, -1)  # of each value among the candidates
+        self.place[self.candidates] = np.arange(len(self.candidates))
+        silent = np.flatnonzero(family.alphabets[number][self.candidates] == family.silence)
+        self.silent = int(silent[0]) if len(silent) else -1
+        self.choices = [self._choices(lattice, step) for step in range(lattice.end)]
+        self.fixed = all(len(lattice.options[step].tokens) == 1 for step in range(lattice.end))
+        self.plain = all(choice.struck.shape[0] == 1 for choice in self.choices)
+        self.weights = (
+            np.array([choice.struck[0] for choice in self.choices]),
+            np.array([choice.held[0] for choice in self.choices]),
+        )  # (T, K), (T,) where there is but one class
+        self.may = (
+            np.array([(choice.struck > 0).any(axis=0) for choice in self.choices]),
+            np.array([(choice.held > 0).any() for choice in self.choices])[:, None],
+        )  # (T, K), (T, 1) whether something may be struck, or held, in any class
+
+    def tune(self, family: Potentials, theta: Floats, fields: list[Ints], rhythms: list[Ints]) -> None:
+        """Look up its tables; ``theta`` is already divided by the temperature."""
+        where, places = family.stacks[self.number]
+        known = family.values[self.number]
+        self.tables = theta[places][:, self.candidates]
+        self.field = sum((self.tables[rows] for rows in family.fields_of(self.number, fields)), np.zeros(1))
+        after = np.exp(self.tables[where["after", 1] : where["after", 1] + known + 1])
+        self.follows, self.opens = after[self.candidates], after[known]  # (K, K); (K,) before the first step
+        self.tempo = np.zeros((self.steps, 2**BITS))
+        for f, labels in enumerate(rhythms):
+            self.tempo += theta[family.labelled(("rhythm", f, self.number))][labels]
+
+    def _choices(self, lattice: Lattice, step: int) -> Choices:
+        option, classes, k = lattice.options[step], lattice.classes[step], len(self.candidates)
+        struck, to_struck = np.zeros((classes, k)), np.full((classes, k), DEAD)
+        held, to_held = np.zeros(classes), np.full(classes, DEAD)
+        weight = np.where(option.follow == DEAD, 0.0, 1.0 if option.nats is None else np.exp(option.nats))
+        value = self.value[option.tokens]
+        sounding = np.flatnonzero(value >= 0)
+        struck[:, self.place[value[sounding]]] = weight[:, sounding]
+        to_struck[:, self.place[value[sounding]]] = option.follow[:, sounding]
+        for column in np.flatnonzero(value < 0).tolist():
+            held, to_held = weight[:, column], option.follow[:, column]
+        return Choices(struck, to_struck, held, to_held)
+
+    def tokens(self) -> tuple[Ints, Bools]:
+        """(T,) what sounds and is struck in a voice that has no choice."""
+        value = np.array([self.value[self.lattice.options[step].tokens[0]] for step in range(self.lattice.end)])
+        struck = value >= 0
+        last = np.maximum.accumulate(np.where(struck, np.arange(len(value)), 0))
+        return value[last], struck
