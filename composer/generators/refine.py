@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 
 BATCHES = 4
 PACE = 0.05  # of the way that a parameter would go by itself: many go together
+MOST_STEPS = 120_000  # in all: of more pieces, every second is laid out, or every third ...
 RARE = 5.0  # times: what is chosen less often moves less
 
 
@@ -52,7 +53,8 @@ def refine(
     ``lattices`` are those of so many steps in which everything is allowed. All pieces are laid end to end, in four
     batches; each round sweeps two of them.
     """
-    batches = [batch for number in range(BATCHES) if (batch := grids[number::BATCHES])]
+    every = max(1, sum(grid.steps for grid in grids) // MOST_STEPS)
+    batches = [batch for number in range(BATCHES) if (batch := grids[number * every :: BATCHES * every])]
     chains = [_Batch(family, _laid_out(batch), lattices, seed) for seed, batch in enumerate(batches)]
     wanted = np.sum([chain.counts for chain in chains], axis=0)
     l1, l2 = (penalty * sum(chain.grid.steps for chain in chains) * family.voices for penalty in penalties)
