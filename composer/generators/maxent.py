@@ -58,7 +58,7 @@ class Maxent(Generator):
     name: ClassVar[str] = "maxent"
     hold: int | None = 140
     silence: int | None = 0
-    fields: tuple[str, ...] = ("meter+position", "weight", "mode", "tonic", "cadence")
+    fields: tuple[str, ...] = ("meter+position", "weight", "mode", "tonic", "cadence", "bars_left+cadence")
     rhythms: tuple[str, ...] = ("meter+position", "weight", "cadence")
     harmony: str = "beat"
     lags: tuple[int, ...] = (1,)
