@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from composer.analysis import beats
 from composer.errors import UsageError
 from composer.harmonizing.phrases import phrase_ends
 from composer.harmonizing.steady import steady
 from composer.score import Score
 from composer.sketch import Constraint, EndsOnTonic, Pin, Sketch
+from composer.sketch.cadence import TonicAt
 from composer.sketch.chords import ChordBasses
 from composer.sketch.regions import said
 from composer.sketch.wishes import from_text
@@ -36,7 +38,11 @@ def sketch_of(
     added: list[Constraint] = [*steady(choir), *([ChordBasses(BASS)] if sketch.score.chords else [])]
     named = said(wishes) & {"ends_on", "ends_on_tonic"}
     if not named and _rests_on_tonic(sketch.score, [pin.tick for pin in pinned if pin.voice == BASS]):
-        added.append(EndsOnTonic(BASS))
+        onset, end = (int(column[-1]) for column in (choir.parts[0].onset, choir.parts[0].offset))
+        if end >= choir.end:
+            added.append(EndsOnTonic(BASS))
+        elif onset in beats(choir):
+            added.append(TonicAt(onset, BASS))
     return replace(sketch, constraints=(*sketch.constraints, *added))
 
 
@@ -53,9 +59,9 @@ def _pins(text: str, score: Score) -> list[Pin]:
 
 
 def _rests_on_tonic(score: Score, pins: list[int]) -> bool:
-    """Whether the melody's last note belongs to the tonic chord and lasts to the end, and nothing speaks against it."""
+    """Whether the melody's last note belongs to the tonic chord, and nothing speaks against it."""
     melody, key = score.parts[0], score.key_at(score.end)
-    if not len(melody) or int(melody.offset[-1]) < score.end or any(tick >= score.barlines[-2] for tick in pins):
+    if not len(melody) or any(tick >= score.barlines[-2] for tick in pins):
         return False
     fits = (int(melody.pitch[-1]) - key.tonic_class) % 12 in (0, 3, 4, 7)
     last = [chord for chord in score.chords[-1:] if _bar_end(score, chord.onset) == score.end]

@@ -47,6 +47,21 @@ class EndsOnTonic(Constraint):
 
 
 @dataclass(frozen=True)
+class TonicAt(Constraint):
+    """The tonic of the key in force begins at ``tick``."""
+
+    tick: int
+    voice: int | None = None
+
+    def mask(self, ticks: Ints, score: Score) -> Cells:
+        tonic = _of_classes([score.key_at(self.tick).tonic_class])
+        return Cells(from_step(ticks, self.tick, tonic), from_step(ticks, self.tick, pitches((), rest=False)))
+
+    def __str__(self) -> str:
+        return "comes to rest on the tonic"
+
+
+@dataclass(frozen=True)
 class EndsOn(Constraint):
     """The last note is one of these pitches, and lasts through the last beat of the score."""
 
