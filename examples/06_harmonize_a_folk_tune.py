@@ -9,7 +9,7 @@ tune = Composer.load("folk-markov").complete(page, seed=4, temperature=0.7)
 
 choir, words = choir_of(tune)  # four voices, of which one has notes; words say what was left out
 choir, moved = fitted(choir)  # in the octave where sopranos sing
-model = Composer.load("chorales-markov")
+model = Composer.load("chorales-maxent")
 found = alternatives(model, sketch_of(choir, phrases="4"), 3, seed=1, temperature=0.7)
 for number, one in enumerate(found, 1):
     print(f"{one.nats:.2f} nats a note, {len(one.mistakes)} mistakes ->", one.score.write(f"air-{number}.musicxml"))

@@ -8,7 +8,7 @@ from composer.harmonizing import alternatives, choir_of, sketch_of
 bach = corpora.load("chorales").test[0]
 melody = replace(bach, parts=bach.parts[:1])  # with its fermatas, where phrases come to rest
 
-[made] = alternatives(Composer.load("chorales-markov"), sketch_of(choir_of(melody)[0]), 1, seed=1, temperature=0.7)
+[made] = alternatives(Composer.load("chorales-maxent"), sketch_of(choir_of(melody)[0]), 1, seed=1, temperature=0.7)
 print(made.score.write("chorale.musicxml"), made.score.write("chorale.mid"), bach.write("bach.musicxml"))
 
 for mine, his in zip(made.score.parts[1:], bach.parts[1:], strict=True):
