@@ -117,6 +117,13 @@ class Chains:
             stay = stretch.stay()[..., None]
             for table, drawn in zip(self.state, (sounds, struck), strict=True):
                 table[chain, steps, voice.number] = np.where(stay, table[chain, steps, voice.number], drawn)
+            self._hold_on(voice.number)
+
+    def _hold_on(self, number: int) -> None:
+        """What is held behind a stretch is what now sounds at its end."""
+        sounds, struck = (table[..., number] for table in self.state)
+        last = np.maximum.accumulate(np.where(struck, np.arange(self.steps), 0), axis=1)
+        self.state.sounds[..., number] = np.take_along_axis(sounds, last, axis=1)
 
     def others(self, voice: Voice) -> list[int]:
         return [w for w in self.present if w != voice.number]

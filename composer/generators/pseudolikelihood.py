@@ -72,11 +72,13 @@ class Cells:
         _, self.places = family.stacks[voice]
         count, rows, size = sum(grid.steps for grid in grids), len(self.places), family.size + 1
         struck, held, both, tails, tempo, motion, chord, kept = (Entries() for _ in range(8))
-        start, before, length = 0, [], []
+        start, before, after, length = 0, [], [], []
         for grid in grids:
             own = grid.state.struck[0, :, voice]
-            length.append(nexts(own) - np.arange(grid.steps))
-            before.append(np.append(-1, grid.state.sounds[0, :-1, voice]))
+            following, sounds = nexts(own), grid.state.sounds[0, :, voice]
+            length.append(following - np.arange(grid.steps))
+            before.append(np.append(-1, sounds[:-1]))
+            after.append(np.append(sounds, -1)[following])
             others = [w for w in range(family.voices) if w != voice]
             bound = family.bound(voice, grid.state, grid.harmony, family.lags, others)
             fields = [row[None] for row in family.fields_of(voice, grid.fields)]
@@ -99,7 +101,7 @@ class Cells:
         self.rows_T = self.rows.T.tocsr()
         many = motion.matrix(count * self.values, size)  # of more than two cells
         self.many = (many + chord.matrix(count * self.values, size)).tocsr()
-        self.never = self._never(family, voice, lengths)
+        self.never = self._never(family, voice, np.concatenate(after))
         if self.holds:
             value = np.maximum(self.before, 0)
             through = (through + held.matrix(count, rows)).tocsr()
@@ -112,15 +114,16 @@ class Cells:
         sounds = np.concatenate([grid.state.sounds[0, :, voice] for grid in grids])
         self.target = np.where(np.concatenate([grid.state.struck[0, :, voice] for grid in grids]), sounds, self.values)
 
-    def _never(self, family: Potentials, voice: int, lengths: Ints) -> Floats:
-        """(N, candidates): a hold of nothing, and a held silence, are no grid at all."""
-        never = np.zeros((len(lengths), self.values + self.holds), dtype=np.float32)
+    def _never(self, family: Potentials, voice: int, after: Ints) -> Floats:
+        """(N, candidates): a hold of nothing, and a silence struck after a silence, are no grid; of each cell, what is
+        struck next, ``after`` (N,), counts too.
+        """
+        never = np.zeros((len(after), self.values + self.holds), dtype=np.float32)
         if self.holds:
             never[self.before < 0, -1] = NEVER
-            silent = np.flatnonzero(family.alphabets[voice] == family.silence)
-            if len(silent):
-                never[self.before == silent[0], -1] = NEVER
-                never[lengths > 1, silent[0]] = NEVER
+            for silent in np.flatnonzero(family.alphabets[voice] == family.silence).tolist():
+                never[(self.before == silent) | (after == silent), silent] = NEVER
+                never[(self.before == silent) & (after == silent), -1] = NEVER
         return never
 
     def potentials(self, theta: Floats) -> Floats:
