@@ -224,7 +224,7 @@ def test_many_voices_are_drawn_a_stretch_at_a_time(monkeypatch: pytest.MonkeyPat
     """What a stretch ends with is held on behind it, and the other voices hear that."""
     monkeypatch.setattr("composer.generators.gibbs.STRETCH", 1)
     monkeypatch.setattr("composer.generators.maxent.TOGETHER", 500)
-    made, constraints = model(2, scale=0.5, sweeps=25), masked(3, 2)
+    made, constraints = model(2, scale=1.2, sweeps=80), masks(3, 2)
     drawn = made.sample(constraints, n=4_000, rng=np.random.default_rng(5))
     found = [tuple(map(tuple, sequence.events.tolist())) for sequence in drawn]
     assert_drawn_from(distribution(made, constraints, HELD), found)
