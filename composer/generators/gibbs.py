@@ -92,11 +92,11 @@ class Chains:
     def stretches(self, voice: Voice) -> Iterator[tuple[Ints, int]]:
         """What is drawn at once: where stretches of equal length begin, and their length.
 
-        They lie so far apart that none looks at another, and begin elsewhere each time.
+        They lie so far apart that none looks at another, and begin now here, now half of one later.
         """
         length = min(self.longer, default=STRETCH if voice.plain and self.family.rhythms else self.steps)
         apart = max([length, BITS, *self.longer]) if voice.plain else self.steps
-        offset = int(self.rng.integers(length)) if length < self.steps else 0
+        offset = int(self.rng.integers(2)) * (length // 2) if length < self.steps else 0
         edges = np.unique(np.concatenate([[0], np.arange(offset, self.steps, length)]))
         lengths = np.diff(np.append(edges, self.steps))
         whole = lengths == length
@@ -117,6 +117,13 @@ class Chains:
             stay = stretch.stay()[..., None]
             for table, drawn in zip(self.state, (sounds, struck), strict=True):
                 table[chain, steps, voice.number] = np.where(stay, table[chain, steps, voice.number], drawn)
+            self._hold_on(voice.number)
+
+    def _hold_on(self, number: int) -> None:
+        """What is held behind a stretch is what now sounds at its end."""
+        sounds, struck = (table[..., number] for table in self.state)
+        last = np.maximum.accumulate(np.where(struck, np.arange(self.steps), 0), axis=1)
+        self.state.sounds[..., number] = np.take_along_axis(sounds, last, axis=1)
 
     def others(self, voice: Voice) -> list[int]:
         return [w for w in self.present if w != voice.number]

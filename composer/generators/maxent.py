@@ -181,13 +181,18 @@ class Maxent(Generator):
         return [found[name] for name in self.fields], [found[name] for name in rhythms], harmony
 
     def _state(self, events: Events) -> State:
-        """Events (T, V) as one grid: a hold with nothing before it is a silence, or the lowest value."""
+        """Events (T, V) as one grid, where a silence goes on as a note does. A hold with nothing before it is the value
+        nearest to it.
+        """
         held = events == self.hold if self.hold is not None else np.zeros(events.shape, dtype=bool)
         held[:1] = False
         sounds = np.zeros(events.shape, dtype=np.int64)
         for voice in range(self.width_):
             start = np.maximum.accumulate(np.where(held[:, voice], 0, np.arange(len(events))))
             sounds[:, voice] = self.family_.nearest(voice, events[start, voice])
+        if self.hold is not None and self.silence is not None:
+            silent = np.stack([a[sounds[:, v]] == self.silence for v, a in enumerate(self.family_.alphabets)], axis=1)
+            held[1:] |= silent[1:] & silent[:-1]
         return State(sounds[None], ~held[None])
 
     # --- sampling -------------------------------------------------------------------------------------------------
@@ -250,7 +255,7 @@ class Maxent(Generator):
         columns = [alphabet[sounds[:, voice]] for voice, alphabet in enumerate(self.family_.alphabets)]
         events = np.stack(columns, axis=1).astype(np.int32)
         if self.hold is not None:
-            events[~struck] = self.hold
+            events[~struck & (events != self.silence)] = self.hold
         for step, given in constraints.given.items():
             events[step] = np.where(given < 0, events[step], given)
         steps = np.arange(constraints.end, dtype=np.int32)

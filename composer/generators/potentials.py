@@ -122,10 +122,6 @@ class Potentials:
             size = prod(shape)
             places[name] = np.arange(start, start + size).reshape(shape)
             start += size
-        for lag, v in ((lag, v) for lag in self.lags if lag > 1 for v in range(self.voices)):
-            silent = np.flatnonzero(self.alphabets[v] == self.silence)
-            table = places["lag", lag, v]
-            table[:, silent] = table[silent] = start  # or silence, at every step again, would foretell only itself
         return places
 
     @cached_property

@@ -40,17 +40,18 @@ class Stretch:
         self.sounds = voice.place[chains.state.sounds[..., voice.number]]  # (n, T)
         self.own = chains.state.struck[..., voice.number]
         self.through = bound[1]
+        if voice.plain:
+            with np.errstate(divide="ignore"):
+                self.through = self.through + np.log(voice.weights[1])
         struck, held = (self._flat(table[:, self.index]) for table in bound)
         may_strike, may_hold = (np.tile(may[self.index], (chains.n, 1, 1)) for may in voice.may)
         top = np.maximum(np.where(may_strike, struck, -np.inf), np.where(may_hold, held, -np.inf)).max(axis=2)[
             ..., None
         ]
         self.struck, self.held = (np.exp(np.minimum(table - top, 0.0)) for table in (struck, held))  # (B, L, K)
-        if voice.silent >= 0:
-            self.held[..., voice.silent] = 0.0
         if voice.plain:
             self.struck *= np.tile(voice.weights[0][self.index], (chains.n, 1, 1))
-            self.held *= np.tile(voice.weights[1][self.index], (chains.n, 1))[..., None]
+            self.held *= np.tile(voice.weights[1][self.index], (chains.n, 1, 1))
         memory = np.arange(self.memories)
         tempo = np.exp(voice.tempo - voice.tempo.max(axis=1, keepdims=True))
         tempo = np.tile(tempo[self.index], (chains.n, 1, 1))  # (B, L, 16)
@@ -113,7 +114,7 @@ class Stretch:
             struck = self.moves[step] @ (struck * (self.struck[:, step, None] * choice.struck)[..., None])
             if self.memories > 1:
                 held = choice.after_held(message[..., to_hold[:halves]])
-                held = held * (self.held[:, step, None] * choice.held[:, None])[..., None]
+                held = held * (self.held[:, step, None] * choice.held)[..., None]
                 hold, strike = (tempo[:, step, None, None] for tempo in self.tempo)
                 message = (
                     np.concatenate([struck, struck], axis=3) * strike + np.concatenate([held, held], axis=3) * hold
@@ -148,24 +149,23 @@ class Stretch:
                 continue
             message[:, j] += self._through(end, following)[..., None]
             message[:, j] += self._strikes_after(following)[..., None]
-            if voice.silent >= 0:
-                message[following > end, j, voice.silent] = -np.inf
             message[:, j] += self._tempo_after(end)[:, None]
         flat: Floats = self._flat(np.exp(message - message.max(axis=(2, 3), keepdims=True)))[:, None]
-        return flat if voice.plain else flat * self._accepted()[..., None, None]
+        return flat if voice.plain else flat * self._accepted()[..., None]
 
     def _through(self, start: int, ends: Ints) -> Floats:
         """(n, K): what binds the candidates while they are held from a step to others (n,)."""
         last = int(ends.max())
-        held = self.through[:, start:last] * (np.arange(start, last) < ends[:, None])[..., None]
-        return np.asarray(held.sum(axis=1))
+        inside = (np.arange(start, last) < ends[:, None])[..., None]
+        return np.asarray(np.where(inside, self.through[:, start:last], 0.0).sum(axis=1))
 
     def _strikes_after(self, steps: Ints) -> Floats:
         """(n,) -> (n, K): what binds the candidates, until then held, and what is struck at these steps."""
         found = np.zeros((self.chains.n, len(self.voice.candidates)))
         chain = np.flatnonzero(steps < self.chains.steps)
         at = steps[chain]
-        found[chain] = np.log(self.voice.follows[:, self.sounds[chain, at]]).T
+        with np.errstate(divide="ignore"):
+            found[chain] = np.log(self.voice.follows[:, self.sounds[chain, at]]).T
         alone = self.chains.alone(self.voice)
         if alone is not None:
             found[chain] += np.where(alone[1][alone[0][at], :, self.sounds[chain, at]], BREACH, 0.0)
@@ -192,22 +192,28 @@ class Stretch:
     # --- classes of the automaton ---------------------------------------------------------------------------------
 
     def _accepted(self) -> Floats:
-        """(B, C): the weight with which what follows the one stretch is allowed, from each class behind it."""
-        found = np.ones((self.chains.n, 1))
-        chain = np.arange(self.chains.n)
+        """(B, C, K): the weight with which what follows the one stretch is allowed, from each class behind it, if a
+        candidate goes on through what is held there.
+        """
+        n, k = self.chains.n, len(self.voice.candidates)
+        found, chain, every = np.ones((n, 1, k)), np.arange(n)[:, None], np.arange(k)
+        first = self.next[:, 0]
         for step in range(self.chains.steps - 1, int(self.ends[0]) - 1, -1):
-            choice, sounds, own = self.voice.choices[step], self.sounds[:, step], self.own[:, step, None]
-            struck = choice.struck[:, sounds].T * found[chain[:, None], choice.to_struck[:, sounds].T]
-            found = np.where(own, struck, choice.held * found[:, choice.to_held])
+            choice, sounds = self.voice.choices[step], self.sounds[:, step]
+            to_struck, to_held = choice.to_struck[:, sounds].T, choice.to_held[:, sounds].T  # (B, C)
+            struck = choice.struck[:, sounds].T[..., None] * found[chain, to_struck]
+            held = choice.held[:, sounds].T[..., None] * found[chain, to_held]
+            through = choice.held * found[:, choice.to_held, every]
+            own, later = self.own[:, step, None, None], (step >= first)[:, None, None]
+            found = np.where(own, struck, np.where(later, held, through))
         return found
 
     def _reached(self) -> Ints:
         """(B,) the class in which each chain's stretch begins."""
         found = np.zeros(len(self.struck), dtype=np.int64)
         for step in range(0 if self.voice.plain else int(self.starts[0])):
-            choice = self.voice.choices[step]
-            struck = choice.to_struck[found, self.sounds[:, step]]
-            found = np.where(self.own[:, step], struck, choice.to_held[found])
+            choice, sounds = self.voice.choices[step], self.sounds[:, step]
+            found = np.where(self.own[:, step], choice.to_struck[found, sounds], choice.hold(found, sounds)[1])
         return found
 
     # --- draws ----------------------------------------------------------------------------------------------------
@@ -231,9 +237,10 @@ class Stretch:
             tempo = self.tempo[1][every, step, memory][:, None]
             chances[:, :k] = self.struck[:, step] * choice.struck[state] * move * after * tempo
             if self.memories > 1:
-                after = message[every, choice.to_held[state], sounds, self.then[0][memory]]
-                held = self.held[every, step, sounds] * choice.held[state]
-                chances[:, k] = np.where(before < 0, 0.0, held * after * self.tempo[0][every, step, memory])
+                weight, to_held = choice.hold(state, sounds)
+                after = message[every, to_held, sounds, self.then[0][memory]]
+                held = self.held[every, step, sounds] * weight * after
+                chances[:, k] = np.where(before < 0, 0.0, held * self.tempo[0][every, step, memory])
             sums = np.cumsum(chances, axis=1)
             if not sums[:, -1].all():
                 raise self._stuck(step)
@@ -241,7 +248,7 @@ class Stretch:
             strike = drawn[:, step] < k
             before = found[:, step] = np.where(strike, drawn[:, step], before)
             led = np.take_along_axis(np.broadcast_to(to, (len(every), k)), before[:, None], axis=1)[:, 0]
-            state = np.where(strike, led, choice.to_held[state])
+            state = np.where(strike, led, choice.hold(state, sounds)[1])
             memory = 2 * memory + strike & self.memories - 1
         return found, drawn < k
 

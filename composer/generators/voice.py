@@ -19,7 +19,7 @@ Bools = NDArray[np.bool_]
 class Choices:
     """What the constraints leave of a voice at a step, from each class: weights, 0 where not allowed, and next classes.
 
-    ``struck`` and ``to_struck`` are (C, K) by candidate, ``held`` and ``to_held`` (C,).
+    All are (C, K) by candidate, that is struck, or that goes on. A silence that goes on is written as a silence again.
     """
 
     struck: Floats
@@ -32,11 +32,17 @@ class Choices:
         return message[:, self.to_struck, np.arange(message.shape[2])]
 
     def after_held(self, message: Floats) -> Floats:
-        return message[:, self.to_held]
+        """The same where each candidate leads that is held."""
+        return message[:, self.to_held, np.arange(message.shape[2])]
+
+    def hold(self, classes: Ints, sounds: Ints) -> tuple[Floats, Ints]:
+        """(B,) weights of holding on to what sounds, and the next classes."""
+        candidate = sounds if self.held.shape[1] > 1 else 0
+        return self.held[classes, candidate], self.to_held[classes, candidate]
 
 
 _ZERO, _ONE = np.zeros((1, 1), dtype=np.int64), np.ones((1, 1))
-ANY = Choices(_ONE, _ZERO, _ONE[0], _ZERO[0])
+ANY = Choices(_ONE, _ZERO, _ONE, _ZERO)
 
 
 class Voice:
@@ -48,7 +54,8 @@ class Voice:
         self.number, self.lattice, self.steps = number, lattice, lattice.end
         foreign = lattice.alphabets[0][known + bool(family.rhythms) :, 0]
         near = family.nearest(number, foreign.astype(np.int64))
-        hold = np.full(int(bool(family.rhythms)), -1)
+        self.holds = bool(family.rhythms)
+        hold = np.full(int(self.holds), -1)
         self.value = np.concatenate([np.arange(known), hold, near])  # of each token; a hold: -1
         used = np.unique(np.concatenate([self.value[option.tokens] for option in lattice.options.values()]))
         self.candidates = used[used >= 0]
@@ -62,11 +69,11 @@ class Voice:
         self.weights = (
             np.array([choice.struck[0] for choice in self.choices]),
             np.array([choice.held[0] for choice in self.choices]),
-        )  # (T, K), (T,) where there is but one class
+        )  # (T, K) each, where there is but one class
         self.may = (
             np.array([(choice.struck > 0).any(axis=0) for choice in self.choices]),
-            np.array([(choice.held > 0).any() for choice in self.choices])[:, None],
-        )  # (T, K), (T, 1) whether something may be struck, or held, in any class
+            np.array([(choice.held > 0).any(axis=0) for choice in self.choices]),
+        )  # (T, K) each: whether something may be struck, or held, in any class
 
     def tune(self, family: Potentials, theta: Floats, fields: list[Ints], rhythms: list[Ints]) -> None:
         """Look up its tables; ``theta`` is already divided by the temperature."""
@@ -76,6 +83,8 @@ class Voice:
         self.field = sum((self.tables[rows] for rows in family.fields_of(self.number, fields)), np.zeros(1))
         after = np.exp(self.tables[where["after", 1] : where["after", 1] + known + 1])
         self.follows, self.opens = after[self.candidates], after[known]  # (K, K); (K,) before the first step
+        if self.holds and self.silent >= 0:
+            self.follows[self.silent, self.silent] = 0.0
         self.tempo = np.zeros((self.steps, 2**BITS))
         for f, labels in enumerate(rhythms):
             self.tempo += theta[family.labelled(("rhythm", f, self.number))][labels]
@@ -83,19 +92,22 @@ class Voice:
     def _choices(self, lattice: Lattice, step: int) -> Choices:
         option, classes, k = lattice.options[step], lattice.classes[step], len(self.candidates)
         struck, to_struck = np.zeros((classes, k)), np.full((classes, k), DEAD)
-        held, to_held = np.zeros(classes), np.full(classes, DEAD)
+        held, to_held = struck.copy(), to_struck.copy()
         weight = np.where(option.follow == DEAD, 0.0, 1.0 if option.nats is None else np.exp(option.nats))
         value = self.value[option.tokens]
         sounding = np.flatnonzero(value >= 0)
         struck[:, self.place[value[sounding]]] = weight[:, sounding]
         to_struck[:, self.place[value[sounding]]] = option.follow[:, sounding]
         for column in np.flatnonzero(value < 0).tolist():
-            held, to_held = weight[:, column], option.follow[:, column]
+            held[:], to_held[:] = weight[:, [column]], option.follow[:, [column]]
+        if self.silent >= 0:
+            held[:, self.silent], to_held[:, self.silent] = struck[:, self.silent], to_struck[:, self.silent]
         return Choices(struck, to_struck, held, to_held)
 
     def tokens(self) -> tuple[Ints, Bools]:
         """(T,) what sounds and is struck in a voice that has no choice."""
         value = np.array([self.value[self.lattice.options[step].tokens[0]] for step in range(self.lattice.end)])
-        struck = value >= 0
+        silent = value == (self.candidates[self.silent] if self.silent >= 0 and self.holds else -2)
+        struck = (value >= 0) & ~(silent & np.append(False, silent[:-1]))
         last = np.maximum.accumulate(np.where(struck, np.arange(len(value)), 0))
         return value[last], struck

@@ -53,14 +53,19 @@ def model(voices: int, *, steps: int = 6, seed: int = 0, scale: float = 0.8, **o
 
 
 def heard(grid: Grid, hold: int | None, silence: int | None = SILENCE) -> list[list[tuple[int, bool]]] | None:
-    """By voice what sounds at each step, and whether it is struck; None if a rest, or nothing, is held."""
+    """By voice what sounds at each step, and whether it is struck: a rest after a rest goes on; None if a rest, or
+    nothing, is held.
+    """
     found = []
     for column in zip(*grid, strict=True):
         voice: list[tuple[int, bool]] = []
         for value in column:
             if value == hold and (not voice or voice[-1][0] == silence):
                 return None
-            voice.append((voice[-1][0], False) if value == hold else (value, True))
+            goes_on = value == hold or (
+                hold is not None and value == silence and voice[-1:] and voice[-1][0] == silence
+            )
+            voice.append((voice[-1][0], False) if goes_on else (value, True))
         found.append(voice)
     return found
 

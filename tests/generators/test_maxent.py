@@ -15,6 +15,7 @@ from generators.grids import (
     distribution,
     energy,
     grids,
+    heard,
     kept,
     masks,
     model,
@@ -35,19 +36,39 @@ from composer.inference.sequence import Between
 def test_each_cell_given_all_others_is_what_the_energy_says(name: str) -> None:
     voices, options = MODELS[name]
     made = model(voices, **options)
-    symbols = PLAIN if made.hold is None else HELD
     for grid in some(made, 4):
         expected = np.zeros(len(grid))
         for step, voice in np.ndindex(len(grid), voices):
-            nats = np.array([energy(made, _with(grid, step, voice, value)) for value in symbols])
-            chosen = nats[symbols.index(grid[step][voice])]
-            expected[step] += chosen - np.log(np.exp(nats - nats.max()).sum()) - nats.max()
+            others = {_with(made, grid, step, voice, value) for value in (*VALUES, made.hold)} - {None}
+            nats = np.array([energy(made, other) for other in others if other is not None])
+            expected[step] += energy(made, grid) - np.log(np.exp(nats - nats.max()).sum()) - nats.max()
         assert np.allclose(made.pseudo_log_prob(sequence(grid)), expected, atol=1e-4)
 
 
-def _with(grid: Grid, step: int, voice: int, value: int) -> Grid:
-    column = (*grid[step][:voice], value, *grid[step][voice + 1 :])
-    return (*grid[:step], column, *grid[step + 1 :])
+def _with(made: Maxent, grid: Grid, step: int, voice: int, value: int | None) -> Grid | None:
+    """The grid in which a value is struck in a cell, or ``hold`` goes on there, and so through all that is held behind
+    it; None if that is no grid, or a silence would be struck after a silence.
+    """
+    line = heard(grid, made.hold, made.silence)
+    assert line is not None
+    own = line[voice]
+    end = next((later for later in range(step + 1, len(grid)) if own[later][1]), len(grid))
+    if value == made.hold and (made.hold is None or step == 0):
+        return None
+    before = own[step - 1][0] if step else None
+    value, strikes = (before, False) if value == made.hold else (value, True)
+    after = own[end][0] if end < len(grid) else None
+    twice = value == made.silence is not None and (after == value or (strikes and before == value))
+    if made.hold is not None and twice:
+        return None
+    rest = [value if value == made.silence else made.hold] * (end - step - strikes)
+    column = [
+        *(line[voice] for line in grid[:step]),
+        *([value] * strikes),
+        *rest,
+        *(line[voice] for line in grid[end:]),
+    ]
+    return tuple((*at[:voice], new, *at[voice + 1 :]) for at, new in zip(grid, column, strict=True))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -160,7 +181,7 @@ WORLDS = {
     "one voice, longer lags, a rule of its own": (1, no_thirds(5, 1, 0), {"lags": (1, 2)} | EVEN),
     "one voice, no holds, a rule of its own": (1, no_thirds(6, 1, 0), {"hold": None}),
     "two voices, a rule of one": (2, no_thirds(3, 2, 1), EVEN),
-    "three voices": (3, masked(2, 3), {}),
+    "three voices": (3, masked(2, 3), {"sweeps": 60}),
     "three voices, no holds": (3, masked(2, 3), {"hold": None}),
     "three voices, a rule": (3, no_parallels(2, 3, 1, 2), EVEN),
 }
@@ -178,6 +199,16 @@ def test_samples_are_those_of_the_enumerated_distribution(
     expected = distribution(hot, constraints, PLAIN if made.hold is None else HELD)
     drawn = made.sample(constraints, n=4_000, temperature=temperature, rng=np.random.default_rng(5))
     assert_drawn_from(expected, [tuple(map(tuple, found.events.tolist())) for found in drawn])
+
+
+def test_many_voices_are_drawn_a_stretch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stretch ends with is held on behind it, and the other voices hear that."""
+    monkeypatch.setattr("composer.generators.gibbs.STRETCH", 1)
+    monkeypatch.setattr("composer.generators.maxent.TOGETHER", 500)
+    made, constraints = model(2, scale=1.2, sweeps=80), masks(3, 2)
+    drawn = made.sample(constraints, n=4_000, rng=np.random.default_rng(5))
+    found = [tuple(map(tuple, sequence.events.tolist())) for sequence in drawn]
+    assert_drawn_from(distribution(made, constraints, HELD), found)
 
 
 def replace_theta(made: Maxent, temperature: float) -> Maxent:
