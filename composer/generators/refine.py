@@ -54,7 +54,7 @@ def refine(
     """
     every = max(1, sum(grid.steps for grid in grids) // MOST_STEPS)
     batches = [batch for number in range(BATCHES) if (batch := grids[number * every :: BATCHES * every])]
-    chains = [_Batch(family, _laid_out(batch), lattices, seed) for seed, batch in enumerate(batches)]
+    chains = [_Batch(family, laid_out(batch), lattices, seed) for seed, batch in enumerate(batches)]
     wanted = np.sum([chain.counts for chain in chains], axis=0)
     l1, l2 = (penalty * sum(chain.grid.steps for chain in chains) * family.voices for penalty in penalties)
     mean, drawn = np.zeros_like(theta), wanted
@@ -92,7 +92,7 @@ class _Batch:
         self._count()
 
 
-def _laid_out(grids: list[Grid]) -> Grid:
+def laid_out(grids: list[Grid]) -> Grid:
     """Pieces end to end, as one."""
     state = State(*(np.concatenate(tables, axis=1) for tables in zip(*(grid.state for grid in grids), strict=True)))
     fields = [np.concatenate(labels) for labels in zip(*(grid.fields for grid in grids), strict=True)]
