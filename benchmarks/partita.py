@@ -77,7 +77,6 @@ def main() -> None:
         model = untrained(len(partita), iterations)
         least = milliseconds(lambda model=model: model.fit([partita]), arguments.runs)  # type: ignore[misc]
         found = model.fitted_
-        assert found is not None
         done = f"{found.iterations}{', converged' if found.converged else ''}"
         print(
             f"| {done} | {found.cost:.4f} + {found.objective - found.cost:.4f} = {found.objective:.4f} "

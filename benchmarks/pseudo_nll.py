@@ -50,7 +50,6 @@ def main() -> None:
         started = time.process_time()
         fitted = model(**penalties).fit(train)
         seconds, found = time.process_time() - started, fitted.fitted_
-        assert found is not None
         held_out = f"{pseudo_nats(fitted, validation):.4f} | "
         held_out += "-" if options.choose else f"{pseudo_nats(fitted, test):.4f}"
         name = ", ".join(f"{name} {value:g}" for name, value in penalties.items())

@@ -7,6 +7,8 @@ This is the one sanctioned way to call a higher layer from a lower one: the path
 from importlib import import_module
 from typing import Any
 
+MIDI = (".mid", ".midi")
+MUSICXML = (".musicxml", ".xml", ".mxl")
 FORMATS = {
     ".mid": "composer.io.midi",
     ".midi": "composer.io.midi",

@@ -141,14 +141,17 @@ Pairs = list[tuple[int, int]]
 
 
 def every(voices: int) -> Pairs:
+    """All pairs of so many voices."""
     return [(upper, lower) for upper in range(voices) for lower in range(upper + 1, voices)]
 
 
 def neighbours(voices: int) -> Pairs:
+    """Each voice and the next below."""
     return [(upper, upper + 1) for upper in range(voices - 1)]
 
 
-def inner_neighbours(voices: int) -> Pairs:
+def upper_neighbours(voices: int) -> Pairs:
+    """Neighbours, but for the lowest two."""
     return neighbours(voices)[:-1]
 
 
@@ -158,6 +161,7 @@ def lowest(voices: int) -> Pairs:
 
 
 def outer(voices: int) -> Pairs:
+    """The highest and the lowest."""
     return [(0, voices - 1)] if voices > 1 else []
 
 
@@ -183,7 +187,7 @@ RULES: dict[str, tuple[Law, ...]] = {
     "crossings": (Law("crossing", every, crossing, lasting=True),),
     "overlaps": (Law("overlap", neighbours, overlap),),
     "spacing": (
-        Law("spacing", inner_neighbours, partial(wide, OCTAVE), lasting=True),
+        Law("spacing", upper_neighbours, partial(wide, OCTAVE), lasting=True),
         Law("spacing", lowest, partial(wide, TWELFTH), lasting=True),
     ),
     "leading-tones": (Law("doubled leading tone", every, doubled, lasting=True),),

@@ -12,13 +12,13 @@ import typer
 
 from composer.cli.terminal import Json, Outputs, Soundfont, paths_for, progressing, report, spare, write_all
 from composer.errors import Notice, UsageError
+from composer.registry import MIDI, MUSICXML
 
 if TYPE_CHECKING:
     from composer.score import Score
 
 MAX_NOTICES = 12  # shown
-MIDI_SUFFIXES = (".mid", ".midi")
-PAGES = (".abc", ".musicxml", ".xml", ".mxl", ".svg", ".png")
+PAGES = (".abc", *MUSICXML, ".svg", ".png")
 WRITABLE, EXACT, SELDOM = "1/64+1/32t", 1.0, 0.05  # played exactly: within a millisecond of this grid but for one in 20
 
 Chosen = Annotated[str | None, typer.Option("--tune", metavar="X", help="Of an ABC file: a tune's number or title.")]
@@ -82,7 +82,7 @@ def play(
 
 def _midi_options(file: Path, grid: str | None, sustain: bool) -> dict[str, Any]:
     options = {name: value for name, value in (("grid", grid), ("sustain", sustain)) if value}
-    if options and file.suffix.lower() not in MIDI_SUFFIXES:
+    if options and file.suffix.lower() not in MIDI:
         raise UsageError(f"{file}: --grid and --sustain are for MIDI files")
     return {name: value for name, value in options.items() if value != "none"}
 
@@ -93,7 +93,7 @@ def _is_page(path: Path) -> bool:
 
 def for_a_page(file: Path, score: Score) -> Score:
     """A performance quantised, so that it can be read; what is exact already stays."""
-    if file.suffix.lower() not in MIDI_SUFFIXES:
+    if file.suffix.lower() not in MIDI:
         return score
     from composer.io.quantize import USUAL, distances, quantize
 

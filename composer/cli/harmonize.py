@@ -20,9 +20,10 @@ from composer.cli.completing import (
     targets_of,
     titled,
 )
-from composer.cli.files import MIDI_SUFFIXES, Chosen, choice, for_a_page, say
+from composer.cli.files import Chosen, choice, for_a_page, say
 from composer.cli.terminal import Json, Outputs, Soundfont, report, spare, working, write_all
 from composer.errors import Notice, UsageError
+from composer.registry import MIDI
 
 if TYPE_CHECKING:
     from composer.harmonizing import Alternative
@@ -172,7 +173,7 @@ def _read(file: Path, tune: str | None) -> tuple[Score, list[str]]:
     notices: list[Notice] = []
     score = for_a_page(file, read(file, notices=notices, **choice(file, tune)))
     say(file, notices)
-    if file.suffix.lower() not in MIDI_SUFFIXES:
+    if file.suffix.lower() not in MIDI:
         return score, []
     score, done = detached(score)
     quantized = score.metadata.get("quantization")

@@ -23,7 +23,6 @@ Floats = NDArray[np.float64]
 Table = NDArray[np.bool_]
 
 MOST_BEATS = 4  # that a cadence is foreseen
-
 MODE_NUMBERS = {mode: number for number, mode in enumerate(MODES)}
 
 
@@ -136,8 +135,8 @@ def metric_context(score: Score, ticks: Ints, grid: int, cadences: Iterable[int]
     ``meter`` (256 x numerator + denominator), ``position`` (steps from the bar line, as if pickups were whole bars),
     ``weight`` (0 at a bar line, 1 on a beat, 2 halfway through one or a third of it in, 3 elsewhere), ``mode``,
     ``beat`` (1 on a beat, else 0), ``tonic`` (its pitch class), ``cadence`` (beats before the next fermata, or the next
-    of ``cadences``, ticks at which a phrase comes to rest: 0 on its beat, at most 4), and ``bars_left`` (bars after
-    this one in its section, at most 3).
+    of ``cadences``, ticks at which a phrase comes to rest, as it does at the end: 0 on its beat, at most 4), and
+    ``bars_left`` (bars after this one in its section, at most 3).
     """
     lines, starts = score.barlines[:-1], score.section_starts
     bar = np.searchsorted(lines, ticks, "right") - 1
@@ -149,36 +148,36 @@ def metric_context(score: Score, ticks: Ints, grid: int, cadences: Iterable[int]
     keys = [key.onset for key in score.keys]
     modes = np.array([MODE_NUMBERS[key.mode] for key in score.keys])
     inside = ticks - felt_bars(score)[bar]
-    beats = beat_lengths(score, ticks)
+    beat = beat_lengths(score, ticks)
     rests = np.array(sorted({*score.fermatas, *cadences}), dtype=np.int64)
-    rests = rests if len(rests) and rests[-1] >= lines[-1] else np.append(rests, score.end - beats[-1:])
+    rests = rests if len(rests) and rests[-1] >= lines[-1] else np.append(rests, score.end - beat[-1:])
     columns = {
         "meter": codes[meter],
         "position": inside // grid,
-        "weight": _weight(inside, beats),
-        "beat": inside % beats == 0,
+        "weight": _weight(inside, beat),
+        "beat": inside % beat == 0,
         "mode": modes[np.maximum(np.searchsorted(keys, ticks, "right") - 1, 0)],
         "tonic": tonics(score, ticks, relative=True),
-        "cadence": _beats_before(rests, ticks, beats),
+        "cadence": _beats_before(rests, ticks, beat),
         "bars_left": np.clip(last[section] - bar, 0, 3),
     }
     return {name: column.astype(np.int32) for name, column in columns.items()}
 
 
-def _weight(inside: NDArray[np.int64], beats: Ints) -> NDArray[np.int64]:
-    """(N,) how strong each place is that lies ``inside`` (N,) ticks after a bar line."""
-    part = np.where(beats % 3 == 0, 3, 2)  # a beat of 6/8 falls into three
-    weights = np.select([inside == 0, inside % beats == 0, inside % (beats // part) == 0], [0, 1, 2], 3)
+def _weight(inside: NDArray[np.int64], beat: Ints) -> NDArray[np.int64]:
+    """(N,) how strong each place is that lies ``inside`` (N,) ticks after a bar line, by the length of its ``beat``."""
+    part = np.where(beat % 3 == 0, 3, 2)  # a beat of 6/8 falls into three
+    weights = np.select([inside == 0, inside % beat == 0, inside % (beat // part) == 0], [0, 1, 2], 3)
     return np.asarray(weights)
 
 
-def _beats_before(rests: NDArray[np.int64], ticks: Ints, beats: Ints) -> NDArray[np.int64]:
+def _beats_before(rests: NDArray[np.int64], ticks: Ints, beat: Ints) -> NDArray[np.int64]:
     """(N,) beats from each tick to the next of ``rests``, rounded up; 0 on the beat that begins there; at most 4."""
     if not len(rests):
         return np.full(len(ticks), MOST_BEATS)
-    coming = np.searchsorted(rests, ticks - beats, "right")  # the one before counts while its beat lasts
-    ahead = np.where(coming < len(rests), rests[np.minimum(coming, len(rests) - 1)] - ticks, MOST_BEATS * beats)
-    return np.asarray(np.clip(-(-ahead // beats), 0, MOST_BEATS))
+    coming = np.searchsorted(rests, ticks - beat, "right")  # the one before counts while its beat lasts
+    ahead = np.where(coming < len(rests), rests[np.minimum(coming, len(rests) - 1)] - ticks, MOST_BEATS * beat)
+    return np.asarray(np.clip(-(-ahead // beat), 0, MOST_BEATS))
 
 
 def place_of(score: Score, grid: int) -> Callable[[int], str]:

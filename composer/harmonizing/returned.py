@@ -11,13 +11,12 @@ import numpy as np
 from composer.errors import UsageError, WriteError
 from composer.io import read, suffix_of
 from composer.io.music21_export import KINDS, notatable
+from composer.registry import MIDI, MUSICXML
 from composer.score import Part, Score
 from composer.styles import perform
 from composer.theory import pitch_name
 
-PAGES = (".musicxml", ".xml", ".mxl", ".abc")
-STAVES = (".musicxml", ".xml", ".mxl", ".svg", ".png")
-HEARD = (".mid", ".midi")
+STAVES = (*MUSICXML, ".svg", ".png")
 MARKS = ("lyric", "slur", "grace")
 
 
@@ -38,10 +37,10 @@ def check_returned(score: Score, path: Path) -> None:
     chord symbols or fermatas, are not those of the score. Formats that cannot be read are not looked at.
     """
     suffix = suffix_of(path)
-    if suffix not in (*PAGES, *HEARD):
+    if suffix not in (*MIDI, *MUSICXML, ".abc"):
         return
     again = read(path)
-    heard = suffix in HEARD
+    heard = suffix in MIDI
     wanted = perform(score) if heard else score
     parts = [part for part in wanted.parts if len(part)] if heard else list(wanted.parts)
     differences = _differences(replace(wanted, parts=tuple(parts)), again, heard, suffix == ".abc")

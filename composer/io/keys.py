@@ -8,6 +8,7 @@ from pathlib import Path
 from composer.io import read_bytes, suffix_of
 from composer.io.midi import says_key
 from composer.io.musicxml import text_of
+from composer.registry import MIDI, MUSICXML
 
 MOST = 2**20  # bytes that are looked at
 
@@ -18,9 +19,9 @@ def key_said(path: Path) -> str:
     Raises :class:`ReadError`, and :class:`UsageError` for a suffix that no format has.
     """
     suffix, data = suffix_of(path), read_bytes(path)
-    if suffix in (".mid", ".midi"):
+    if suffix in MIDI:
         return "key" if says_key(data, str(path)) else ""
-    text = text_of(data)[:MOST] if suffix in (".musicxml", ".xml", ".mxl") else data[:MOST]
+    text = text_of(data)[:MOST] if suffix in MUSICXML else data[:MOST]
     named = rb"<mode>\s*\w|^K:[ \t]*(?!none|clef)[A-Ha-g]|^\*[A-Ga-g][#-]?:|\t\*[A-Ga-g][#-]?:"
     if re.search(named, text, re.MULTILINE):
         return "key"

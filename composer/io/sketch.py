@@ -36,6 +36,7 @@ from typing import Any
 from composer.errors import ComposerError, ReadError, UsageError, brief
 from composer.io import read, read_bytes
 from composer.io.midi import markers
+from composer.registry import MIDI
 from composer.score import Score
 from composer.sketch import Hole, Sketch
 from composer.sketch.regions import emptied, own_bounds
@@ -233,7 +234,7 @@ def _line(error: Exception) -> str:
 def _marked(path: Path) -> Sketch:
     """The sketch of a score with marked regions."""
     score = read(path)
-    if path.suffix.lower() in (".mid", ".midi"):
+    if path.suffix.lower() in MIDI:
         marks = [markers(read_bytes(path), str(path))] * len(score.parts)
     else:
         marks = [[(m.onset, m.text) for m in part.annotations if m.kind == "text"] for part in score.parts]
