@@ -136,8 +136,12 @@ class Maxent(Generator):
 
     @property
     def _features(self) -> tuple[str, ...]:
-        rhythms = self.rhythms if self.hold is not None else ()
-        return tuple(dict.fromkeys((*self.fields, *rhythms, *([self.harmony] if self.harmony else []))))
+        return tuple(dict.fromkeys((*self.fields, *self._timed, *([self.harmony] if self.harmony else []))))
+
+    @property
+    def _timed(self) -> tuple[str, ...]:
+        """The ``rhythms``, none where everything is struck."""
+        return self.rhythms if self.hold is not None else ()
 
     def _family(self, alphabets: list[Ints]) -> Potentials:
         sizes = {name: len(labels.rows) for name, labels in self.labels_.items()}
@@ -145,7 +149,7 @@ class Maxent(Generator):
             tuple(alphabets),
             self.silence,
             tuple(sizes[name] for name in self.fields),
-            tuple(sizes[name] for name in self.rhythms) if self.hold is not None else (),
+            tuple(sizes[name] for name in self._timed),
             sizes[self.harmony] if self.harmony else 1,
             self.lags,
             self.period,
@@ -176,9 +180,8 @@ class Maxent(Generator):
     def _labels(self, context: Mapping[str, NDArray[np.int32]], steps: int) -> tuple[list[Ints], list[Ints], Ints]:
         """(T,) each: the labels of fields, rhythms and harmony."""
         found = {name: labels.of(context) for name, labels in self.labels_.items()}
-        rhythms = self.rhythms if self.hold is not None else ()
         harmony = found[self.harmony] if self.harmony else np.zeros(steps, dtype=np.int64)
-        return [found[name] for name in self.fields], [found[name] for name in rhythms], harmony
+        return [found[name] for name in self.fields], [found[name] for name in self._timed], harmony
 
     def _state(self, events: Events) -> State:
         """Events (T, V) as one grid, where a silence goes on as a note does. A hold with nothing before it is the value
