@@ -28,7 +28,7 @@ from composer.sketch import MaxCopy, Sketch
 MAX_TITLE = 80  # characters
 EXACT = 4_000  # events of a corpus whose copies are forbidden exactly, on the product with the chain
 SIFTED = 100  # draws for each that is wanted, of generators that draw whole sequences
-TOGETHER = 16  # of them drawn at once
+SIFTED_AT_ONCE = 16
 MOST_WORDS = 100_000  # tokens of forbidden rows, for the same
 SINGING = "break no rule between voices; forbid less"
 
@@ -222,7 +222,7 @@ class Limits:
             while len(kept) < n:
                 if tried >= SIFTED * n:
                     raise Infeasible(f"{len(kept)} of {tried} draws {ORIGINAL}")
-                drawn = generator.sample(constraints, n=max(n, TOGETHER), temperature=temperature, rng=rng)
+                drawn = generator.sample(constraints, n=max(n, SIFTED_AT_ONCE), temperature=temperature, rng=rng)
                 kept, tried = kept + [sequence for sequence in drawn if passes(sequence)], tried + len(drawn)
             return kept[:n], str(Guarded([], len(kept) / tried, "rejection"))
 

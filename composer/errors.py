@@ -1,6 +1,6 @@
 """What can go wrong, in one line that says what, where and what to do."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 class Notice(NamedTuple):
@@ -56,3 +56,10 @@ class Infeasible(ComposerError):
     """A sketch that nothing can satisfy; the message says where it fails, in bars and beats."""
 
     step: int | None = None  # of the constraints, where one is known
+
+    @classmethod
+    def at(cls, step: int, place: str) -> Self:
+        """For a ``step`` that nothing known can pass, and its ``place`` in words."""
+        error = cls(f"nothing this model knows can pass {place}")
+        error.step = step
+        return error

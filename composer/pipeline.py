@@ -197,10 +197,10 @@ class Composer:
     ) -> Callable[[int], tuple[list[Sequence], str]]:
         """What draws so many sequences, and says how, if within limits."""
         constraints = self.encoding.compile(folded)
-        stepwise = isinstance(self.generator, Stepwise)
-        if limits is not None or (constraints.between and stepwise):
-            kept = limits or Limits(self.encoding, [], [])
-            return kept.drawing(self.generator, constraints, folded, temperature, rng)
+        if limits is None and constraints.between and isinstance(self.generator, Stepwise):
+            limits = Limits(self.encoding, [], [])
+        if limits is not None:
+            return limits.drawing(self.generator, constraints, folded, temperature, rng)
         if isinstance(self.generator, Stepwise):
             walk = self.generator.walk(constraints, temperature)
             return lambda n: ([walk.draw(rng) for _ in range(n)], "")

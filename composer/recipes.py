@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,17 @@ from composer.evaluation.view import sounding, view
 from composer.generators.base import Exact, Progress, Pseudo, Reporting
 from composer.io import write_bytes
 from composer.pipeline import Composer
+from composer.score import Score
 
-# chosen on the validation split, likelihood and rhythm: benchmarks/RESULTS.md has the figures
 LOOKED_AT = 1_000  # pieces of a corpus, for how many voices they have
 ENCODED = {"markov": "melody", "maxent": "voices"}  # by generator, for any corpus but the chorales, which are voices
+# chosen on the validation split, likelihood and rhythm: benchmarks/RESULTS.md has the figures
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "abc_tokens"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
+    ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 4, "serial": True},
     ("maxent", "voices"): {"rounds": 70},
     ("maxent", "one voice"): {"lags": (1, 4, 6, 8, 12, 16), "iterations": 60, "rounds": 50},
-    ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 4, "serial": True},
 }
 
 
@@ -53,9 +55,8 @@ def train(
         raise UsageError(f"{corpus.name}: has no pieces to train on: {why}; `composer corpora inspect` shows each file")
     parts = {"voices": _voices(corpus)} if name == "voices" else {}
     composer = Composer.untrained(name, generator, encoding_options=parts)
-    options = RECIPES.get((generator, "one voice" if parts == {"voices": 1} else name), {}) | _settings(
-        composer.generator, settings or []
-    )
+    recipe = RECIPES.get((generator, "one voice" if parts == {"voices": 1} else name), {})
+    options = recipe | _settings(composer.generator, settings or [])
     composer = Composer.untrained(name, generator, encoding_options=parts, generator_options=options)
     seen = view(composer.encoding, corpus.train)
     if not seen.kept:
@@ -79,16 +80,9 @@ def train(
         "settings": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
         "software": f"composer {__version__}",
     }
-    if isinstance(composer.generator, Exact):
-        for split, scores in held_out.items():
-            measured = likelihood(composer.generator, map(composer.encoding.encode, scores))
-            info[split] = measured._asdict() | {"nats_per_event": _rounded(measured.nats_per_event)}
     if isinstance(composer.generator, Reporting):
         info["fit"] = composer.generator.report()
-    if isinstance(composer.generator, Pseudo):
-        for split, scores in held_out.items():
-            nats = pseudo_nats(composer.generator, map(composer.encoding.encode, scores))
-            info[split] = {"pseudo_nats_per_cell": _rounded(nats)}
+    info |= _measured(composer, held_out)
     data = composer.dumps(info)
     write_bytes(data, output)
     info["seen"] = seen._asdict() | {"silent": len(seen.silent)}
@@ -99,6 +93,19 @@ def _voices(corpus: Corpus) -> int:
     """How many parts, but for drums, most of the pieces have."""
     pieces = (corpus.train[number] for number in range(min(len(corpus.train), LOOKED_AT)))
     return max(1, Counter(sum(not part.drums for part in score.parts) for score in pieces).most_common(1)[0][0])
+
+
+def _measured(composer: Composer, held_out: Mapping[str, Sequence[Score]]) -> dict[str, Any]:
+    """By split what a generator's likelihood, or pseudo-likelihood, is; nothing if it has neither."""
+    found: dict[str, Any] = {}
+    for split, scores in held_out.items():
+        sequences = map(composer.encoding.encode, scores)
+        if isinstance(composer.generator, Exact):
+            measured = likelihood(composer.generator, sequences)
+            found[split] = measured._asdict() | {"nats_per_event": _rounded(measured.nats_per_event)}
+        elif isinstance(composer.generator, Pseudo):
+            found[split] = {"pseudo_nats_per_cell": _rounded(pseudo_nats(composer.generator, sequences))}
+    return found
 
 
 def _rounded(nats: float) -> float | None:

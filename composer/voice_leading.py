@@ -24,7 +24,8 @@ from composer.score import Part, Score, frozen
 from composer.theory import Key, parse_pitch
 
 SILENT = 128
-CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")  # soprano, alto, tenor, bass
+CHOIR = ("Soprano", "Alto", "Tenor", "Bass")
+CHOIR_RANGES = ("C4:A5", "F3:D5", "C3:A4", "E2:D4")
 MOST_VOICES = 16
 OCTAVE, TWELFTH = 12, 19
 

@@ -128,7 +128,7 @@ def test_what_is_silent_in_a_choir_is_filled_and_what_is_given_stays(run) -> Non
     assert notes(again.parts[2]) == notes(full.parts[2])
     for before, after in zip(full.parts, again.parts, strict=True):
         assert [n for n in notes(before) if n[0] < 4 * Q] == [n for n in notes(after) if n[0] < 4 * Q]
-    assert notes(again.parts[1]) != notes(full.parts[1])
+    assert any(notes(again.parts[voice]) != notes(full.parts[voice]) for voice in (1, 3))
 
 
 def test_a_voice_from_a_file_and_pins(run) -> None:

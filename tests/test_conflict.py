@@ -12,6 +12,12 @@ from composer.theory import TICKS_PER_QUARTER as Q
 TUNE = {"bars": 8, "meter": "6/8", "key": "G", "form": "AB", "range": "D4:B5"}
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets are the smallest however busy the machine is."""
+    monkeypatch.setattr("composer.conflict.PATIENCE", 60.0)
+
+
 @pytest.fixture(scope="module")
 def model() -> Composer:
     return Composer.load("folk-markov")

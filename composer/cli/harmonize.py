@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from composer.score import Score
     from composer.sketch import Sketch
 
-MODELS = ("chorales-maxent", "chorales-markov")  # the first that is there
+MODEL = "chorales-maxent"
 MOST_SHOWN = 12  # mistakes of an alternative
 
 
@@ -76,7 +76,7 @@ def harmonize(
     wish: Wishes = None,
     prefer: Preferences = None,
     tune: Chosen = None,
-    model: Annotated[str | None, typer.Option(help=f"A model's name or file ({', else '.join(MODELS)}).")] = None,
+    model: Annotated[str | None, typer.Option(help=f"A model's name or file ({MODEL}).")] = None,
     generator: Annotated[
         str | None, typer.Option(metavar="NAME", help="The shipped chorale model of this kind: maxent, markov ...")
     ] = None,
@@ -126,15 +126,15 @@ def harmonize(
 def _model(model: str | None, generator: str | None) -> str:
     from composer.shipped import model_names
 
-    known = model_names()
     if model is not None and generator is not None:
         raise UsageError("--model names the generator already; leave --generator out")
     if generator is not None:
+        known = model_names()
         if f"chorales-{generator}" not in known:
             kinds = ", ".join(name.removeprefix("chorales-") for name in known if name.startswith("chorales-"))
             raise UsageError(f"--generator {generator}: no chorale model of this kind is shipped; there are {kinds}")
         return f"chorales-{generator}"
-    return model or next((name for name in MODELS if name in known), MODELS[-1])
+    return model or MODEL
 
 
 def _given(
@@ -166,7 +166,7 @@ def _given(
 
 def _read(file: Path, tune: str | None) -> tuple[Score, list[str]]:
     """A file as a page; of one that was played, with what was done to its times."""
-    from composer.harmonizing import unslurred
+    from composer.harmonizing import detached
     from composer.io import read
 
     notices: list[Notice] = []
@@ -174,7 +174,7 @@ def _read(file: Path, tune: str | None) -> tuple[Score, list[str]]:
     say(file, notices)
     if file.suffix.lower() not in MIDI_SUFFIXES:
         return score, []
-    score, done = unslurred(score)
+    score, done = detached(score)
     quantized = score.metadata.get("quantization")
     return score, [*([f"played times went to the grid {quantized}"] if quantized else []), *done]
 

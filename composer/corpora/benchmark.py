@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.errors import ReadError, UsageError
+from composer.errors import ReadError
 from composer.inference.sequence import Sequence
 
 NOTES, LOWEST_NOTE = 88, 21  # index 0 of a frame is MIDI 21
@@ -36,12 +36,10 @@ class Benchmark(NamedTuple):
 def poly_mat(path: Path) -> Benchmark:
     """Piano rolls on quarter frames (Boulanger-Lewandowski, Bengio and Vincent, ICML 2012), from a ``.mat`` file.
 
-    Events (T, 88): 1 where a note sounds. Raises :class:`ReadError`; :class:`UsageError` where scipy is missing.
+    Events (T, 88): 1 where a note sounds. Raises :class:`ReadError`.
     """
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise UsageError(f"{path}: .mat files are read by scipy; install it with `pip install scipy`") from None
+    from scipy.io import loadmat
+
     data = _bytes(path)
     if _unpacked(data) > MAX_UNPACKED:
         raise ReadError(f"{path}: unpacks to more than {MAX_UNPACKED // 2**20} MB, too large for a benchmark")

@@ -11,8 +11,8 @@ from composer.corpora.bundled import music21_corpus
 from composer.errors import ComposerError, Notice
 from composer.io import read
 from composer.score import Score
+from composer.voice_leading import CHOIR
 
-VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 # music21's list calls this file by a name that it does not bear
 ALIASES = {"18.5-l": "18.5-lz"}
 
@@ -41,7 +41,7 @@ class Chorales(Shipped):
             score = read(path, notices=notices)
         except ComposerError as error:
             return Reading([], [Rejected(id, str(error)) for id in ids])
-        if len(score.parts) != len(VOICES):
+        if len(score.parts) != len(CHOIR):
             names = ", ".join(part.name for part in score.parts)
             return Reading([], [Rejected(id, f"is in {len(score.parts)} parts, not four: {names}") for id in ids])
         titled = [(id, _titled(score, entry)) for id, entry in zip(ids, entries, strict=True)]

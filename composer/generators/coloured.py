@@ -76,7 +76,7 @@ class Coloured:
         return np.zeros(self.n, dtype=bool)
 
 
-def left(constraints: Constraints, alphabet: Ints) -> Floats:
+def allowed_nats(constraints: Constraints, alphabet: Ints) -> Floats:
     """(T, K) nats that constraints without a machine add to each value of a voice, -inf where it may not stand; what is
     given and not known counts as the nearest. Raises :class:`Infeasible`.
     """
@@ -87,9 +87,7 @@ def left(constraints: Constraints, alphabet: Ints) -> Floats:
         if step in constraints.given and not allowed.any():
             allowed = np.arange(len(alphabet)) == np.abs(alphabet - constraints.given[step][0]).argmin()
         if not allowed.any():
-            error = Infeasible(f"nothing this model knows can pass {constraints.where(step)}")
-            error.step = step
-            raise error
+            raise Infeasible.at(step, constraints.where(step))
         nats = constraints.nats(step, events[allowed], None)
         found[step, allowed] = 0.0 if nats is None else nats
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from composer.errors import ComposerError, Infeasible, ReadError, UsageError
 from composer.generators.base import Generator, Progress
-from composer.generators.coloured import Coloured, left
+from composer.generators.coloured import Coloured, allowed_nats
 from composer.generators.gibbs import Chains
 from composer.generators.minimise import Fitted, minimise
 from composer.generators.potentials import Labels, Potentials, State
@@ -28,20 +29,6 @@ Floats = NDArray[np.float64]
 MOST_TRIES = 100  # sweeps more, where voices break what may not be between them
 TOGETHER = 16  # chains that are drawn side by side
 MOST_VOICES, MOST_VALUES, MOST_PERIOD = 16, 512, 16
-SETTINGS = (
-    "hold",
-    "silence",
-    "fields",
-    "rhythms",
-    "harmony",
-    "lags",
-    "period",
-    "l1",
-    "l2",
-    "iterations",
-    "rounds",
-    "sweeps",
-)
 
 
 @dataclass
@@ -252,7 +239,7 @@ class Maxent(Generator):
 
     def _field(self, labels: list[Ints], theta: NDArray[np.float32], constraints: Constraints) -> NDArray[np.float32]:
         """(T, K) nats of each value of a single voice by itself."""
-        found = left(constraints.alone(0), self.family_.alphabets[0])
+        found = allowed_nats(constraints.alone(0), self.family_.alphabets[0])
         for f, label in enumerate(labels):
             found += theta[self.family_.labelled(("field", f, 0))[label]]
         return found
@@ -276,23 +263,27 @@ class Maxent(Generator):
 
     # --- saving ---------------------------------------------------------------------------------------------------
 
+    @classmethod
+    def _settings(cls) -> list[str]:
+        return [setting.name for setting in dataclasses.fields(cls) if setting.init]
+
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         alphabets = {f"alphabet.{voice}": alphabet for voice, alphabet in enumerate(self.family_.alphabets)}
         labels = {f"labels.{name}": labels.rows for name, labels in self.labels_.items()}
-        metadata = {name: getattr(self, name) for name in SETTINGS}
+        metadata = {name: getattr(self, name) for name in self._settings()}
         return {"theta": self.theta_[:-1], **alphabets, **labels}, metadata
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], metadata: dict[str, Any]) -> Self:
         try:
-            model = cls(**{name: _setting(getattr(cls, name), metadata[name]) for name in SETTINGS})
+            model = cls(**{name: _setting(getattr(cls, name), metadata[name]) for name in cls._settings()})
             model.labels_ = {name: Labels(name, arrays[f"labels.{name}"]) for name in model._features}
             voices = sum(name.startswith("alphabet.") for name in arrays)
             alphabets = [arrays[f"alphabet.{voice}"] for voice in range(voices)]
             theta = arrays["theta"]
         except (KeyError, TypeError, ValueError) as error:
             raise ReadError(f"its settings are not those of a maxent model ({error})") from None
-        if not model._sound(alphabets):
+        if not model._plausible(alphabets):
             raise ReadError("its values and labels are not those of a maxent model")
         model.family_ = model._family(alphabets)  # nothing of it is laid out before its size is known
         if theta.shape != (model.family_.size,) or theta.dtype != np.float32 or not (np.abs(theta) < 1e3).all():
@@ -300,7 +291,7 @@ class Maxent(Generator):
         model.theta_ = np.append(theta, np.float32(0.0))
         return model
 
-    def _sound(self, alphabets: list[NDArray[Any]]) -> bool:
+    def _plausible(self, alphabets: list[NDArray[Any]]) -> bool:
         """Whether loaded values, labels and settings are such as training makes."""
         tables = [labels.rows for labels in self.labels_.values()]
         return bool(

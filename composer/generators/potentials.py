@@ -36,14 +36,13 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+Name = tuple[str | int, ...]  # of a table: its kind, and the voices, lag or feature it is about
 
 BITS = 4  # steps on end whose strikes are looked at together
 SIDES = 2  # both voices move to the same side, or not
 STRIKES = 3  # both voices strike, the first alone, the second alone
-
-
-CHORD = 3  # voices
-LOOSE = 30.0
+CHORD = 3  # voices from which on there are chords
+LOOSE = 30.0  # times less are motions penalised than anything else
 
 
 class State(NamedTuple):
@@ -98,9 +97,9 @@ class Potentials:
         return np.asarray((distance + other * (1 << 20) + silent * (1 << 21)).argmin(axis=1))
 
     @cached_property
-    def shapes(self) -> dict[tuple[str | int, ...], tuple[int, ...]]:
+    def shapes(self) -> dict[Name, tuple[int, ...]]:
         """By name the shape of each table of parameters."""
-        shapes: dict[tuple[str | int, ...], tuple[int, ...]] = {}
+        shapes: dict[Name, tuple[int, ...]] = {}
         for v, k in enumerate(self.values):
             shapes |= {("field", f, v): (labels, k) for f, labels in enumerate(self.fields)}
             shapes |= {("rhythm", f, v): (labels, 2**BITS) for f, labels in enumerate(self.rhythms)}
@@ -116,7 +115,7 @@ class Potentials:
         return shapes
 
     @cached_property
-    def places(self) -> dict[tuple[str | int, ...], Ints]:
+    def places(self) -> dict[Name, Ints]:
         """By name the places of each table's numbers in the vector of parameters; :attr:`size` is that of nothing."""
         places, start = {}, 0
         for name, shape in self.shapes.items():
@@ -139,22 +138,22 @@ class Potentials:
                 found[places] = LOOSE
         return found
 
-    def labelled(self, name: tuple[str | int, ...]) -> Ints:
+    def labelled(self, name: Name) -> Ints:
         """A table whose first axis is a label, with nothing for the unknown one."""
         table = self.places[name]
         return np.concatenate([table, np.full((1, *table.shape[1:]), self.size)])
 
     @cached_property
-    def stacks(self) -> list[tuple[dict[tuple[str | int, ...], int], Ints]]:
+    def stacks(self) -> list[tuple[dict[Name, int], Ints]]:
         """Of each voice where each kind of row begins, and the places (rows, values) of all its rows' parameters.
 
         The last row, ``none``, is nothing.
         """
         return [self._stack(v) for v in range(self.voices)]
 
-    def _stack(self, v: int) -> tuple[dict[tuple[str | int, ...], int], Ints]:
+    def _stack(self, v: int) -> tuple[dict[Name, int], Ints]:
         k = self.values[v]
-        rows: dict[tuple[str | int, ...], Ints] = {}
+        rows: dict[Name, Ints] = {}
         for f in range(len(self.fields)):
             rows["field", f] = self.labelled(("field", f, v))
         for lag in self.lags:
@@ -178,12 +177,12 @@ class Potentials:
         n, steps, _ = sounds.shape
         found = Bound([], [], [])
 
-        def earlier(w: int, lag: int, name: tuple[str | int, ...]) -> None:
+        def earlier(w: int, lag: int, name: Name) -> None:
             rows = np.full((n, steps), where[name] + self.values[w])  # before the first step
             rows[:, lag:] = where[name] + sounds[:, :-lag, w]
             found.struck.append(rows)
 
-        def later(w: int, lag: int, name: tuple[str | int, ...]) -> None:
+        def later(w: int, lag: int, name: Name) -> None:
             rows = np.full((n, steps), none)
             rows[:, :-lag] = np.where(struck[:, lag:, w], where[name] + sounds[:, lag:, w], none)
             found.both.append(rows)
@@ -237,8 +236,8 @@ class Potentials:
         sounds, struck = state.sounds[..., v], state.struck[..., v]
         _, places = self.stacks[v]
         bound = self.bound(v, state, harmony, self.lags, [w for w in range(self.voices) if w != v])
-        alone = len(self.lags)
-        rows = [row for number, row in enumerate(bound.struck) if number < alone or (number - alone) % 2 == 0]
+        lags = len(self.lags)
+        rows = [*bound.struck[:lags], *bound.struck[lags::2]]  # vertical ones, which are between, are counted below
         rows += [np.broadcast_to(row, sounds.shape) for row in self.fields_of(v, fields)]
         yield from (places[row, sounds][struck] for row in rows)
         own = patterns(struck)

@@ -1,4 +1,4 @@
-"""The regularised pseudo-likelihood of cells, its gradient, and the parameters at which it is best.
+"""The pseudo-likelihood of cells, and its gradient.
 
 The pseudo-likelihood of a grid is the product over its cells of the probability of each given all others (Besag 1975).
 A cell is struck with any value, or held. What is held through the steps after a cell goes with it: if another value is
@@ -61,6 +61,40 @@ class Entries:
         return csr_array(entries, shape=(rows, columns))
 
 
+class Bonds:
+    """What binds the candidates of a voice's cells (N,) in many pieces.
+
+    By rows of the voice's tables (N, rows): if they are ``struck``, ``held``, or ``both``, either way. By parameters
+    (N, size + 1): ``tempo``, what a strike adds over a hold. By parameters (N values, size + 1): ``motion``, with the
+    chords of later steps; the ``chord`` of a candidate that is struck; and of one that is ``kept``, held.
+    """
+
+    def __init__(self, family: Potentials, voice: int, grids: list[Grid]) -> None:
+        self.struck, self.held, self.both = Entries(), Entries(), Entries()
+        self.tempo, self.motion, self.chord, self.kept = Entries(), Entries(), Entries(), Entries()
+        start = 0
+        for grid in grids:
+            self._add_rows(family, voice, grid, start)
+            for cell, place, sign in _tempo(family, voice, grid):
+                self.tempo.add(start + cell, place, sign)
+            for candidate, place in _motions(family, voice, grid):
+                self.motion.add(start * family.values[voice] + candidate, place)
+            if family.voices >= CHORD:
+                _add_chords(family, voice, grid, start, (self.motion, self.chord, self.kept))
+            start += grid.steps
+
+    def _add_rows(self, family: Potentials, voice: int, grid: Grid, start: int) -> None:
+        others = [w for w in range(family.voices) if w != voice]
+        bound = family.bound(voice, grid.state, grid.harmony, family.lags, others)
+        fields = [row[None] for row in family.fields_of(voice, grid.fields)]
+        none = len(family.stacks[voice][1]) - 1
+        kinds = (self.struck, [*bound.struck, *fields]), (self.held, bound.held), (self.both, bound.both)
+        for entries, rows in kinds:
+            for row in rows:
+                there = np.flatnonzero(row[0] != none)
+                entries.add(start + there, row[0, there])
+
+
 class Cells:
     """The cells (N,) of one voice in many pieces: what binds their candidates, as sparse matrices over parameters.
 
@@ -71,48 +105,32 @@ class Cells:
         self.values, self.holds = family.values[voice], bool(family.rhythms)
         _, self.places = family.stacks[voice]
         count, rows, size = sum(grid.steps for grid in grids), len(self.places), family.size + 1
-        struck, held, both, tails, tempo, motion, chord, kept = (Entries() for _ in range(8))
-        start, before, after, length = 0, [], [], []
-        for grid in grids:
-            own = grid.state.struck[0, :, voice]
-            following, sounds = nexts(own), grid.state.sounds[0, :, voice]
-            length.append(following - np.arange(grid.steps))
-            before.append(np.append(-1, sounds[:-1]))
-            after.append(np.append(sounds, -1)[following])
-            others = [w for w in range(family.voices) if w != voice]
-            bound = family.bound(voice, grid.state, grid.harmony, family.lags, others)
-            fields = [row[None] for row in family.fields_of(voice, grid.fields)]
-            for entries, kind in ((struck, [*bound.struck, *fields]), (held, bound.held), (both, bound.both)):
-                for row in kind:
-                    there = np.flatnonzero(row[0] != rows - 1)
-                    entries.add(start + there, row[0, there])
-            for cell, place, sign in _tempo(family, voice, grid):
-                tempo.add(start + cell, place, sign)
-            for candidate, place in _motions(family, voice, grid):
-                motion.add(start * self.values + candidate, place)
-            if family.voices >= CHORD:
-                _add_chords(family, voice, grid, start, (motion, chord, kept))
-            start += grid.steps
-        self.before, lengths = np.concatenate(before), np.concatenate(length)
-        tails.add(*_through(lengths, np.ones(count, dtype=bool)))
-        once = both.matrix(count, rows)
-        through = tails.matrix(count, count) @ (held.matrix(count, rows) + once) + once
-        self.rows = (struck.matrix(count, rows) + through).tocsr()
-        self.rows_T = self.rows.T.tocsr()
-        many = motion.matrix(count * self.values, size)  # of more than two cells
-        self.many = (many + chord.matrix(count * self.values, size)).tocsr()
+        sounds, own = (
+            np.concatenate([table[0, :, voice] for table in tables])
+            for tables in zip(*(g.state for g in grids), strict=True)
+        )
+        self.before = np.concatenate([np.append(-1, grid.state.sounds[0, :-1, voice]) for grid in grids])
+        lengths = np.concatenate([_lengths(grid, voice) for grid in grids])
+        self.target = np.where(own, sounds, self.values)
+        after = [np.append(grid.state.sounds[0, :, voice], -1)[nexts(grid.state.struck[0, :, voice])] for grid in grids]
         self.never = self._never(family, voice, np.concatenate(after))
+        bonds, tails = Bonds(family, voice, grids), Entries()
+        tails.add(*_through(lengths, np.ones(count, dtype=bool)))
+        once, held = bonds.both.matrix(count, rows), bonds.held.matrix(count, rows)
+        through = tails.matrix(count, count) @ (held + once) + once
+        self.rows = (bonds.struck.matrix(count, rows) + through).tocsr()
+        self.rows_T = self.rows.T.tocsr()
+        many = bonds.motion.matrix(count * self.values, size)  # of more than two cells
+        self.many = (many + bonds.chord.matrix(count * self.values, size)).tocsr()
         if self.holds:
             value = np.maximum(self.before, 0)
-            through = (through + held.matrix(count, rows)).tocsr()
+            through = (through + held).tocsr()
             cell = np.repeat(np.arange(count), np.diff(through.indptr))
             self.hold = (
-                (many + kept.matrix(count * self.values, size))[np.arange(count) * self.values + value]
-                - tempo.matrix(count, size)
+                (many + bonds.kept.matrix(count * self.values, size))[np.arange(count) * self.values + value]
+                - bonds.tempo.matrix(count, size)
                 + type(through)((through.data, (cell, self.places[through.indices, value[cell]])), shape=(count, size))
             ).tocsr()
-        sounds = np.concatenate([grid.state.sounds[0, :, voice] for grid in grids])
-        self.target = np.where(np.concatenate([grid.state.struck[0, :, voice] for grid in grids]), sounds, self.values)
 
     def _never(self, family: Potentials, voice: int, after: Ints) -> Floats:
         """(N, candidates): a hold of nothing, and a silence struck after a silence, are no grid; of each cell, what is
@@ -217,13 +235,17 @@ def _add_chords(
     values = family.values[voice]
     places, strikes = family.chords(voice, grid.state, grid.harmony)
     places, strikes = places[0], strikes[0]
-    lengths = nexts(grid.state.struck[0, :, voice]) - np.arange(grid.steps)
     for entry, cell, at in (
         (struck, np.arange(grid.steps), np.arange(grid.steps)),
         (held, np.flatnonzero(strikes), np.flatnonzero(strikes)),
-        (later, *_through(lengths, strikes)),
+        (later, *_through(_lengths(grid, voice), strikes)),
     ):
         entry.add((((start + cell) * values)[:, None] + np.arange(values)).ravel(), places[at].ravel())
+
+
+def _lengths(grid: Grid, voice: int) -> Ints:
+    """(T,) how many steps what begins in each cell would last: up to the next strike."""
+    return nexts(grid.state.struck[0, :, voice]) - np.arange(grid.steps)
 
 
 def _through(lengths: Ints, there: Bools) -> tuple[Ints, Ints]:

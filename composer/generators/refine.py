@@ -30,12 +30,11 @@ RARE = 5.0  # times: what is chosen less often moves less
 
 
 class Matched(NamedTuple):
-    """``theta`` (size + 1,), the mean over the second half of the ``rounds``; and ``off``, in the last of them, what
+    """``theta`` (size + 1,), the mean over the second half of the rounds; and ``off``, in the last of them, what
     the chains choose too often or too seldom, as a share of all that music chooses, noise of sampling included.
     """
 
     theta: Floats
-    rounds: int
     off: float
 
 
@@ -70,7 +69,7 @@ def refine(
                 mean += theta / (rounds - rounds // 2)
             if progress is not None:
                 progress((number + 1) / rounds)
-    return Matched(mean, rounds, float(np.abs(drawn - wanted).sum() / wanted.sum()))
+    return Matched(mean, float(np.abs(drawn - wanted).sum() / wanted.sum()))
 
 
 class _Batch:

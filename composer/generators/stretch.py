@@ -134,9 +134,7 @@ class Stretch:
 
     def _stuck(self, step: int) -> Infeasible:
         place = int(self.index[0, step])
-        error = Infeasible(f"nothing this model knows can pass {self.chains.where(place)}")
-        error.step = place
-        return error
+        return Infeasible.at(place, self.chains.where(place))
 
     def _choice(self, step: int) -> Choices:
         return ANY if self.voice.plain else self.voice.choices[int(self.index[0, step])]

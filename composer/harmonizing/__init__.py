@@ -2,7 +2,7 @@
 
 from composer.harmonizing.alternatives import Alternative, alternatives, log_score
 from composer.harmonizing.asked import sketch_of
-from composer.harmonizing.given import choir_of, fitted, in_key, transposed, unslurred, with_voice
+from composer.harmonizing.given import choir_of, detached, fitted, in_key, transposed, with_voice
 from composer.harmonizing.phrases import phrase_ends
 from composer.harmonizing.returned import check_returned, check_writable
 
@@ -12,12 +12,12 @@ __all__ = [
     "check_returned",
     "check_writable",
     "choir_of",
+    "detached",
     "fitted",
     "in_key",
     "log_score",
     "phrase_ends",
     "sketch_of",
     "transposed",
-    "unslurred",
     "with_voice",
 ]

@@ -16,11 +16,9 @@ from composer.errors import UsageError
 from composer.score import Part, Score, frozen
 from composer.sketch.pitch import Range
 from composer.sketch.regions import voices_of
-from composer.sketch.sketch import VOICE_NAMES
 from composer.theory import MODES, TICKS_PER_QUARTER, Key, pitch_name
-from composer.voice_leading import CHOIR_RANGES
+from composer.voice_leading import CHOIR, CHOIR_RANGES
 
-CHOIR = VOICE_NAMES[4]
 LOWER = CHOIR[1:]
 RANGES = [Range.parse(text) for text in CHOIR_RANGES]
 REACH = 5  # semitones beyond its range that a voice is asked for, if the file asks
@@ -29,7 +27,7 @@ LEGATO = TICKS_PER_QUARTER // 4
 DOUBT = 0.1  # of the sounding time that would be in another key, and is not in the file's
 
 
-def unslurred(score: Score) -> tuple[Score, list[str]]:
+def detached(score: Score) -> tuple[Score, list[str]]:
     """The score with notes cut that reach a little into the next ones of their part, as when a keyboard is played."""
     parts, count = [], 0
     for part in score.parts:

@@ -211,9 +211,7 @@ class Lattice:
 
     def _stuck(self, position: int) -> Infeasible:
         step = min(position // self.slots, self.constraints.end - 1)
-        error = Infeasible(f"nothing this model knows can pass {self.constraints.where(step)}")
-        error.step = step
-        return error
+        return Infeasible.at(step, self.constraints.where(step))
 
 
 def _by_position(after: Ints) -> Iterator[tuple[int, Ints]]:

@@ -15,9 +15,9 @@ from composer.errors import Unsupported
 from composer.inference.sequence import Between, Constraints, Events, Machine
 
 Table = NDArray[np.bool_]
-
-TOGETHER = "this model writes pitch and duration one after another, and a sketch constrains them together"
 Floats = NDArray[np.float64]
+
+INSEPARABLE = "this model writes pitch and duration one after another, and a sketch constrains them together"
 
 
 def _nowhere(step: int) -> str:
@@ -81,10 +81,10 @@ class RunMasks:
         return ()
 
     def allows_part(self, step: int, dim: int, values: NDArray[np.int32]) -> Table:
-        raise Unsupported(TOGETHER)
+        raise Unsupported(INSEPARABLE)
 
     def alone(self, dim: int) -> Constraints:
-        raise Unsupported(TOGETHER)
+        raise Unsupported(INSEPARABLE)
 
     def nats(self, step: int, events: Events, part: int | None) -> Floats | None:
         if self.costs is None:

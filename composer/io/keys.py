@@ -13,7 +13,10 @@ MOST = 2**20  # bytes that are looked at
 
 
 def key_said(path: Path) -> str:
-    """``key`` if the file says a key with its mode, ``signature`` if it leaves the mode open, else ````."""
+    """``key`` if the file says a key with its mode, ``signature`` if it leaves the mode open, else the empty string.
+
+    Raises :class:`ReadError`, and :class:`UsageError` for a suffix that no format has.
+    """
     suffix, data = suffix_of(path), read_bytes(path)
     if suffix in (".mid", ".midi"):
         return "key" if says_key(data, str(path)) else ""

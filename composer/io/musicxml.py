@@ -28,11 +28,11 @@ from composer.io import music21_export, music21_import
 from composer.io.musicxml_inspect import FIELD, IGNORED, MAX_TEXT, inspect
 from composer.score import DEFAULT_VELOCITY, Annotation, Part, Score, frozen
 from composer.theory import NATURAL
+from composer.voice_leading import CHOIR
 
 __all__ = ["dumps", "from_music21", "loads", "to_music21"]
 
 DRUM_CHANNEL = "10"
-CHOIR = ["Soprano", "Alto", "Tenor", "Bass"]
 FARTHEST = (-22, 26)  # triple flats to triple sharps on the line of fifths
 PER_VELOCITY = 100 / 90  # MusicXML counts loudness in hundredths of velocity 90
 CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
@@ -141,7 +141,7 @@ def _finish(root: ElementTree.Element, score: Score) -> None:
             element.text = _clean(part.name)
         for element in entry.iter("midi-channel"):
             element.text = DRUM_CHANNEL if part.drums else str(number % 9 + 1)
-    if [part.name.strip().title() for part in score.parts] == CHOIR:
+    if tuple(part.name.strip().title() for part in score.parts) == CHOIR:
         _bracket(root)
     for element, part in zip(root.iter("part"), score.parts, strict=False):
         _loudness(element, music21_export.notatable(part), score.barlines.tolist())

@@ -25,9 +25,9 @@ from composer.sketch.usual import scales
 from composer.sketch.wishes import on_page, wanted, wished
 from composer.styles import style_named
 from composer.theory import TICKS_PER_QUARTER, Ints, Key, Meter, Tempo
-from composer.voice_leading import CHOIR_RANGES
+from composer.voice_leading import CHOIR, CHOIR_RANGES
 
-VOICE_NAMES = {1: ("",), 4: ("Soprano", "Alto", "Tenor", "Bass")}
+VOICE_NAMES = {1: ("",), 4: CHOIR}
 MOST_WISHED = 100_000  # wishes times bars
 
 

@@ -12,7 +12,17 @@ from composer.inference.masks import ColumnMasks
 from composer.inference.sequence import Sequence
 
 HOLD, SILENCE, VALUES = 9, 0, (0, 3, 5)
+HELD, PLAIN = (*VALUES, HOLD), VALUES
 Grid = tuple[tuple[int, ...], ...]  # steps of voices
+
+MODELS = {
+    "one voice": (1, {}),
+    "two voices": (2, {}),
+    "chords": (3, {}),
+    "longer lags": (2, {"lags": (1, 3)}),
+    "no holds": (3, {"hold": None, "lags": (1, 2)}),
+    "no silence": (2, {"silence": None, "harmony": "", "fields": ("a", "a+b")}),
+}
 
 
 def context(steps: int) -> dict[str, np.ndarray]:
@@ -107,6 +117,17 @@ def _motion(table: np.ndarray, values: list[int]) -> Iterator[int]:
     if before != after and before_w != after_w:
         apart = (after > before) != (after_w > before_w)
         yield table[int(apart), (before_w - before) % 12, (after_w - after) % 12]
+
+
+def some(made: Maxent, count: int, steps: int = 6, seed: int = 1) -> list[Grid]:
+    """Random grids that hold nothing but notes."""
+    rng, found = np.random.default_rng(seed), []
+    symbols = PLAIN if made.hold is None else (*HELD, HOLD)
+    while len(found) < count:
+        grid = tuple(map(tuple, rng.choice(symbols, (steps, made.width_)).tolist()))
+        if energy(made, grid) > -np.inf:
+            found.append(grid)
+    return found
 
 
 def grids(steps: int, voices: int, symbols: tuple[int, ...]) -> Iterator[Grid]:

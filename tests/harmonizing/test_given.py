@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from composer.errors import UsageError
-from composer.harmonizing.given import choir_of, fitted, in_key, semitones_of, transposed, unslurred, with_voice
+from composer.harmonizing.given import choir_of, detached, fitted, in_key, semitones_of, transposed, with_voice
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q
 
@@ -57,10 +57,10 @@ def test_of_notes_at_once_the_top_ones_are_taken() -> None:
 
 def test_notes_played_legato_are_cut() -> None:
     played = Part.of([0, Q, 2 * Q], [60, 62, 64], [Q + 900, Q, Q])
-    assert choir_of(unslurred(score(played))[0])[0].parts[0].duration.tolist() == [Q, Q, Q]
-    assert unslurred(score(played))[1] == ["notes that reach into the next ones were cut: 1"]
+    assert choir_of(detached(score(played))[0])[0].parts[0].duration.tolist() == [Q, Q, Q]
+    assert detached(score(played))[1] == ["notes that reach into the next ones were cut: 1"]
     chord = Part.of([0, 0], [60, 64], [Q, Q])
-    assert unslurred(score(chord))[0].parts[0] == chord
+    assert detached(score(chord))[0].parts[0] == chord
 
 
 def test_the_key_is_the_files_unless_it_says_none() -> None:
