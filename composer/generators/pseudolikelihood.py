@@ -105,15 +105,12 @@ class Cells:
         self.values, self.holds = family.values[voice], bool(family.rhythms)
         _, self.places = family.stacks[voice]
         count, rows, size = sum(grid.steps for grid in grids), len(self.places), family.size + 1
-        sounds, own = (
-            np.concatenate([table[0, :, voice] for table in tables])
-            for tables in zip(*(g.state for g in grids), strict=True)
-        )
-        self.before = np.concatenate([np.append(-1, grid.state.sounds[0, :-1, voice]) for grid in grids])
-        lengths = np.concatenate([_lengths(grid, voice) for grid in grids])
-        self.target = np.where(own, sounds, self.values)
-        after = [np.append(grid.state.sounds[0, :, voice], -1)[nexts(grid.state.struck[0, :, voice])] for grid in grids]
-        self.never = self._never(family, voice, np.concatenate(after))
+        lines = [(grid.state.sounds[0, :, voice], grid.state.struck[0, :, voice]) for grid in grids]
+        self.before = np.concatenate([np.append(-1, sounds[:-1]) for sounds, _ in lines])
+        self.target = np.concatenate([np.where(struck, sounds, self.values) for sounds, struck in lines])
+        after = np.concatenate([np.append(sounds, -1)[nexts(struck)] for sounds, struck in lines])
+        self.never = self._never(family, voice, after)
+        lengths = np.concatenate([_lengths(struck) for _, struck in lines])
         bonds, tails = Bonds(family, voice, grids), Entries()
         tails.add(*_through(lengths, np.ones(count, dtype=bool)))
         once, held = bonds.both.matrix(count, rows), bonds.held.matrix(count, rows)
@@ -238,14 +235,14 @@ def _add_chords(
     for entry, cell, at in (
         (struck, np.arange(grid.steps), np.arange(grid.steps)),
         (held, np.flatnonzero(strikes), np.flatnonzero(strikes)),
-        (later, *_through(_lengths(grid, voice), strikes)),
+        (later, *_through(_lengths(grid.state.struck[0, :, voice]), strikes)),
     ):
         entry.add((((start + cell) * values)[:, None] + np.arange(values)).ravel(), places[at].ravel())
 
 
-def _lengths(grid: Grid, voice: int) -> Ints:
-    """(T,) how many steps what begins in each cell would last: up to the next strike."""
-    return nexts(grid.state.struck[0, :, voice]) - np.arange(grid.steps)
+def _lengths(struck: Bools) -> Ints:
+    """(T,) how many steps what begins in each cell would last: up to the next that is struck."""
+    return nexts(struck) - np.arange(len(struck))
 
 
 def _through(lengths: Ints, there: Bools) -> tuple[Ints, Ints]:

@@ -1,6 +1,6 @@
 """A choir for somebody's melody: what a file gives, what is to be composed, how good it is, whether it came back."""
 
-from composer.harmonizing.alternatives import Alternative, alternatives, log_score
+from composer.harmonizing.alternatives import Alternative, alternatives
 from composer.harmonizing.asked import sketch_of
 from composer.harmonizing.given import choir_of, detached, fitted, in_key, transposed, with_voice
 from composer.harmonizing.phrases import phrase_ends
@@ -15,7 +15,6 @@ __all__ = [
     "detached",
     "fitted",
     "in_key",
-    "log_score",
     "phrase_ends",
     "sketch_of",
     "transposed",

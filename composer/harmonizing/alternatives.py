@@ -54,14 +54,10 @@ def alternatives(
     return _ranked([Alternative(whole, _nats(model, made, context), tuple(mistakes(whole))) for made, whole in drawn])
 
 
-def log_score(model: Composer, sketch: Sketch, score: Score) -> float:
-    """What the model gives a completion of a sketch, in nats for each note that sounds: its logarithmic likelihood, or
-    pseudo-likelihood; columns that it does not know are left out; nan if it has neither.
-    """
-    return _nats(model, score, model.encoding.compile(sketch).context)
-
-
 def _nats(model: Composer, score: Score, context: Mapping[str, NDArray[np.int32]]) -> float:
+    """What the model gives a completion of a sketch of this context, in nats for each note that sounds: its logarithmic
+    likelihood, or pseudo-likelihood; columns that it does not know are left out; nan if it has neither.
+    """
     sequence = replace(model.encoding.encode(score), context=context)
     generator = model.generator
     if isinstance(generator, Exact):

@@ -105,21 +105,15 @@ def _line(score: Score, number: int, top: bool) -> Part:
 
 def _top(part: Part) -> Part:
     """Of notes that sound at once the highest; one that is held under a higher one ends there."""
-    columns = [(note.onset, note.pitch, note.duration) for note in part]
-    kept = [
-        not any(a <= onset < a + length and higher > pitch for a, higher, length in _near(columns, k))
-        for k, (onset, pitch, _) in enumerate(columns)
-    ]
-    line = part.select(np.array(kept, dtype=bool))
+    ends, kept = np.zeros(128, dtype=np.int64), np.ones(len(part), dtype=bool)  # of each pitch; of each note
+    for k, note in enumerate(part):
+        kept[k] = not (ends[note.pitch + 1 :] > note.onset).any()
+        ends[note.pitch] = max(ends[note.pitch], note.onset + note.duration)
+    line = part.select(kept)
     once = np.append(line.onset[1:] != line.onset[:-1], True)
     line = line.select(once)
     following = np.append(line.onset[1:], np.iinfo(np.int32).max)
     return replace(line, duration=frozen(np.minimum(line.duration, following - line.onset)))
-
-
-def _near(columns: list[tuple[int, int, int]], k: int) -> list[tuple[int, int, int]]:
-    """The notes about the k-th, among which those that sound with it are."""
-    return columns[max(k - 64, 0) : k + 64]
 
 
 def in_key(score: Score, wanted: str | None, said: str) -> tuple[Score, list[str]]:

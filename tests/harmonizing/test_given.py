@@ -55,6 +55,13 @@ def test_of_notes_at_once_the_top_ones_are_taken() -> None:
     assert words == ["lower notes were left out: 1"]
 
 
+def test_a_top_note_may_be_held_over_however_many_others() -> None:
+    drone = Part.of([0, *range(0, 100 * Q, Q)], [84, *[60] * 100], [100 * Q, *[Q] * 100])
+    choir, words = choir_of(score(drone), top=True)
+    assert choir.parts[0].pitch.tolist() == [84]
+    assert words == ["lower notes were left out: 100"]
+
+
 def test_notes_played_legato_are_cut() -> None:
     played = Part.of([0, Q, 2 * Q], [60, 62, 64], [Q + 900, Q, Q])
     assert choir_of(detached(score(played))[0])[0].parts[0].duration.tolist() == [Q, Q, Q]
