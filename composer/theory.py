@@ -187,14 +187,16 @@ class Key:
         return (self.signature - STEPS.index(letter) + 6) // 7
 
     def spell(self, pitch: ArrayLike) -> Ints:
-        """Each pitch's place on the line of fifths, -3 to 8 fifths from the tonic of the signature's major key.
+        """Each pitch's place on the line of fifths, -3 to 8 fifths from the tonic of the signature's major key, and in
+        minor, phrygian and locrian, which raise their fourth rather than lower their fifth, -2 to 9.
 
-        In C major that is Eb to G#: the scale, the leading tones of its minor keys, and the two flats.
+        In C major that is Eb to G#: the scale, the leading tones of its minor keys, and the two flats. In A minor D#
+        leads to the fifth.
 
-        >>> [note_name(s) for s in Key.parse("D minor").spell([61, 58])]
-        ['C#', 'Bb']
+        >>> [note_name(s) for s in Key.parse("D minor").spell([61, 58, 68])]
+        ['C#', 'Bb', 'G#']
         """
-        low = self.signature - 3
+        low = self.signature - (2 if MODES[self.mode] >= MODES["minor"] else 3)
         return np.asarray((7 * np.asarray(pitch) - low) % 12 + low, dtype=np.int32)
 
     def __str__(self) -> str:

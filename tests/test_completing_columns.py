@@ -96,8 +96,8 @@ def test_folded_forms_repeat_all_voices() -> None:
     score = choir().complete(Sketch.blank(bars=8, voices=4, form="AABB", leap=7), seed=1)
     heard = score.unfold()
     bar = heard.meter.bar
+    assert all((np.abs(np.diff(part.pitch)) <= 7).all() for part in score.parts)  # as written: repeats may leap back
     for part in heard.parts:
-        assert (np.abs(np.diff(part.pitch)) <= 7).all()
         for first in (0, 4 * bar):
             a, b = (
                 part.select((part.onset >= start) & (part.onset < start + 2 * bar))

@@ -76,6 +76,15 @@ def test_minor_keys_spell_their_leading_tone_sharp() -> None:
     assert note_name(int(Key.parse("G minor").spell(66))) == "F#"
 
 
+def test_minor_keys_raise_their_fourth_and_major_keys_lower_their_third() -> None:
+    assert [note_name(int(Key.parse(key).spell(pitch))) for key, pitch in (("Em", 70), ("Cm", 66), ("Ephr", 75))] == [
+        "A#",
+        "F#",
+        "D#",
+    ]
+    assert [note_name(int(Key.parse(key).spell(pitch))) for key, pitch in (("C", 63), ("Ddor", 63))] == ["Eb", "Eb"]
+
+
 @pytest.mark.parametrize("text", ["C", "Am", "Bbmaj7/D", "F#dim", "G7/B", "Dsus4", "Ebm7b5"])
 def test_chord_symbols_print_as_read(text: str) -> None:
     assert str(ChordSymbol.parse(text)) == text

@@ -11,12 +11,15 @@ import numpy as np
 from composer.analysis import beats
 from composer.errors import UsageError
 from composer.harmonizing.phrases import phrase_ends
-from composer.harmonizing.steady import steady
+from composer.harmonizing.steady import Steady, steady
+from composer.harmonizing.together import Together
 from composer.score import Score
 from composer.sketch import Constraint, EndsOnTonic, Pin, Sketch
 from composer.sketch.cadence import TonicAt
 from composer.sketch.chords import ChordBasses
+from composer.sketch.during import During
 from composer.sketch.regions import said
+from composer.sketch.rhythm import Rhythm
 from composer.sketch.wishes import from_text
 
 BASS = 3
@@ -27,8 +30,8 @@ def sketch_of(
 ) -> Sketch:
     """What of a choir of four is to be composed, as in :meth:`Sketch.harmonizing`, with cadences at :func:`phrase_ends`
     and ``pins`` such as ``bass 1.1=D3``. Chords over the staff that name a bass have it. If the melody can end on the
-    tonic chord, the bass does, unless ``wishes`` say how to end. Against triplets that are given no note begins. Raises
-    :class:`UsageError`.
+    tonic chord, the bass does, unless ``wishes`` say how to end. Against triplets that are given no note begins, and
+    while the melody sounds nobody rests, unless ``wishes`` say a rhythm. Raises :class:`UsageError`.
     """
     pinned = [pin for text in pins for pin in _pins(text, choir)]
     sketch = Sketch.harmonizing(choir, constraints=pinned, keep=keep, cadences=phrase_ends(choir, phrases), **wishes)
@@ -36,6 +39,7 @@ def sketch_of(
         if not sketch.free(pin.voice or 0, np.array([pin.tick])).any():
             raise UsageError(f"{sketch.said(pin)}: that is given; leave the pin out, or the note")
     added: list[Constraint] = [*steady(choir), *([ChordBasses(BASS)] if sketch.score.chords else [])]
+    added += [] if any(map(_says_rhythm, sketch.constraints)) else [Together(_begun(sketch, added))]
     named = said(wishes) & {"ends_on", "ends_on_tonic"}
     if not named and _rests_on_tonic(sketch.score, [pin.tick for pin in pinned if pin.voice == BASS]):
         onset, end = (int(column[-1]) for column in (choir.parts[0].onset, choir.parts[0].offset))
@@ -44,6 +48,16 @@ def sketch_of(
         elif onset in beats(choir):
             added.append(TonicAt(onset, BASS))
     return replace(sketch, constraints=(*sketch.constraints, *added))
+
+
+def _says_rhythm(wish: Constraint) -> bool:
+    return isinstance(wish.wish if isinstance(wish, During) else wish, Rhythm)
+
+
+def _begun(sketch: Sketch, added: list[Constraint]) -> tuple[tuple[int, int], ...]:
+    """The spans in which no note may begin and something is free from inside on, so that only silence is left."""
+    spans = [span for wish in added if isinstance(wish, Steady) for span in wish.spans]
+    return tuple((a, b) for a, b in spans if any(a < hole.start < b for hole in sketch.holes))
 
 
 def _bar_end(score: Score, tick: int) -> int:

@@ -10,7 +10,7 @@ from composer.harmonizing import alternatives, choir_of, sketch_of
 from composer.pipeline import Composer
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q
-from composer.theory import ChordSymbol
+from composer.theory import ChordSymbol, Meter
 
 
 @cache
@@ -78,14 +78,22 @@ def test_chords_are_kept_and_silence_with_the_melody(wished: bool) -> None:
     part = rests.parts[0]
     rests = replace(rests, parts=(part.select(part.onset != 2 * Q), *rests.parts[1:]))
     sketch = sketch_of(rests, chords="G") if wished else sketch_of(rests)
-    for one in alternatives(model(), sketch, 4, seed=1):
-        for part in one.score.parts[1:]:
-            for tick in (0, Q, 3 * Q):
-                at = int(np.searchsorted(part.onset, tick, "right")) - 1
-                assert part.offset[at] > tick
-                assert int(part.pitch[at]) % 12 in (7, 11, 2)
-    silent = [not any(a <= 2 * Q < b for a, b in zip(p.onset, p.offset, strict=True)) for p in one.score.parts[1:]]
+    voices = [part for one in alternatives(model(), sketch, 12, seed=1) for part in one.score.parts[1:]]
+    for part in voices:
+        for tick in (0, Q, 3 * Q):
+            at = int(np.searchsorted(part.onset, tick, "right")) - 1
+            assert part.offset[at] > tick
+            assert int(part.pitch[at]) % 12 in (7, 11, 2)
+    silent = [not any(a <= 2 * Q < b for a, b in zip(p.onset, p.offset, strict=True)) for p in voices]
     assert any(silent)
+
+
+def test_nobody_rests_under_the_melody_unless_a_rhythm_is_wished() -> None:
+    jig = replace(melody(*[1, 0.5] * 8), meters=(Meter(6, 8),))
+    for one in alternatives(model(), sketch_of(jig), 3, seed=1, temperature=2.0):
+        assert all((np.append(0, part.offset) == np.append(part.onset, jig.end)).all() for part in one.score.parts[1:])
+    [one] = alternatives(model(), sketch_of(melody(1, 1, 1, 1), wish=["voice bass: rhythm=1/4 z1/4"]), 1, seed=1)
+    assert one.score.parts[3].onset.tolist() == [0, 2 * Q]
 
 
 def test_a_chord_that_names_its_bass_has_it() -> None:
