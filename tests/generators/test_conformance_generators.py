@@ -27,7 +27,8 @@ def context(steps: np.ndarray) -> dict[str, np.ndarray]:
     """Two bars of two steps, the last of which is a cadence."""
     position, cadence = (steps % 2).astype(np.int32), (steps == STEPS - 1).astype(np.int32)
     constant = {name: np.full(len(steps), 3, np.int32) for name in ("meter", "mode", "tonic")}
-    return constant | {"position": position, "beat": position, "cadence": cadence}
+    left = (steps < STEPS // 2).astype(np.int32)
+    return constant | dict.fromkeys(("position", "beat", "weight"), position) | {"cadence": cadence, "bars_left": left}
 
 
 def runs(rng: np.random.Generator, count: int) -> list[Sequence]:
