@@ -58,13 +58,14 @@ def refine(
     wanted = np.sum([chain.counts for chain in chains], axis=0)
     l1, l2 = (penalty * sum(chain.grid.steps for chain in chains) * family.voices for penalty in penalties)
     mean, drawn = np.zeros_like(theta), wanted
+    pace = PACE * np.sqrt(np.append(family.looseness, 1.0))  # what is held loosely moves faster
     with ThreadPoolExecutor(2) as pool:
         for number in range(rounds):
             swept = {(2 * number + k) % len(chains) for k in range(2)}
             list(pool.map(_Batch.sweep, [chains[k] for k in sorted(swept)], repeat(theta)))
             drawn = np.sum([chain.counts for chain in chains], axis=0)
             excess = drawn - wanted + l1 * np.sign(theta) + l2 * theta
-            theta = np.where(theta == 0, 0.0, theta - PACE * excess / (drawn + wanted + RARE))
+            theta = np.where(theta == 0, 0.0, theta - pace * excess / (drawn + wanted + RARE))
             if number >= rounds // 2:
                 mean += theta / (rounds - rounds // 2)
             if progress is not None:
