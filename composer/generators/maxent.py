@@ -164,7 +164,8 @@ class Maxent(Generator):
     def pseudo_log_prob(self, sequence: Sequence) -> Floats:
         """(T,) nats: of each event the sum over its cells of the logarithm of each cell's probability given all others.
 
-        Values that training never showed count as the nearest known.
+        A cell is what sounds and whether it is struck; what is held behind it goes with it. Values that training never
+        showed count as the nearest known.
         """
         if not len(sequence):
             return np.zeros(0)
