@@ -114,9 +114,11 @@ class Composer:
     def completions(self, sketch: Sketch, n: int, *, seed: int = 0, temperature: float = 1.0) -> list[Score]:
         """``n`` completions; see :meth:`complete`. Metadata of each says how it was made."""
         self._refuse(sketch)
-        if not 1 <= n <= 10_000 or not 0.05 <= temperature <= 20:
+        if not 1 <= n <= 10_000:
+            raise UsageError(f"{n} completions: ask for 1 to 10000")
+        if not 0.05 <= temperature <= 20:
             raise UsageError(
-                f"ask for 1 to 10000 completions (not {n}) at a temperature of 0.05 to 20 (not {temperature:g})"
+                f"a temperature of {temperature:g}: take one from 0.05 to 20, 1 is as varied as the corpus"
             )
         if seed < 0:
             raise UsageError(f"{seed} is not a seed; take a whole number from 0 on")

@@ -191,7 +191,11 @@ DUET = Score.of([page([67]).parts[0], replace(page([60]).parts[0], name="Flute")
         (DUET, ["--part", "3"], "'3' is no voice"),
         (DUET, ["--part", "1-2"], "a melody is one part"),
         (page([67, 40, 100]), [], "bar 1, beat 2: E2 lies beyond every soprano"),
-        (page([67, 69]), ["--pin", "bass 1.1=D3", "--pin", "bass 1.1=E3"], "one note at a time"),
+        (
+            page([67, 69]),
+            ["--pin", "bass 1.1=D3", "--pin", "bass 1.1=E3"],
+            "bass pin 1.1=D3 and bass pin 1.1=E3: a voice has one note at a time",
+        ),
         (page([67, 69]), ["--pin", "soprano 1.1=D4"], "that is given"),
         (page([67, 69]), ["--pin", "1.1=D4"], "write a voice"),
         (page([67, 69]), ["--pin", "bass 7.1=D3"], "bar 7"),
@@ -202,6 +206,8 @@ DUET = Score.of([page([67]).parts[0], replace(page([60]).parts[0], name="Flute")
         (page([67, 69]), ["--key", "H dur"], "H dur"),
         (page([67, 69]), ["--generator", "nobody"], "there are"),
         (page([67, 69]), ["--model", "folk-markov", "--generator", "markov"], "leave --generator out"),
+        (page([67, 69]), ["--transpose", "99"], "--transpose 99: leaves no note"),
+        (page([67, 69]), ["--temperature", "0"], "a temperature of 0: take one from 0.05 to 20"),
         (page([67, 69]), ["-o", "in.musicxml"], "written over"),
     ],
 )
@@ -210,6 +216,14 @@ def test_wrong_requests_get_one_line(run, score: Score, arguments: list[str], wo
     result = run("harmonize", "in.musicxml", "--seed", 1, *arguments)
     assert (result.code, result.err.count("\n"), result.out) == (2, 1, "")
     assert words in result.err
+
+
+def test_what_is_no_music_is_named_once(run) -> None:
+    Path("notes.txt").write_text("la la")
+    Score.of([replace(page([36]).parts[0], drums=True)]).write("drums.mid")
+    for name, words in (("notes.txt", "cannot be read as music"), ("drums.mid", "only drums")):
+        result = run("harmonize", name, "--seed", 1)
+        assert (result.code, result.err.count(name), words in result.err) == (2, 1, True)
 
 
 def test_pins_that_nothing_can_keep_are_named(run) -> None:

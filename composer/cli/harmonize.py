@@ -161,7 +161,7 @@ def _given(
             done += words
         score, words = fitted(score, octaves=transpose is None)
     except UsageError as error:
-        raise UsageError(str(error) if str(error).startswith("--") else f"{file}: {error}") from None
+        raise UsageError(str(error) if str(error).startswith(("--", f"{file}: ")) else f"{file}: {error}") from None
     return score, [*done, *words]
 
 
@@ -177,7 +177,7 @@ def _read(file: Path, tune: str | None) -> tuple[Score, list[str]]:
         return score, []
     score, done = detached(score)
     quantized = score.metadata.get("quantization")
-    return score, [*([f"played times went to the grid {quantized}"] if quantized else []), *done]
+    return score, [*([f"played times went to the grid {quantized.partition(' (--')[0]}"] if quantized else []), *done]
 
 
 def _rests(sketch: Sketch) -> list[str]:
@@ -223,7 +223,9 @@ def _show(found: list[Alternative]) -> None:
         _table(rows)
         return
     for number, nats, count, lines in rows:
-        typer.echo(f"no. {number}: {nats} nats a note, {count} mistakes in voice leading", err=True)
+        typer.echo(
+            f"no. {number}: {nats} nats a note, {count} mistake{'' if count == '1' else 's'} in voice leading", err=True
+        )
         for line in lines:
             typer.echo(f"  {line}", err=True)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from composer.analysis import beats
 from composer.errors import UsageError
+from composer.harmonizing.closing import Closing
 from composer.harmonizing.phrases import phrase_ends
 from composer.harmonizing.steady import Steady, steady
 from composer.harmonizing.together import Together
@@ -18,6 +19,8 @@ from composer.sketch import Constraint, EndsOnTonic, Pin, Sketch
 from composer.sketch.cadence import TonicAt
 from composer.sketch.chords import ChordBasses
 from composer.sketch.during import During
+from composer.sketch.forbid import Forbid
+from composer.sketch.pitch import Range
 from composer.sketch.regions import said
 from composer.sketch.rhythm import Rhythm
 from composer.sketch.wishes import from_text
@@ -30,8 +33,9 @@ def sketch_of(
 ) -> Sketch:
     """What of a choir of four is to be composed, as in :meth:`Sketch.harmonizing`, with cadences at :func:`phrase_ends`
     and ``pins`` such as ``bass 1.1=D3``. Chords over the staff that name a bass have it. If the melody can end on the
-    tonic chord, the bass does, unless ``wishes`` say how to end. Against triplets that are given no note begins, and
-    while the melody sounds nobody rests, unless ``wishes`` say a rhythm. Raises :class:`UsageError`.
+    tonic chord, the bass does; if no chords or ``wishes`` say more, all do, and that chord stands still. Against
+    triplets that are given no note begins, and while the melody sounds nobody rests, unless ``wishes`` say a rhythm.
+    Raises :class:`UsageError`.
     """
     pinned = [pin for text in pins for pin in _pins(text, choir)]
     sketch = Sketch.harmonizing(choir, constraints=pinned, keep=keep, cadences=phrase_ends(choir, phrases), **wishes)
@@ -44,7 +48,7 @@ def sketch_of(
     if not named and _rests_on_tonic(sketch.score, [pin.tick for pin in pinned if pin.voice == BASS]):
         onset, end = (int(column[-1]) for column in (choir.parts[0].onset, choir.parts[0].offset))
         if end >= choir.end:
-            added.append(EndsOnTonic(BASS))
+            added += [EndsOnTonic(BASS), *([Closing(onset)] if _can_close(sketch, onset) else [])]
         elif onset in beats(choir):
             added.append(TonicAt(onset, BASS))
     return replace(sketch, constraints=(*sketch.constraints, *added))
@@ -52,6 +56,16 @@ def sketch_of(
 
 def _says_rhythm(wish: Constraint) -> bool:
     return isinstance(wish.wish if isinstance(wish, During) else wish, Rhythm)
+
+
+def _can_close(sketch: Sketch, onset: int) -> bool:
+    """Whether nothing but ranges, pins and rules is asked, and nothing asked or given in the lower voices from the
+    melody's last note on.
+    """
+    pins = [wish.tick for wish in sketch.constraints if isinstance(wish, Pin)]
+    given = [int(part.offset[-1]) for part in sketch.score.parts[1:] if len(part)]
+    plain = all(isinstance(wish, Range | Pin | Forbid) for wish in sketch.constraints)
+    return plain and onset in beats(sketch.score) and max([*pins, *given, 0]) < onset
 
 
 def _begun(sketch: Sketch, added: list[Constraint]) -> tuple[tuple[int, int], ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.analysis import find_key
-from composer.errors import UsageError
+from composer.errors import InvalidScore, UsageError
 from composer.score import Part, Score, frozen
 from composer.sketch.pitch import Range
 from composer.sketch.regions import voices_of
@@ -49,7 +49,8 @@ def choir_of(score: Score, part: str | None = None, top: bool = False) -> tuple[
     pitched = [k for k, voice in enumerate(score.parts) if not voice.drums]
     sounding = [k for k in pitched if len(score.parts[k])]
     if not sounding:
-        raise UsageError("there are no notes to harmonise")
+        drums = any(len(part) for part in score.parts)
+        raise UsageError(f"there are no notes to harmonise{', only drums' if drums else ''}; give a file with a melody")
     words = []
     places = _places(score, pitched, sounding) if part is None else {}
     if not places:
@@ -159,7 +160,10 @@ def semitones_of(text: str) -> int:
 
 def transposed(score: Score, interval: str) -> tuple[Score, list[str]]:
     """All of it higher or lower, keys and chords too; raises :class:`UsageError`."""
-    moved = score.transpose(semitones_of(interval))
+    try:
+        moved = score.transpose(semitones_of(interval))
+    except InvalidScore:
+        raise UsageError(f"--transpose {interval}: leaves no note that can be sung; take a smaller interval") from None
     return moved, [f"transposed by {interval}, from {score.key} to {moved.key}"]
 
 
@@ -190,9 +194,13 @@ def fitted(score: Score, octaves: bool = True) -> tuple[Score, list[str]]:
                 f"{_named(span.low - REACH)}, the highest {_named(span.high + REACH)}; --transpose moves the music"
             )
     if _beyond(melody, comfort).any():
-        low, high = _named(int(melody.pitch.min())), _named(int(melody.pitch.max()))
+        low, high = (pitch_name(int(melody.pitch[k]), int(melody.spelling[k])) for k in _extremes(melody))
         words.append(f"the melody goes from {low} to {high}; sopranos like {CHOIR_RANGES[0]}: --transpose helps")
     return score, words
+
+
+def _extremes(part: Part) -> tuple[int, int]:
+    return int(np.argmin(part.pitch)), int(np.argmax(part.pitch))
 
 
 def _named(pitch: int) -> str:

@@ -58,9 +58,8 @@ class Sketch:
         pins: dict[tuple[int, int | None], Pin] = {}
         for pin in (wish for wish in self.constraints if isinstance(wish, Pin)):
             if pins.setdefault((pin.tick, pin.voice), pin).pitch != pin.pitch:
-                raise UsageError(
-                    f"{pins[pin.tick, pin.voice]} and {pin}: a voice has one note at a time; leave one out"
-                )
+                two = f"{self.said(pins[pin.tick, pin.voice])} and {self.said(pin)}"
+                raise UsageError(f"{two}: a voice has one note at a time; leave one out")
 
     @classmethod
     def of(cls, score: Score, free: str, constraints: Iterable[Constraint] = (), **wishes: Any) -> Self:

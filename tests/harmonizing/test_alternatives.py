@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from composer.harmonizing import alternatives, choir_of, sketch_of
+from composer.harmonizing.closing import Closing
 from composer.pipeline import Composer
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q
@@ -94,6 +95,16 @@ def test_nobody_rests_under_the_melody_unless_a_rhythm_is_wished() -> None:
         assert all((np.append(0, part.offset) == np.append(part.onset, jig.end)).all() for part in one.score.parts[1:])
     [one] = alternatives(model(), sketch_of(melody(1, 1, 1, 1), wish=["voice bass: rhythm=1/4 z1/4"]), 1, seed=1)
     assert one.score.parts[3].onset.tolist() == [0, 2 * Q]
+
+
+def test_the_last_chord_is_the_tonics_and_stands_still() -> None:
+    song = melody(1, 1, 1, 1, 1, 3)  # ends on G
+    for one in alternatives(model(), sketch_of(song), 6, seed=1, temperature=3.0):
+        for part in one.score.parts[1:]:
+            assert int(part.pitch[-1]) % 12 in (7, 11, 2)
+            assert part.onset[-1] <= 5 * Q < part.offset[-1] == 8 * Q
+    wished = sketch_of(song, wish=["bars 1: leap=5th"])
+    assert not [wish for wish in wished.constraints if isinstance(wish, Closing)]
 
 
 def test_a_chord_that_names_its_bass_has_it() -> None:
