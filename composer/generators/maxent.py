@@ -59,7 +59,7 @@ class Maxent(Generator):
     labels_: dict[str, Labels] = field(init=False, repr=False)
     theta_: NDArray[np.float32] = field(init=False, repr=False)  # (family_.size + 1,), the last 0
     fitted_: Fitted = field(init=False, repr=False)  # how it was trained; not saved
-    matched_: Matched | None = field(init=False, repr=False, default=None)
+    matched_: Matched | None = field(init=False, repr=False)  # None: moments were not matched
 
     @property
     def width_(self) -> int:
@@ -89,6 +89,7 @@ class Maxent(Generator):
         shares = _halves(progress) if self.rounds else (progress, None)
         l1, l2 = (penalty / self.family_.looseness for penalty in (self.l1, self.l2))
         self.fitted_ = minimise(cells, self.family_.size, l1, l2, self.iterations, shares[0])
+        self.matched_ = None
         theta = np.append(self.fitted_.theta, 0.0)
         if self.rounds:
             penalties = np.append(l1, 0.0), np.append(l2, 0.0)
