@@ -29,8 +29,8 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "abc_tokens"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 4, "serial": True},
-    ("maxent", "voices"): {"rounds": 70},
-    ("maxent", "one voice"): {"lags": (1, 4, 6, 8, 12, 16), "iterations": 60, "rounds": 50},
+    ("maxent", "voices"): {"rounds": 60},
+    ("maxent", "one voice"): {"lags": (1, 4, 6, 8, 12, 16), "iterations": 60, "rounds": 40},
 }
 
 

@@ -74,10 +74,6 @@ class Chains:
             self.present.append(voice.number)
         self.longer = longer
 
-    def begin(self, state: State) -> None:
-        """Go on from grids in which every voice has its part."""
-        self.state, self.present = state, [voice.number for voice in self.voices]
-
     @property
     def exact(self) -> bool:
         """Whether what :meth:`start` draws needs no sweeps."""

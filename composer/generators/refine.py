@@ -1,8 +1,9 @@
 """Matching moments: parameters moved until chains of the model choose each as often as music does.
 
 At the maximum of the likelihood every statistic has the same mean in the model as in the data. The pseudo-likelihood
-comes near it, but chains that run long drift away from what music does. So persistent chains, begun at the music, are
-swept on, and each parameter is moved by how much too often or too seldom they choose it (Younes 1989; Tieleman 2008).
+comes near it, but chains that run long drift away from what music does. So persistent chains, begun at random as those
+that compose, are swept on, and each parameter is moved by how much too often or too seldom they choose it (Younes 1989;
+Tieleman 2008).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ Floats = NDArray[np.float64]
 BATCHES = 4
 PACE = 0.05  # of the way that a parameter would go by itself: many go together
 MOST_STEPS = 120_000  # in all: of more pieces, every second is laid out, or every third ...
+SETTLING = 8  # sweeps before the first round
 RARE = 5.0  # times: what is chosen less often moves less
 
 
@@ -55,11 +57,13 @@ def refine(
     every = max(1, sum(grid.steps for grid in grids) // MOST_STEPS)
     batches = [batch for number in range(BATCHES) if (batch := grids[number * every :: BATCHES * every])]
     chains = [_Batch(family, laid_out(batch), lattices, seed) for seed, batch in enumerate(batches)]
-    wanted = np.sum([chain.counts for chain in chains], axis=0)
+    wanted = np.sum([chain.wanted for chain in chains], axis=0)
     l1, l2 = (penalty * sum(chain.grid.steps for chain in chains) * family.voices for penalty in penalties)
     mean, drawn = np.zeros_like(theta), wanted
     pace = PACE * np.sqrt(np.append(family.looseness, 1.0))  # what is held loosely moves faster
     with ThreadPoolExecutor(2) as pool:
+        for _ in range(SETTLING):
+            list(pool.map(_Batch.sweep, chains, repeat(theta)))
         for number in range(rounds):
             swept = {(2 * number + k) % len(chains) for k in range(2)}
             list(pool.map(_Batch.sweep, [chains[k] for k in sorted(swept)], repeat(theta)))
@@ -74,23 +78,25 @@ def refine(
 
 
 class _Batch:
-    """Pieces as one grid, a chain begun at them, and how often it now chooses each parameter."""
+    """Pieces as one grid, a chain on their frame, and how often they and it, as it is now, choose each parameter."""
 
     def __init__(self, family: Potentials, grid: Grid, lattices: Callable[[int], list[Lattice]], seed: int) -> None:
         self.family, self.grid = family, grid
         free = lattices(grid.steps)
         voices = [Voice(family, number, lattice) for number, lattice in enumerate(free)]
         self.chain = Chains(family, voices, free[0].constraints, 1, np.random.default_rng(seed))
-        self.chain.begin(State(grid.state.sounds.copy(), grid.state.struck.copy()))
-        self._count()
+        self.wanted = self._counts(grid.state)
 
-    def _count(self) -> None:
-        self.counts = self.family.counts(self.chain.state, self.grid.fields, self.grid.rhythms, self.grid.harmony)
+    def _counts(self, state: State) -> Floats:
+        return self.family.counts(state, self.grid.fields, self.grid.rhythms, self.grid.harmony)
 
     def sweep(self, theta: Floats) -> None:
         self.chain.tune(theta, (self.grid.fields, self.grid.rhythms, self.grid.harmony))
-        self.chain.sweep()
-        self._count()
+        if self.chain.present:
+            self.chain.sweep()
+        else:
+            self.chain.start()
+        self.counts = self._counts(self.chain.state)
 
 
 def laid_out(grids: list[Grid]) -> Grid:
