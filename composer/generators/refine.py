@@ -60,7 +60,7 @@ def refine(
     wanted = np.sum([chain.wanted for chain in chains], axis=0)
     l1, l2 = (penalty * sum(chain.grid.steps for chain in chains) * family.voices for penalty in penalties)
     mean, drawn = np.zeros_like(theta), wanted
-    pace = PACE * np.sqrt(np.append(family.looseness, 1.0))  # what is held loosely moves faster
+    pace = np.append(np.where(family.looseness > 1, 0.0, PACE), 0.0)  # what is so rare as a motion is left as it was
     with ThreadPoolExecutor(2) as pool:
         for _ in range(SETTLING):
             list(pool.map(_Batch.sweep, chains, repeat(theta)))
