@@ -21,7 +21,6 @@ from composer.generators.maxent import Maxent
 from composer.generators.potentials import State
 from composer.generators.pseudolikelihood import Grid
 from composer.generators.refine import laid_out
-from composer.generators.voice import Voice
 
 BATCHES = 4
 PAIRS = pair_kinds(4, (1, 4))
@@ -29,9 +28,8 @@ PAIRS = pair_kinds(4, (1, 4))
 
 def chain_on(model: Maxent, grid: Grid, seed: int) -> Chains:
     lattices = model._open(grid.steps)
-    voices = [Voice(model.family_, number, lattice) for number, lattice in enumerate(lattices)]
-    chain = Chains(model.family_, voices, lattices[0].constraints, 1, np.random.default_rng(seed))
-    chain.tune(model.theta_.astype(np.float64), (grid.fields, grid.rhythms, grid.harmony))
+    chain = Chains(model.family_, lattices, lattices[0].constraints, 1, np.random.default_rng(seed))
+    chain.tune(model.theta_.astype(np.float64), grid.labels)
     chain.start()
     return chain
 
@@ -46,7 +44,7 @@ def pitches(model: Maxent, state: State) -> np.ndarray:
 def counts(model: Maxent, grids: list[Grid], states: list[State]) -> np.ndarray:
     """How often each parameter is chosen in states on the frames of grids."""
     pairs = zip(grids, states, strict=True)
-    return np.sum([model.family_.counts(state, g.fields, g.rhythms, g.harmony) for g, state in pairs], axis=0)
+    return np.sum([model.family_.counts(state, *grid.labels) for grid, state in pairs], axis=0)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ without longer lags is drawn whole: there the draws are independent, and exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from composer.generators.potentials import BITS, CHORD, Potentials, State
 from composer.generators.stretch import BREACH, Stretch
 from composer.generators.voice import Voice
+from composer.inference.automata import Lattice
 from composer.inference.sequence import Between, Constraints
 
 Ints = NDArray[np.int64]
@@ -41,9 +42,16 @@ class Chains:
     """``n`` grids, and how to draw the voices of each anew."""
 
     def __init__(
-        self, family: Potentials, voices: Sequence[Voice], constraints: Constraints, n: int, rng: np.random.Generator
+        self,
+        family: Potentials,
+        lattices: Iterable[Lattice],
+        constraints: Constraints,
+        n: int,
+        rng: np.random.Generator,
     ) -> None:
-        self.family, self.voices, self.n, self.rng = family, voices, n, rng
+        """``lattices`` are those of the voices, in order, inside the constraints."""
+        self.family, self.n, self.rng = family, n, rng
+        self.voices = [Voice(family, number, lattice) for number, lattice in enumerate(lattices)]
         self.steps, self.where, self._between = constraints.end, constraints.where, constraints.between
         self._rules: dict[tuple[int, int], Rules | None] = {}
         self._alone: dict[int, tuple[Ints, Bools] | None] = {}

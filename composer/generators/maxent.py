@@ -18,7 +18,6 @@ from composer.generators.minimise import Fitted, minimise
 from composer.generators.potentials import Labels, Potentials, State
 from composer.generators.pseudolikelihood import Cells, Grid
 from composer.generators.refine import Matched, refine
-from composer.generators.voice import Voice
 from composer.inference.automata import Lattice
 from composer.inference.masks import ColumnMasks
 from composer.inference.sequence import Constraints, Events, Sequence
@@ -236,8 +235,7 @@ class Maxent(Generator):
         if self.hold is None and self.width_ == 1 and max(self.lags) > 1 and constraints.machine is None:
             theta = self.theta_ / np.float32(temperature)
             return Coloured(self.family_, theta, self._field(labels[0], theta, constraints), n, rng)
-        voices = [Voice(self.family_, number, lattice) for number, lattice in enumerate(self._lattices(constraints))]
-        chains = Chains(self.family_, voices, constraints, n, rng)
+        chains = Chains(self.family_, self._lattices(constraints), constraints, n, rng)
         chains.tune(self.theta_.astype(np.float64) / temperature, labels)
         chains.start()
         return chains

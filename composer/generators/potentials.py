@@ -130,13 +130,18 @@ class Potentials:
         return sum(map(prod, self.shapes.values()))
 
     @cached_property
-    def looseness(self) -> NDArray[np.float64]:
-        """(size,) by what penalties of each parameter are divided: motions are few, and each is often seen."""
-        found = np.ones(self.size)
+    def of_motions(self) -> Bools:
+        """(size,) which parameters are those of motions: few, rarely met, and where style avoids one, far from 0."""
+        found = np.zeros(self.size, dtype=bool)
         for name, places in self.places.items():
             if name[0] == "motion":
-                found[places] = LOOSE
+                found[places] = True
         return found
+
+    @property
+    def looseness(self) -> NDArray[np.float64]:
+        """(size,) by what penalties of each parameter are divided."""
+        return np.where(self.of_motions, LOOSE, 1.0)
 
     def labelled(self, name: Name) -> Ints:
         """A table whose first axis is a label, with nothing for the unknown one."""

@@ -38,6 +38,11 @@ class Grid(NamedTuple):
     def steps(self) -> int:
         return len(self.harmony)
 
+    @property
+    def labels(self) -> tuple[list[Ints], list[Ints], Ints]:
+        """Of fields, rhythms and harmony."""
+        return self.fields, self.rhythms, self.harmony
+
 
 class Entries:
     """The numbers of a sparse matrix, as they are found."""

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from composer.generators.gibbs import Chains
 from composer.generators.potentials import Potentials, State
 from composer.generators.pseudolikelihood import Grid
-from composer.generators.voice import Voice
 from composer.inference.automata import Lattice
 
 Floats = NDArray[np.float64]
@@ -49,7 +48,8 @@ def refine(
     rounds: int,
     progress: Callable[[float], None] | None = None,
 ) -> Matched:
-    """Move parameters (size + 1,), penalised by l1 and l2 (size + 1,) in nats per cell; those that are 0 stay so.
+    """Move parameters (size + 1,), penalised by l1 and l2 (size + 1,) in nats per cell; those that are 0 stay so, and
+    those of motions, too rare to be matched, as they were.
 
     ``lattices`` are those of so many steps in which everything is allowed. All pieces are laid end to end, in four
     batches; each round sweeps two of them.
@@ -60,7 +60,7 @@ def refine(
     wanted = np.sum([chain.wanted for chain in chains], axis=0)
     l1, l2 = (penalty * sum(chain.grid.steps for chain in chains) * family.voices for penalty in penalties)
     mean, drawn = np.zeros_like(theta), wanted
-    pace = np.append(np.where(family.looseness > 1, 0.0, PACE), 0.0)  # what is so rare as a motion is left as it was
+    pace = np.append(np.where(family.of_motions, 0.0, PACE), 0.0)
     with ThreadPoolExecutor(2) as pool:
         for _ in range(SETTLING):
             list(pool.map(_Batch.sweep, chains, repeat(theta)))
@@ -83,15 +83,14 @@ class _Batch:
     def __init__(self, family: Potentials, grid: Grid, lattices: Callable[[int], list[Lattice]], seed: int) -> None:
         self.family, self.grid = family, grid
         free = lattices(grid.steps)
-        voices = [Voice(family, number, lattice) for number, lattice in enumerate(free)]
-        self.chain = Chains(family, voices, free[0].constraints, 1, np.random.default_rng(seed))
+        self.chain = Chains(family, free, free[0].constraints, 1, np.random.default_rng(seed))
         self.wanted = self._counts(grid.state)
 
     def _counts(self, state: State) -> Floats:
-        return self.family.counts(state, self.grid.fields, self.grid.rhythms, self.grid.harmony)
+        return self.family.counts(state, *self.grid.labels)
 
     def sweep(self, theta: Floats) -> None:
-        self.chain.tune(theta, (self.grid.fields, self.grid.rhythms, self.grid.harmony))
+        self.chain.tune(theta, self.grid.labels)
         if self.chain.present:
             self.chain.sweep()
         else:

@@ -6,6 +6,7 @@ the voice's wishes (forward-backward: Baum, Petrie, Soules and Weiss 1970).
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -39,10 +40,7 @@ class Stretch:
         self.memories = 2 ** (BITS - 1) if chains.family.rhythms else 1
         self.sounds = voice.place[chains.state.sounds[..., voice.number]]  # (n, T)
         self.own = chains.state.struck[..., voice.number]
-        self.through = bound[1]
-        if voice.plain:
-            with np.errstate(divide="ignore"):
-                self.through = self.through + np.log(voice.weights[1])
+        self.through = bound[1] + voice.held_nats if voice.plain else bound[1]
         struck, held = (self._flat(table[:, self.index]) for table in bound)
         may_strike, may_hold = (np.tile(may[self.index], (chains.n, 1, 1)) for may in voice.may)
         top = np.maximum(np.where(may_strike, struck, -np.inf), np.where(may_hold, held, -np.inf)).max(axis=2)[
@@ -83,7 +81,7 @@ class Stretch:
                     found[step] = np.where(rules.broken[kinds, b, a, None], np.exp(BREACH), 1.0) * found[step]
         return found
 
-    @property
+    @cached_property
     def next(self) -> Ints:
         """(n, J) the first step from each end on that is struck."""
         return nexts(self.own)[:, self.ends - 1]

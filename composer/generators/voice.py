@@ -70,6 +70,8 @@ class Voice:
             np.array([choice.struck[0] for choice in self.choices]),
             np.array([choice.held[0] for choice in self.choices]),
         )  # (T, K) each, where there is but one class
+        with np.errstate(divide="ignore"):
+            self.held_nats = np.log(self.weights[1])
         self.may = (
             np.array([(choice.struck > 0).any(axis=0) for choice in self.choices]),
             np.array([(choice.held > 0).any(axis=0) for choice in self.choices]),
