@@ -1,0 +1,19 @@
+"""What a person, a control surface or another program may ask of a jam while it runs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Control(NamedTuple):
+    """A wish beside the notes. Names and values:
+
+    ``temperature`` 0.05 to 20, ``density`` notes a beat, 0 for as it comes, ``mode`` a name of :data:`MODES`, ``key`` a
+    key or ``auto``, ``tempo`` quarters a minute, ``tap`` (a beat, now), ``end`` (the phrase is over), ``panic``.
+    """
+
+    name: str
+    value: float | str = 0.0
+
+
+MODES = ("continue", "vary", "contrast", "accompany")
