@@ -13,7 +13,7 @@ class Timed(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What an improviser wants sent: with ``hush``, first, everything that waits is dropped and what sounds ends now."""
+    """What an improviser wants sent: with ``hush``, all that waits is dropped first, and what sounds ends."""
 
     hush: bool
     events: tuple[Timed, ...]

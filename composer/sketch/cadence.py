@@ -14,7 +14,7 @@ from composer.errors import UsageError
 from composer.score import Score
 from composer.sketch.cells import SYMBOLS, Cells, Constraint, Table, from_step, pitches
 from composer.sketch.places import place
-from composer.theory import ChordSymbol, Ints, Key, parse_pitch, roman_chord, spelled
+from composer.theory import ChordSymbol, Ints, Key, parse_pitch, pitch_name, roman_chord, spelled
 
 MOST_FERMATAS = 1_000
 
@@ -59,6 +59,39 @@ class TonicAt(Constraint):
 
     def __str__(self) -> str:
         return "comes to rest on the tonic"
+
+
+@dataclass(frozen=True)
+class Opens(Constraint):
+    """A note begins at ``tick``."""
+
+    tick: int
+    voice: int | None = None
+
+    def mask(self, ticks: Ints, score: Score) -> Cells:
+        return Cells(from_step(ticks, self.tick, _SOUNDING), from_step(ticks, self.tick, pitches((), rest=False)))
+
+    def __str__(self) -> str:
+        return "begins at once"
+
+
+@dataclass(frozen=True)
+class RestsOn(Constraint):
+    """A note of one of these pitch classes sounds through the ticks ``[start, end)``; it may have begun before."""
+
+    classes: frozenset[int]
+    start: int
+    end: int
+    voice: int | None = None
+
+    def mask(self, ticks: Ints, score: Score) -> Cells:
+        allowed = _anything(ticks)
+        _through(allowed, ticks, self.start, self.end, _of_classes(self.classes))
+        return allowed
+
+    def __str__(self) -> str:
+        names = [pitch_name(60 + name, int(Key(0).spell(60 + name)))[:-1] for name in sorted(self.classes)]
+        return f"comes to rest on {' '.join(names)}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from composer.analysis import felt_bars
+from composer.analysis import beats, felt_bars
 from composer.errors import UsageError
 from composer.score import Score, frozen
 from composer.sketch.cells import REST, SYMBOLS, Automaton, Cells, Constraint, Moves, Table
@@ -60,6 +60,24 @@ class Longest(Constraint):
 
     def __str__(self) -> str:
         return f"longest {value_name(self.ticks)}"
+
+
+@dataclass(frozen=True)
+class Onsets(Constraint):
+    """Notes begin at these places in a beat alone, in ticks after it; rests and what is held go on anywhere."""
+
+    places: frozenset[int]
+    voice: int | None = None
+
+    def mask(self, ticks: Ints, score: Score) -> Cells:
+        starts = beats(score)
+        into = ticks - starts[np.maximum(np.searchsorted(starts, ticks, "right") - 1, 0)]
+        table = np.repeat(np.isin(into, list(self.places))[:, None], SYMBOLS, axis=1)
+        table[:, REST] = True
+        return Cells(table, np.ones((1, SYMBOLS), dtype=bool))
+
+    def __str__(self) -> str:
+        return f"notes begin {', '.join(value_name(place) for place in sorted(self.places))} after a beat"
 
 
 @dataclass(frozen=True)

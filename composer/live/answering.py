@@ -1,0 +1,279 @@
+"""The answer to a call is a completion: the call is given, the bars after it are open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from composer.errors import Infeasible, UsageError
+from composer.live.call import Call, play_like, understand
+from composer.live.grid import Grid, Steady
+from composer.live.memory import Memory
+from composer.live.phrase import Heard, Phrase
+from composer.pipeline import Composer
+from composer.score import Part, Score, frozen
+from composer.sketch import Constraint, Preference, Sketch
+from composer.sketch.cadence import Opens, RestsOn
+from composer.sketch.chords import Chords
+from composer.sketch.contour import Contour
+from composer.sketch.during import During
+from composer.sketch.pitch import Pin, Range, Scale
+from composer.sketch.regions import Hole
+from composer.sketch.rhythm import Longest, Onsets
+from composer.theory import TICKS_PER_QUARTER, Key, Meter
+
+CHOIR = "chorales-maxent"  # which accompanies, where the model has one voice
+CENTRE = 71  # about where the melodies of the corpora lie; calls are moved there by octaves, and answers back
+REACH, COMPASS = 5, 17  # semitones beyond the call's notes that an answer may go; at least so many in all
+LIKE_THE_CALL = 2.0  # nats for each note that begins where, in a beat, none of the call did, or is longer than most
+MOST = 0.75  # of the call's notes are no longer than an answer's should be
+MOST_BARS = 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person has chosen for the answers; None is found out from each call.
+
+    ``bars`` of an answer, else as many as the call has; ``tempo`` in quarters a minute; ``density`` in notes a beat, 0
+    like the call's; ``chords`` a chart that call and answers go round.
+    """
+
+    mode: str = "continue"
+    key: Key | None = None
+    bars: int | None = None
+    meter: Meter | None = None
+    tempo: float | None = None
+    temperature: float = 1.0
+    density: float = 0.0
+    chords: str = ""
+    left_hand: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """An answer is wanted to a phrase, call ``number`` of the session. With a ``grid`` it ``begins`` at that moment;
+    ``bar`` is how many bars of the chart have gone before the call, where there is no grid to count them.
+    """
+
+    number: int
+    phrase: Phrase
+    settings: Settings
+    grid: Steady | None = None
+    begins: float = 0.0
+    bar: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``notes`` in quarters from its beginning, ``length`` quarters long; ``page`` has call and answer, which begins at
+    tick ``start``. ``took`` seconds to find.
+    """
+
+    request: Request
+    call: Call
+    page: Score
+    start: int
+    notes: tuple[Heard, ...]
+    length: float
+    took: float = 0.0
+
+
+class _Frame(NamedTuple):
+    """Where an answer stands: its page with the call, moved by ``moved`` semitones, and the ticks ``[start, end)``."""
+
+    page: Score
+    start: int
+    end: int
+    moved: int
+
+
+@dataclass
+class Answering:
+    """A model, what it has learnt in this session, and a choir to accompany with."""
+
+    model: Composer
+    memory: Memory
+    voices: int = field(init=False)
+    _choir: Composer | None = None
+
+    def __post_init__(self) -> None:
+        sketches = {count: Sketch.blank(bars=1, voices=count) for count in (1, 4)}
+        fitting = [count for count, sketch in sketches.items() if self.model.supports(sketch)]
+        if not fitting:
+            raise UsageError(f"{self.model.name}: completes neither a melody nor four voices, and cannot jam")
+        self.voices = fitting[0]
+
+    def answer(self, request: Request) -> Answer:
+        """Complete the sketch of a request; the same request, after the same calls, gets the same answer.
+
+        Raises :class:`Infeasible` where even the plainest sketch of it has no completion.
+        """
+        began = time.perf_counter()
+        asked = request.settings
+        call = understand(
+            request.phrase, grid=request.grid, tempo=asked.tempo, meter=asked.meter, key=asked.key
+        )
+        frame = _framed(call, request)
+        score = self._accompanied(call, request) if asked.mode == "accompany" else self._completed(frame, request)
+        if asked.mode == "accompany":
+            frame = frame._replace(start=0, end=score.end)
+        answered = [part.select((part.onset >= frame.start) & (part.onset < frame.end)) for part in score.parts]
+        notes = [note for part in answered for note in play_like(_transposed(part, -frame.moved), call)]
+        if asked.left_hand and asked.mode != "accompany" and len(call.score.parts) > 1:
+            notes += play_like(_later(call.score.parts[1], frame.start), call)
+        channel = request.phrase.notes[0].channel
+        placed = sorted(_placed(note, frame.start, call.quarter, channel) for note in notes)
+        page = replace(score, parts=tuple(_transposed(part, -frame.moved) for part in score.parts))
+        length = (frame.end - frame.start) / TICKS_PER_QUARTER
+        return Answer(request, call, page, frame.start, tuple(placed), length, time.perf_counter() - began)
+
+    def keep(self, answer: Answer) -> None:
+        """Learn from the call of an answer."""
+        score = _framed(answer.call, answer.request).page
+        if self.voices == 1:
+            self.memory.hear(self.model.encoding.encode(score))
+
+    def _completed(self, frame: _Frame, request: Request) -> Score:
+        """The page with the answer in it. Wishes that no completion keeps are given up, the least musical first."""
+        page = replace(frame.page, parts=(*frame.page.parts, *(Part.of() for _ in range(self.voices - 1))))
+        below = [Hole(voice, 0, frame.end) for voice in range(1, self.voices)]
+        holes = (Hole(0, frame.start, frame.end), *below)
+        composer, settings = self.memory.model(self.model), request.settings
+        seed = 1_000 * settings.seed + request.number
+        tried = list(_wishes(frame, request))
+        for number, wishes in enumerate(tried, 1):
+            try:
+                return composer.complete(Sketch(page, holes, wishes), seed=seed, temperature=settings.temperature)
+            except Infeasible:
+                if number == len(tried):
+                    raise
+        raise AssertionError("unreachable")
+
+    def _accompanied(self, call: Call, request: Request) -> Score:
+        """The call again, with a choir's voices below it."""
+        if self._choir is None:
+            self._choir = self.model if self.voices == 4 else Composer.load(CHOIR)
+        melody = replace(call.score, parts=(replace(call.score.parts[0], name=""),))
+        seed = 1_000 * request.settings.seed + request.number
+        return self._choir.complete(Sketch.harmonizing(melody), seed=seed, temperature=request.settings.temperature)
+
+
+def _framed(call: Call, request: Request) -> _Frame:
+    """The call's melody and empty bars after it, in a register that models know."""
+    score, bar = call.score, call.score.meter.bar
+    moved = 12 * round((CENTRE - float(np.median(score.parts[0].pitch))) / 12)
+    called = -(-(score.end - score.pickup) // bar)
+    bars = min(request.settings.bars or called, MOST_BARS)
+    end = score.pickup + called * bar
+    start = end - score.pickup
+    if request.grid is not None:
+        beat = score.meter.beat
+        tick = round((request.begins - call.zero) / call.quarter * TICKS_PER_QUARTER / beat) * beat
+        start = min(max(tick, beat), end)
+    elif len(score.parts[0]) and int(score.parts[0].onset[-1]) >= start:
+        start = end
+    stop = start + bars * bar if request.grid is None else end + bars * bar
+    lines = [0, *range(score.pickup or bar, stop + bar, bar)] if score.pickup else [*range(0, stop + bar, bar)]
+    lines = [line for line in lines if line < stop] + [next(line for line in lines if line >= stop)]
+    melody = _transposed(score.parts[0], moved)
+    kept = melody.select(melody.onset < start)
+    kept = replace(kept, name="", duration=frozen(np.minimum(kept.duration, start - kept.onset)))
+    return _Frame(replace(score, parts=(kept,), barlines=frozen(lines)), start, stop, moved)
+
+
+def _wishes(frame: _Frame, request: Request) -> Iterator[tuple[Constraint, ...]]:
+    """What an answer keeps to, all of it first, then less and less."""
+    page, settings = frame.page, request.settings
+    notes, key = page.parts[0], page.key
+    low, high = int(notes.pitch.min()) - REACH, int(notes.pitch.max()) + REACH
+    wider = max(COMPASS - (high - low), 0)
+    compass = Range(max(low - wider // 2, 0), min(high + (wider + 1) // 2, 127), 0)
+    raised = {(key.tonic_class + step) % 12 for step in (9, 11)} if key.mode == "minor" else set[int]()
+    classes = key.scale | raised | set((notes.pitch % 12).tolist())
+    scale = Scale(frozenset(p for p in range(128) if p % 12 in classes), "notes of the key and the call", 0)
+    opens, rests = Opens(frame.start, 0), RestsOn(_degrees(page), frame.end - page.meter.beat, frame.end, 0)
+    style = tuple(Preference(wish, LIKE_THE_CALL) for wish in _paced(notes, page, settings.density))
+    extra = (*_chart(frame, request), *_mode(frame, settings.mode))
+    yield (opens, rests, compass, scale, *style, *extra)
+    yield (opens, rests, compass, scale, *style)
+    yield (opens, rests, *style)
+    yield (opens,)
+    yield ()
+
+
+def _degrees(page: Score) -> frozenset[int]:
+    """The pitch classes on which an answer may end: a question is answered on the tonic, a statement on its triad."""
+    key, last = page.key, int(page.parts[0].pitch[-1])
+    third = 3 if (key.tonic_class + 3) % 12 in key.scale else 4
+    closed = last % 12 == key.tonic_class
+    return frozenset((key.tonic_class + step) % 12 for step in ((0, third, 7) if closed else (0,)))
+
+
+def _paced(notes: Part, page: Score, density: float) -> tuple[Constraint, Constraint]:
+    """Notes begin where, in a beat, the call's did, and are as long as most of them; or so many to a beat."""
+    beat = page.meter.beat
+    if density > 0:
+        count = max(round(density), 1)
+        return Onsets(frozenset(beat * k // count for k in range(count)), 0), Longest(round(beat / density), 0)
+    into = (notes.onset.astype(np.int64) - page.pickup) % beat
+    return Onsets(frozenset(into.tolist()) | {0}, 0), Longest(int(np.quantile(notes.duration, MOST)), 0)
+
+
+def _mode(frame: _Frame, mode: str) -> Iterator[Constraint]:
+    """``vary`` keeps the call's notes on strong places; ``contrast`` goes the other way."""
+    page, notes = frame.page, frame.page.parts[0]
+    if mode == "contrast":
+        rises = int(notes.pitch[-1]) >= int(notes.pitch[0])
+        last = page.bars - (1 if page.pickup else 0)
+        bars = (frame.end - frame.start) // page.meter.bar
+        yield Preference(During(Contour("falling" if rises else "rising", 0), last - bars + 1, last), 1.0)
+    if mode == "vary":
+        shift = frame.start
+        into = (notes.onset - page.pickup) % page.meter.bar
+        strong = into % page.meter.beat == 0 if (into % page.meter.beat).any() else into == 0
+        for onset, pitch in zip(notes.onset[strong].tolist(), notes.pitch[strong].tolist(), strict=True):
+            if frame.start < onset + shift < frame.end - page.meter.beat:
+                yield Pin(onset + shift, pitch, f"the call's note at tick {onset}", 0)
+
+
+def _chart(frame: _Frame, request: Request) -> Iterator[Constraint]:
+    """The chords of the chart over the answer's bars."""
+    chart = [bar.strip() for bar in request.settings.chords.strip().strip("|").split("|")]
+    if not any(chart):
+        return
+    page, bar = frame.page, frame.page.meter.bar
+    before = request.bar
+    if request.grid is not None:
+        zero = request.grid.quarters(request.begins) - frame.start / TICKS_PER_QUARTER
+        before = round((zero * TICKS_PER_QUARTER + page.pickup) / bar)
+    bars = page.bars - (1 if page.pickup else 0)
+    text = " | ".join(chart[(before + number) % len(chart)] for number in range(bars))
+    yield Preference(replace(Chords.parse(text, page), voice=0), 3.0)
+
+
+def _transposed(part: Part, semitones: int) -> Part:
+    """Moved by octaves; what would leave MIDI's range stays in its last octave there."""
+    pitch = part.pitch + semitones
+    return replace(part, pitch=frozen(np.where(pitch < 0, pitch % 12, np.where(pitch > 127, 108 + pitch % 12, pitch))))
+
+
+def _later(part: Part, ticks: int) -> Part:
+    return replace(part, onset=frozen(part.onset + ticks))
+
+
+def _placed(note: Heard, start: int, quarter: float, channel: int) -> Heard:
+    """A note in quarters from the answer's beginning."""
+    zero = start / TICKS_PER_QUARTER
+    times = ((moment / quarter - zero) for moment in note[:3])
+    return Heard(*(max(moment, 0.0) for moment in times), note.pitch, note.velocity, channel)
+
+
+def snapshot(grid: Grid, now: float) -> Steady:
+    """What a grid is at this moment, for another process."""
+    quarter = grid.seconds(grid.quarters(now) + 1.0) - now
+    return Steady(grid.meter, now - grid.quarters(now) * quarter, quarter)

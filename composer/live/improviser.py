@@ -1,0 +1,319 @@
+"""Call and response, as a machine that is stepped: messages and moments in, timed messages out. It knows no clock,
+thread or port, so that an hour of it is tested in a second.
+
+It listens until a phrase is over, has an answer found meanwhile, plays it on the beat, and stops the moment that its
+partner plays. What it decides depends only on what it is given, but for how soon answers are found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from composer.errors import UsageError
+from composer.live.answering import Answer, Request, Settings, snapshot
+from composer.live.controls import MODES, Control
+from composer.live.grid import Grid, Steady
+from composer.live.metronome import tapped
+from composer.live.outbox import Step, Timed
+from composer.live.phrase import DRUMS, Heard, Phrase, Segmenter
+from composer.live.thinker import Failed, Thinker
+from composer.theory import TICKS_PER_QUARTER, Key, Meter
+
+AHEAD = 0.03  # seconds before the beat at which a phrase ends that its answer is sent to wait for it
+HORIZON = 0.25  # seconds that notes of an answer wait for their moment, in music whose tempo may change
+PAUSE = 0.05  # seconds of silence after which an answer is looked for, should the phrase end here
+AT_ONCE = 0.005  # seconds after the end of a phrase, without a beat to wait for
+SLIP = 0.15  # seconds into an answer in which a note means that the phrase goes on
+ECHO = 0.15  # seconds in which a note that comes back as it was sent is our own
+TOO_LATE = 0.03  # seconds after its moment that an answer may begin, without a beat
+PANIC = 120  # the control change that means all sound off
+
+
+@dataclass(frozen=True)
+class News:
+    """Something that happened, for the log and the screen."""
+
+    moment: float
+    kind: str  # call, answer, cut, goes on, late, silent, done, changed, panic
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Playing:
+    """An answer on its way: its beginning is at ``origin``, in quarters of the grid or, without one, in seconds."""
+
+    answer: Answer
+    origin: float
+    quarter: float  # seconds, without a grid
+    waiting: deque[Heard]
+    starts: float  # seconds, of its first note
+    until: float  # seconds
+
+
+class Improviser:
+    """A partner for one player. ``grid`` is the pulse that both follow; None: the player's own."""
+
+    def __init__(
+        self, thinker: Thinker, settings: Settings, *, segmenter: Segmenter | None = None, grid: Grid | None = None
+    ) -> None:
+        self.thinker, self.settings, self.grid = thinker, settings, grid
+        self.segmenter = segmenter or Segmenter()
+        self.calls = self.late = self.bars = 0
+        self.news: deque[News] = deque(maxlen=1000)
+        self.latency: float | None = None  # seconds from the end of the last phrase to its answer, beyond the silence
+        self.last: Answer | None = None
+        self._asked: Request | None = None
+        self._answer: Answer | None = None
+        self._call: Request | None = None  # over, and not yet answered
+        self._due = 0.0
+        self._playing: _Playing | None = None
+        self._sent: deque[tuple[float, int, int]] = deque(maxlen=256)
+        self._taps: list[float] = []
+        self._hush, self._out = False, list[Timed]()
+
+    @property
+    def phase(self) -> str:
+        return "playing" if self._playing else "thinking" if self._call else "listening"
+
+    @property
+    def wake(self) -> float | None:
+        """The next moment at which there is something to do, if nothing is played meanwhile."""
+        moments = [self._playing.until] if self._playing else []
+        if self._playing and self._playing.waiting:
+            moments.append(self._moment(self._playing, self._playing.waiting[0].onset) - HORIZON / 2)
+        if (ends := self.segmenter.ends) is not None:
+            moments.append(ends - (AHEAD if self.segmenter.grid else 0.0))
+            phrase = self.segmenter.so_far
+            if phrase is not None and not self._is_asked(phrase):
+                moments.append(phrase.end + PAUSE)
+        return min(moments, default=None)
+
+    def step(self, now: float, inputs: Iterable[Any] = ()) -> Step:
+        """Take messages (mido's) and :class:`Control`s that came at ``now``, seconds; returns what to send."""
+        self._hush, self._out = False, []
+        self.segmenter.grid = self.grid
+        self._listen(None, now)
+        for item in inputs:
+            if isinstance(item, Control):
+                self._obey(item, now)
+            elif not self._is_echo(item, now):
+                self._hear(item, now)
+        self._think(now)
+        self._play(now)
+        return Step(self._hush, tuple(self._out))
+
+    # --- listening ------------------------------------------------------------------------------------------------
+
+    def _hear(self, message: Any, now: float) -> None:
+        if message.type == "control_change" and message.control == PANIC:
+            self._panic(now)
+        strikes = message.type == "note_on" and message.velocity > 0 and message.channel != DRUMS
+        if strikes and (self._playing or self._call):
+            self._interrupted(now)
+        self._listen(message, now)
+
+    def _listen(self, message: Any, now: float) -> None:
+        ahead = AHEAD if message is None and self.grid else 0.0
+        phrase = self.segmenter.push(message, now + ahead)
+        if phrase is not None:
+            self._over(phrase, now)
+
+    def _interrupted(self, now: float) -> None:
+        """The player plays: silence, at once. Where the answer had hardly begun, the phrase goes on."""
+        playing, call = self._playing, self._call
+        answered = playing.answer.request if playing else call
+        self._hush = self._hush or playing is not None
+        self._playing = self._call = self._answer = None
+        if answered is None:
+            return
+        if playing is None or now < playing.starts + SLIP:
+            self.segmenter.reopen(answered.phrase)
+            self.calls -= 1
+            self._tell(now, "goes on", number=answered.number)
+        else:
+            self._tell(now, "cut", number=answered.number, after=round(now - playing.starts, 3))
+
+    def _over(self, phrase: Phrase, now: float) -> None:
+        """A phrase is over: its answer is due on the next beat, or without a grid now."""
+        request = self._request(phrase, now)
+        if self._playing is not None:  # as where it ended because it was long
+            self._hush, self._playing = True, None
+        self.calls += 1
+        self._due = request.begins
+        self._call = request
+        self._tell(now, "call", number=request.number, notes=len(phrase.notes))
+        if not self._is_asked(phrase) or (self.grid and self._asked and self._asked.begins != request.begins):
+            self._ask(request)
+
+    def _request(self, phrase: Phrase, now: float) -> Request:
+        grid = None if self.grid is None else snapshot(self.grid, now)
+        begins = now if grid is None else _next_beat(grid, now)
+        return Request(self.calls + 1, phrase, self.settings, grid, begins, self.bars)
+
+    # --- thinking -------------------------------------------------------------------------------------------------
+
+    def _is_asked(self, phrase: Phrase) -> bool:
+        asked = self._asked
+        return asked is not None and asked.phrase == phrase and asked.settings == self.settings
+
+    def _ask(self, request: Request) -> None:
+        self._asked, self._answer = request, None
+        self.thinker.ask(request)
+
+    def _think(self, now: float) -> None:
+        """Have an answer looked for as soon as the phrase may be over, and take what was found."""
+        phrase, ends = self.segmenter.so_far, self.segmenter.ends
+        if phrase is not None and ends is not None and now >= phrase.end + PAUSE and not self._is_asked(phrase):
+            self._ask(self._request(phrase, ends - AHEAD / 2 if self.grid else now))
+        while (found := self.thinker.outcome()) is not None:
+            asked = self._asked
+            if asked is None or found.request != asked:
+                continue
+            if isinstance(found, Failed):
+                self._asked = None if self._call is None else asked
+                if self._call is not None:
+                    self._tell(now, "silent", number=self._call.number, why=found.why)
+                    self._call = None
+            else:
+                self._answer = found
+        if self._call is not None and self._answer is not None and self._answer.request.phrase == self._call.phrase:
+            self._begin(self._answer, self._call, now)
+
+    def _begin(self, answer: Answer, call: Request, now: float) -> None:
+        """Send an answer on its way: at its moment, or from the next beat on if that has passed."""
+        self._call = self._asked = self._answer = None
+        self.bars += 2 * max(round(answer.length * TICKS_PER_QUARTER / answer.page.meter.bar), 1)
+        notes, grid = answer.notes, self.grid
+        if grid is None:
+            late = now > self._due + TOO_LATE
+            beat = answer.page.meter.beat / TICKS_PER_QUARTER * answer.call.quarter
+            start = self._due + math.ceil((now - self._due) / beat) * beat if late else now + AT_ONCE
+            playing = _Playing(answer, start, answer.call.quarter, deque(notes), start, start)
+            playing.until = start + answer.length * playing.quarter
+        else:
+            late = now > self._due
+            origin = grid.quarters(self._due)
+            if late:  # it comes in on the next beat, as if it had begun in time
+                beats_gone = grid.quarters(_next_beat(snapshot(grid, now), now)) - origin
+                notes = tuple(note for note in notes if note.onset >= beats_gone - 1e-6)
+            first = notes[0].onset if notes else 0.0
+            playing = _Playing(answer, origin, 0.0, deque(notes), grid.seconds(origin + first), 0.0)
+            playing.until = grid.seconds(origin + answer.length)
+        self.late += late
+        self.latency = playing.starts - self._due
+        self._playing, self.last = playing, answer
+        self._tell(now, "answer", number=call.number, at=playing.starts, late=late, latency=self.latency,
+                   took=round(answer.took, 4), notes=len(notes))  # fmt: skip
+        self.thinker.keep(answer)
+
+    # --- playing --------------------------------------------------------------------------------------------------
+
+    def _moment(self, playing: _Playing, quarters: float) -> float:
+        if self.grid is not None and not playing.quarter:
+            return self.grid.seconds(playing.origin + quarters)
+        return playing.origin + quarters * (playing.quarter or playing.answer.call.quarter)
+
+    def _play(self, now: float) -> None:
+        """Send the notes whose moment is near."""
+        from mido import Message
+
+        playing = self._playing
+        if playing is None:
+            return
+        while playing.waiting and self._moment(playing, playing.waiting[0].onset) <= now + HORIZON:
+            note = playing.waiting.popleft()
+            start, stop = self._moment(playing, note.onset), self._moment(playing, note.released)
+            strike = Message("note_on", channel=note.channel, note=note.pitch, velocity=note.velocity)
+            self._out.append(Timed(start, strike))
+            self._out.append(Timed(max(stop, start + 0.01), Message("note_off", channel=note.channel, note=note.pitch)))
+            self._sent.append((start, note.pitch, note.velocity))
+            playing.until = max(playing.until, stop)
+        if not playing.waiting and now >= playing.until:
+            self._playing = None
+            self._tell(now, "done", number=playing.answer.request.number)
+
+    def _is_echo(self, message: Any, now: float) -> bool:
+        """Whether a note is our own, come back: each of ours comes back at most once."""
+        if message.type != "note_on" or message.velocity == 0:
+            return False
+        for sent in self._sent:
+            moment, pitch, velocity = sent
+            if (pitch, velocity) == (message.note, message.velocity) and moment - 0.01 <= now <= moment + ECHO:
+                self._sent.remove(sent)
+                return True
+        return False
+
+    # --- controls -------------------------------------------------------------------------------------------------
+
+    def _obey(self, control: Control, now: float) -> None:
+        """A wish that makes no sense is told, and passed over."""
+        try:
+            if control.name == "panic":
+                self._panic(now)
+            elif control.name == "end":
+                phrase = self.segmenter.finish(now)
+                if phrase is not None:
+                    self._over(phrase, now)
+            elif control.name == "tap":
+                self._tap(now)
+            else:
+                self.settings = changed(self.settings, control)
+                self._tell(now, "changed", name=control.name, value=control.value)
+        except UsageError as error:
+            self._tell(now, "refused", why=str(error))
+
+    def _panic(self, now: float) -> None:
+        """Silence on every channel, and a fresh start."""
+        from mido import Message
+
+        self._hush, self._playing, self._call, self._asked, self._answer = True, None, None, None, None
+        self.segmenter.forget()
+        for channel in range(16):
+            for number in (64, 123, 120):
+                self._out.append(Timed(now, Message("control_change", channel=channel, control=number, value=0)))
+        self._tell(now, "panic")
+
+    def _tap(self, now: float) -> None:
+        """Four taps set the tempo; the last of them is a beat."""
+        self._taps = [moment for moment in self._taps if now - moment < 5.0][-7:] + [now]
+        quarter = tapped(self._taps)
+        if quarter is not None and len(self._taps) >= 4 and (self.grid is None or isinstance(self.grid, Steady)):
+            self.grid = Steady(self.settings.meter or Meter(4, 4), now, quarter)
+            self._tell(now, "changed", name="tempo", value=round(60 / quarter, 1))
+
+    def _tell(self, now: float, kind: str, **facts: Any) -> None:
+        self.news.append(News(now, kind, facts))
+
+
+def changed(settings: Settings, control: Control) -> Settings:
+    """The settings with one of them changed; raises :class:`UsageError` for what makes no sense."""
+    name, value = control
+    if name == "mode":
+        if value not in MODES:
+            raise UsageError(f"{value!r} is not a mode; there are {', '.join(MODES)}")
+        return replace(settings, mode=str(value))
+    if name == "key":
+        return replace(settings, key=None if value == "auto" else Key.parse(str(value)))
+    limits = {"temperature": (0.05, 20.0), "density": (0.0, 12.0), "tempo": (20.0, 400.0)}
+    if name not in limits:
+        raise UsageError(f"{name!r} is nothing that a jam can be asked; there are {', '.join(limits)}, mode, key")
+    low, high = limits[name]
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise UsageError(f"{name} {value!r}: write a number from {low:g} to {high:g}")
+    if name == "temperature":
+        return replace(settings, temperature=number)
+    return replace(settings, density=number) if name == "density" else replace(settings, tempo=number)
+
+
+def _next_beat(grid: Grid, now: float) -> float:
+    """The moment of the first beat at ``now`` or later."""
+    beat = grid.meter.beat / TICKS_PER_QUARTER
+    return grid.seconds(math.ceil(grid.quarters(now) / beat - 1e-6) * beat)
