@@ -20,7 +20,7 @@ from composer.live.grid import Grid, Steady
 from composer.live.metronome import tapped
 from composer.live.outbox import Step, Timed
 from composer.live.phrase import DRUMS, Heard, Phrase, Segmenter
-from composer.live.thinker import Failed, Thinker
+from composer.live.thinker import Failed, Outcome, Thinker
 from composer.theory import TICKS_PER_QUARTER, Key, Meter
 
 AHEAD = 0.03  # seconds before the beat at which a phrase ends that its answer is sent to wait for it
@@ -29,6 +29,7 @@ PAUSE = 0.05  # seconds of silence after which an answer is looked for, should t
 AT_ONCE = 0.005  # seconds after the end of a phrase, without a beat to wait for
 SLIP = 0.15  # seconds into an answer in which a note means that the phrase goes on
 ECHO = 0.15  # seconds in which a note that comes back as it was sent is our own
+SAME_BEAT = 0.1  # seconds by which two forecasts of one beat may differ
 TOO_LATE = 0.03  # seconds after its moment that an answer may begin, without a beat
 PANIC = 120  # the control change that means all sound off
 
@@ -67,7 +68,7 @@ class Improviser:
         self.latency: float | None = None  # seconds from the end of the last phrase to its answer, beyond the silence
         self.last: Answer | None = None
         self._asked: Request | None = None
-        self._answer: Answer | None = None
+        self._found: Outcome | None = None  # to the request that was asked last
         self._call: Request | None = None  # over, and not yet answered
         self._due = 0.0
         self._playing: _Playing | None = None
@@ -82,9 +83,10 @@ class Improviser:
     @property
     def wake(self) -> float | None:
         """The next moment at which there is something to do, if nothing is played meanwhile."""
-        moments = [self._playing.until] if self._playing else []
-        if self._playing and self._playing.waiting:
-            moments.append(self._moment(self._playing, self._playing.waiting[0].onset) - HORIZON / 2)
+        moments, playing = list[float](), self._playing
+        if playing is not None:
+            coming = playing.waiting
+            moments.append(self._moment(playing, coming[0].onset) - HORIZON / 2 if coming else playing.until)
         if (ends := self.segmenter.ends) is not None:
             moments.append(ends - (AHEAD if self.segmenter.grid else 0.0))
             phrase = self.segmenter.so_far
@@ -117,7 +119,7 @@ class Improviser:
         self._listen(message, now)
 
     def _listen(self, message: Any, now: float) -> None:
-        ahead = AHEAD if message is None and self.grid else 0.0
+        ahead = AHEAD + 1e-6 if message is None and self.grid else 0.0  # as a sum may round to just before
         phrase = self.segmenter.push(message, now + ahead)
         if phrase is not None:
             self._over(phrase, now)
@@ -126,27 +128,26 @@ class Improviser:
         """The player plays: silence, at once. Where the answer had hardly begun, the phrase goes on."""
         playing, call = self._playing, self._call
         answered = playing.answer.request if playing else call
+        assert answered is not None
         self._hush = self._hush or playing is not None
-        self._playing = self._call = self._answer = None
-        if answered is None:
-            return
+        self._playing = self._call = self._found = None
         if playing is None or now < playing.starts + SLIP:
             self.segmenter.reopen(answered.phrase)
             self.calls -= 1
             self._tell(now, "goes on", number=answered.number)
         else:
+            self.thinker.keep(playing.answer)
             self._tell(now, "cut", number=answered.number, after=round(now - playing.starts, 3))
 
     def _over(self, phrase: Phrase, now: float) -> None:
         """A phrase is over: its answer is due on the next beat, or without a grid now."""
         request = self._request(phrase, now)
-        if self._playing is not None:  # as where it ended because it was long
-            self._hush, self._playing = True, None
         self.calls += 1
         self._due = request.begins
         self._call = request
         self._tell(now, "call", number=request.number, notes=len(phrase.notes))
-        if not self._is_asked(phrase) or (self.grid and self._asked and self._asked.begins != request.begins):
+        asked = self._asked
+        if asked is None or not self._is_asked(phrase) or (self.grid and abs(asked.begins - request.begins) > SAME_BEAT):
             self._ask(request)
 
     def _request(self, phrase: Phrase, now: float) -> Request:
@@ -161,7 +162,7 @@ class Improviser:
         return asked is not None and asked.phrase == phrase and asked.settings == self.settings
 
     def _ask(self, request: Request) -> None:
-        self._asked, self._answer = request, None
+        self._asked, self._found = request, None
         self.thinker.ask(request)
 
     def _think(self, now: float) -> None:
@@ -170,22 +171,20 @@ class Improviser:
         if phrase is not None and ends is not None and now >= phrase.end + PAUSE and not self._is_asked(phrase):
             self._ask(self._request(phrase, ends - AHEAD / 2 if self.grid else now))
         while (found := self.thinker.outcome()) is not None:
-            asked = self._asked
-            if asked is None or found.request != asked:
-                continue
-            if isinstance(found, Failed):
-                self._asked = None if self._call is None else asked
-                if self._call is not None:
-                    self._tell(now, "silent", number=self._call.number, why=found.why)
-                    self._call = None
-            else:
-                self._answer = found
-        if self._call is not None and self._answer is not None and self._answer.request.phrase == self._call.phrase:
-            self._begin(self._answer, self._call, now)
+            if found.request == self._asked:
+                self._found = found
+        call, found = self._call, self._found
+        if call is None or found is None or found.request.phrase != call.phrase:
+            return
+        if isinstance(found, Failed):
+            self._call = self._asked = self._found = None
+            self._tell(now, "silent", number=call.number, why=found.why)
+        else:
+            self._begin(found, call, now)
 
     def _begin(self, answer: Answer, call: Request, now: float) -> None:
         """Send an answer on its way: at its moment, or from the next beat on if that has passed."""
-        self._call = self._asked = self._answer = None
+        self._call = self._asked = self._found = None
         self.bars += 2 * max(round(answer.length * TICKS_PER_QUARTER / answer.page.meter.bar), 1)
         notes, grid = answer.notes, self.grid
         if grid is None:
@@ -193,7 +192,6 @@ class Improviser:
             beat = answer.page.meter.beat / TICKS_PER_QUARTER * answer.call.quarter
             start = self._due + math.ceil((now - self._due) / beat) * beat if late else now + AT_ONCE
             playing = _Playing(answer, start, answer.call.quarter, deque(notes), start, start)
-            playing.until = start + answer.length * playing.quarter
         else:
             late = now > self._due
             origin = grid.quarters(self._due)
@@ -202,13 +200,11 @@ class Improviser:
                 notes = tuple(note for note in notes if note.onset >= beats_gone - 1e-6)
             first = notes[0].onset if notes else 0.0
             playing = _Playing(answer, origin, 0.0, deque(notes), grid.seconds(origin + first), 0.0)
-            playing.until = grid.seconds(origin + answer.length)
         self.late += late
         self.latency = playing.starts - self._due
         self._playing, self.last = playing, answer
         self._tell(now, "answer", number=call.number, at=playing.starts, late=late, latency=self.latency,
                    took=round(answer.took, 4), notes=len(notes))  # fmt: skip
-        self.thinker.keep(answer)
 
     # --- playing --------------------------------------------------------------------------------------------------
 
@@ -234,6 +230,7 @@ class Improviser:
             playing.until = max(playing.until, stop)
         if not playing.waiting and now >= playing.until:
             self._playing = None
+            self.thinker.keep(playing.answer)
             self._tell(now, "done", number=playing.answer.request.number)
 
     def _is_echo(self, message: Any, now: float) -> bool:
@@ -270,7 +267,7 @@ class Improviser:
         """Silence on every channel, and a fresh start."""
         from mido import Message
 
-        self._hush, self._playing, self._call, self._asked, self._answer = True, None, None, None, None
+        self._hush, self._playing, self._call, self._asked, self._found = True, None, None, None, None
         self.segmenter.forget()
         for channel in range(16):
             for number in (64, 123, 120):

@@ -1,0 +1,56 @@
+"""The same jam on a virtual clock: no port, no waiting, the same notes every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from composer.live.improviser import Improviser
+from composer.live.outbox import Outbox
+from composer.live.record import Record
+from composer.live.session import keep
+
+
+@dataclass
+class Rehearsal:
+    """Plays inputs to an improviser whose thinker answers at once.
+
+    With ``turns``, the inputs wait until an answer has been played, as a polite player does; without, they come at
+    their moments, and what comes into an answer cuts it short.
+    """
+
+    improviser: Improviser
+    record: Record
+    turns: bool = True
+    outbox: Outbox = field(default_factory=Outbox)
+
+    def run(self, inputs: Iterable[tuple[float, Any]]) -> float:
+        """Play through inputs (seconds, in order, with a mido message or Control); returns the moment of the end."""
+        coming, now, waited = iter(inputs), 0.0, 0.0
+        following = next(coming, None)
+        while True:
+            held = self.turns and self.improviser.phase != "listening"
+            moments = [m for m in (self.improviser.wake, self.outbox.next) if m is not None]
+            if following is not None and not held:
+                moments.append(following[0] + waited)
+            if not moments:
+                return now
+            before, now = now, max(min(moments), now)
+            waited += now - before if held else 0.0
+            for event in self.outbox.due(now):
+                self.record.sent(event.moment, event.message)
+            if following is not None and not held and following[0] + waited <= now:
+                self.record.heard(now, following[1])
+                self._step(now, [following[1]])
+                following = next(coming, None)
+            else:
+                self._step(now, [])
+
+    def _step(self, now: float, messages: list[Any]) -> None:
+        step = self.improviser.step(now, messages)
+        if step.hush:
+            for message in self.outbox.hush():
+                self.record.sent(now, message)
+        self.outbox.add(step.events)
+        keep(self.record, self.improviser)
