@@ -1,2 +1,0 @@
-def tapped(moments):
-    return None
