@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import cycle, groupby
+from itertools import cycle
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from composer.errors import ComposerError
 from composer.io import midi
 from composer.io.audio import INSTALL, find_soundfont
 from composer.live.clock import Clock, MonotonicClock
+from composer.live.outbox import Outbox, Timed
 from composer.live.ports import Port, open_output
 from composer.score import Part, Score
 from composer.styles import perform
@@ -70,17 +71,19 @@ def send(score: Score, port: Port, clock: Clock, progress: Progress | None = Non
     Whatever ends it early, Ctrl-C too, all sounding notes are switched off first.
     """
     events = performance(score)
+    outbox = Outbox()
     start = clock.now() + LEAD
-    sounding: set[tuple[int, int]] = set()
+    outbox.add(Timed(start + seconds, message) for seconds, message in events)
     try:
-        for seconds, chord in groupby(events, lambda event: event.seconds):
-            clock.sleep_until(start + seconds)
-            for event in chord:
-                _send_one(port, event.message, sounding)
+        while (moment := outbox.next) is not None:
+            clock.sleep_until(moment)
+            for _, message in outbox.due(moment):
+                port.send(message)
             if progress is not None:
-                progress(seconds / max(events[-1].seconds, 1e-9))
+                progress((moment - start) / max(events[-1].seconds, 1e-9))
     except BaseException:
-        _silence(port, sounding, {event.message.channel for event in events})
+        for message in outbox.hush():
+            port.send(message)
         raise
 
 
@@ -120,26 +123,6 @@ def _struck_again(notes: list[_Strike]) -> Iterator[_Strike]:
         offset = note.offset if following is None else min(note.offset, following.onset)
         if offset > note.onset:
             yield note._replace(offset=offset)
-
-
-def _send_one(port: Port, message: Any, sounding: set[tuple[int, int]]) -> None:
-    """Send; a note counts as sounding from before it starts until after it stops, as an interrupt may fall between."""
-    if message.type == "note_on":
-        sounding.add((message.channel, message.note))
-    port.send(message)
-    if message.type == "note_off":
-        sounding.discard((message.channel, message.note))
-
-
-def _silence(port: Port, sounding: set[tuple[int, int]], channels: set[int]) -> None:
-    """Every sounding note off, then sustain off and all notes off on every channel used."""
-    from mido import Message
-
-    for channel, pitch in sorted(sounding):
-        port.send(Message("note_off", channel=channel, note=pitch))
-    for channel in sorted(channels):
-        port.send(Message("control_change", channel=channel, control=64, value=0))
-        port.send(Message("control_change", channel=channel, control=123, value=0))
 
 
 def play_audio(score: Score, soundfont: str | Path | None = None, progress: Progress | None = None) -> None:
