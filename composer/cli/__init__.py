@@ -11,6 +11,7 @@ import warnings
 import typer
 
 from composer.cli.corpora import app as corpora_app
+from composer.cli.doctor import doctor
 from composer.cli.files import play, render
 from composer.cli.harmonize import harmonize
 from composer.cli.sketching import complete, continue_, vary
@@ -33,6 +34,7 @@ app.command("continue", epilog="composer continue tune.abc --bars 8 -o longer.ab
 app.command(epilog="composer harmonize tune.abc -n 5 --seed 1 -o choir.musicxml -o choir.mid")(harmonize)
 app.command(epilog="composer render tune.abc -o tune.png -o tune.wav")(render)
 app.command(epilog="composer play tune.abc --port 'My Keyboard'")(play)
+app.command(epilog="composer doctor --backend jack")(doctor)
 app.command(epilog="composer train folk -o my-folk.safetensors --set order=6")(train)
 app.add_typer(corpora_app, name="corpora")
 

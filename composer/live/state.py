@@ -12,7 +12,7 @@ Doing = Literal["listening", "thinking", "playing"]
 
 
 class Drawn(NamedTuple):
-    """A note to be drawn: beats from the first bar line of the call, for calls and answers alike."""
+    """A note to be drawn: quarters from the first bar line of the call, for calls and answers alike."""
 
     onset: float
     duration: float
