@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.analysis import find_key
+from composer.analysis import find_mode
 from composer.live.grid import Grid
 from composer.live.phrase import Heard, Phrase
 from composer.live.pulse import Floats, Pulse, find_pulse, on_grid
@@ -98,14 +98,14 @@ def _page(notes: Sequence[Heard], strikes: NDArray[np.intp], pulse: Pulse, key: 
     lines: list[tuple[int, int, int, int]] = []
     for place, strike in zip((places - shift).tolist(), range(len(places)), strict=True):
         if keep[strike]:
-            top = max((notes[n] for n in np.flatnonzero(strikes == strike)), key=lambda note: note.pitch)
+            top = max((notes[n] for n in np.flatnonzero(strikes == strike).tolist()), key=lambda note: note.pitch)
             length = max(round((top.offset - top.onset) / quarter * 4) * SIXTEENTH, SIXTEENTH)
             if lines and lines[-1][0] == place:
                 continue
             lines.append((place, top.pitch, length, min(max(top.velocity, 1), 127)))
     ends = [row[0] for row in lines[1:]] + [lines[-1][0] + 4 * TICKS_PER_QUARTER]
     lines = [(o, p, min(d, end - o), v) for (o, p, d, v), end in zip(lines, ends, strict=True)]
-    found = key or find_key([row[1] for row in lines], [row[2] for row in lines])
+    found = key or find_mode([row[1] for row in lines], [row[2] for row in lines])
     onset, pitch, duration, velocity = (np.array(column) for column in zip(*lines, strict=True))
     end = int((onset + duration).max())
     melody = Part.of(onset, pitch, duration, velocity, key=found)
@@ -117,7 +117,7 @@ def _page(notes: Sequence[Heard], strikes: NDArray[np.intp], pulse: Pulse, key: 
 
 def play_like(part: Part, call: Call) -> tuple[Heard, ...]:
     """A part of a page with the bars of the call, played with its feel; times are seconds from the page's tick 0."""
-    onset, _ = placed(part.onset, call), None
+    onset = placed(part.onset, call)
     end = placed(part.offset, call)
     late = np.array(call.feel.late)[_into(part.onset, call) // SIXTEENTH]
     start = np.maximum(onset + late, 0.0)
