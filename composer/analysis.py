@@ -17,8 +17,8 @@ PROFILES = {
     "minor": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
 }
 
-# how long each pitch class, counted from the tonic, sounds in a folk tune of each mode, of 1,000; the first and the last
-# note longer, as find_mode has them. Learned from the training split: benchmarks/understanding.py --learn
+# how long each pitch class, counted from the tonic, sounds in a folk tune of each mode, of 1,000; the first and the
+# last note longer, as find_mode has them. Learned from the training split: benchmarks/understanding.py --learn
 FOLK_PROFILES = {
     "major": (278, 1, 126, 0, 163, 78, 3, 187, 1, 90, 4, 69),
     "mixolydian": (265, 0, 114, 2, 123, 122, 0, 166, 0, 108, 95, 5),
@@ -52,11 +52,11 @@ def find_key(pitch: ArrayLike, duration: ArrayLike) -> Key:
 def find_mode(pitch: ArrayLike, duration: ArrayLike) -> Key:
     """The most probable major, mixolydian, dorian or minor key of a folk tune, or of its first bars.
 
-    ``pitch`` (N,) are MIDI numbers in the order in which they are heard, ``duration`` (N,) lengths in any unit. How long
-    each pitch class sounds is compared with the folk corpus's tunes; the first and the last note weigh more. C major
-    where nothing sounds.
+    ``pitch`` (N,) are MIDI numbers in the order in which they are heard, ``duration`` (N,) lengths in any unit. How
+    long each pitch class sounds is compared with the folk corpus's tunes; the first and the last note weigh more.
+    C major where nothing sounds.
 
-    >>> str(find_mode([62, 64, 65, 67, 69, 71, 72, 69, 65, 64, 62], [2, 1, 1, 1, 2, 1, 1, 2, 1, 1, 2]))
+    >>> str(find_mode([62, 69, 69, 71, 69, 65, 62, 60, 64, 62, 62], [2, 2, 1, 1, 1, 1, 2, 2, 1, 1, 3]))
     'D dorian'
     """
     classes, lengths = np.asarray(pitch, dtype=np.int64) % 12, np.asarray(duration, dtype=np.float64)

@@ -41,8 +41,8 @@ class Feel:
 class Call:
     """A phrase as a page: part 0 its melody, one note at a time; part 1, if two hands played, the "left hand".
 
-    ``zero`` is the moment, seconds on the clock, of the page's tick 0, and ``quarter`` the seconds of a quarter, both as
-    the phrase's end has them: where the tempo bent, they say where the music goes on.
+    ``zero`` is the moment, seconds on the clock, of the page's tick 0, and ``quarter`` the seconds of a quarter, both
+    as the phrase's end has them: where the tempo bent, they say where the music goes on.
     """
 
     score: Score
