@@ -46,7 +46,7 @@ def test_without_evidence_it_is_c_major() -> None:
 FOLK = {
     "major": "D4 F#4 A4 D5 B4 A4 G4 F#4 E4 D4",
     "mixolydian": "D4 F#4 A4 C5 B4 A4 G4 F#4 E4 C4 D4 D4",
-    "dorian": "D4 A4 A4 B4 A4 F4 D4 D4 C4 E4 C4 D4 D4",
+    "dorian": "D4 A4 B4 C5 B4 A4 F4 D4 D4 C4 E4 C4 D4",
     "minor": "D4 E4 F4 G4 A4 Bb4 A4 F4 E4 C4 D4 D4",
 }
 
