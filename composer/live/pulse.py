@@ -36,8 +36,9 @@ FELT, SPREAD = 0.55, 0.2
 BEATS = np.exp(np.arange(np.log(0.28), np.log(1.25), 0.045))  # seconds
 JITTER = 0.018  # seconds by which hands miss what they mean
 BENDING = 0.02  # share by which the tempo may wander within a beat
-SWINGS = (0.5, 0.58, 0.66)
+SWINGS = {0.5: 0.6, 0.58: 0.2, 0.66: 0.2}
 
+WIDTHS = (1.5, 3.0, 6.0, 24.0)  # beats over which a tempo may be steady
 TWELFTHS = 12  # of a beat: places are counted in them
 PRUNED = {5: 240, 10: 90, 20: 40, 40: 16, 80: 6}  # after so many notes, so many readings are kept
 BARRED = 12  # readings set in bars
@@ -65,22 +66,24 @@ class Beat(NamedTuple):
     meters: tuple[str, ...]
     quarters: float
     swings: tuple[float, ...]
+    lilts: tuple[float, ...]  # how likely those are
     starts: dict[int, float]  # where the first note stands, and how likely
 
 
-def _simple(onsets: Sequence[float], meters: tuple[str, ...], swings: tuple[float, ...]) -> Beat:
+def _simple(onsets: Sequence[float], meters: tuple[str, ...], swings: dict[float, float]) -> Beat:
     chances = np.array([onsets[0], onsets[1], TRIPLET, onsets[2], TRIPLET, onsets[3]])
-    return Beat(np.array([0, 3, 4, 6, 8, 9]), chances, meters, 1.0, swings, {0: 0.7, 3: 0.02, 6: 0.24, 9: 0.04})
+    return Beat(np.array([0, 3, 4, 6, 8, 9]), chances, meters, 1.0, (*swings,), (*swings.values(),), {0: 0.7, 3: 0.02, 6: 0.24, 9: 0.04})
 
 
-QUARTER = _simple((0.95, 0.04, 0.52, 0.18), ("4/4", "3/4", "2/4"), SWINGS)
-RUNNING = _simple((0.97, 0.45, 0.86, 0.58), ("2/4", "4/4"), (0.5,))
+QUARTER = _simple((0.95, 0.04, 0.52, 0.18), ("4/4", "3/4"), SWINGS)
+RUNNING = _simple((0.97, 0.45, 0.86, 0.58), ("2/4",), {0.5: 1.0})
 DOTTED = Beat(
     np.arange(0, 12, 2),
     np.array([0.98, 0.02, 0.64, 0.05, 0.93, 0.05]),
     ("6/8",),
     1.5,
     (0.5,),
+    (1.0,),
     {0: 0.44, 4: 0.03, 8: 0.5, 10: 0.03},
 )
 KINDS = (QUARTER, RUNNING, DOTTED)
@@ -104,7 +107,7 @@ class _Readings(NamedTuple):
 
 def find_pulse(onsets: Floats, *, quarter: float | None = None, meter: Meter | None = None) -> Pulse:
     """The pulse of onsets (seconds, rising, at least one); ``quarter`` (seconds) and ``meter`` where they are known."""
-    readings = _followed(onsets, _begun(onsets, quarter, meter), steady=quarter is not None)
+    readings = _followed(onsets, _begun(onsets, quarter, meter))
     best = min(_barred(readings, onsets, meter), key=lambda bars: bars.cost)
     return _settled(onsets, best)
 
@@ -115,14 +118,14 @@ def _begun(onsets: Floats, quarter: float | None, meter: Meter | None) -> _Readi
         if meter is not None and not _fits(kind, meter):
             continue
         beats = BEATS if quarter is None else np.array([quarter * kind.quarters])
-        share = np.log(sum(METERS.get(name, 0.05) for name in kind.meters) / len(kind.meters))
-        for swing in kind.swings:
+        share = np.log(sum(METERS[name] for name in kind.meters))
+        for swing, lilt in zip(kind.swings, kind.lilts, strict=True):
             for start, chance in kind.starts.items():
                 felt = (np.log10(beats / FELT) / SPREAD) ** 2 / 2
-                cost = felt - np.log(chance / len(kind.swings)) - share
+                cost = felt - np.log(chance * lilt) - share
                 rows += [(number, swing, start, beat, value) for beat, value in zip(beats, cost, strict=True)]
     number, swings, starts, periods, costs = (np.array(column) for column in zip(*rows, strict=True))
-    loose = 0.04 if quarter is None else 0.01
+    loose = 0.04 if quarter is None else 0.02
     spread = np.stack([np.full(len(rows), JITTER**2), np.zeros(len(rows)), (loose * periods) ** 2])
     path = np.zeros((len(onsets), len(rows)), dtype=np.int64)
     path[0] = starts
@@ -141,16 +144,15 @@ for _number, _kind in enumerate(KINDS):
     _INDEX[_number, _kind.places] = np.arange(len(_kind.places))
 
 
-def _followed(onsets: Floats, now: _Readings, steady: bool) -> _Readings:
-    bending = BENDING / 4 if steady else BENDING
+def _followed(onsets: Floats, now: _Readings) -> _Readings:
     for number, moment in enumerate(onsets[1:].tolist(), 1):
-        now = _step(now, number, moment, bending)
+        now = _step(now, number, moment)
         if number in PRUNED:
             now = _pruned(now, PRUNED[number])
     return now
 
 
-def _step(now: _Readings, number: int, moment: float, bending: float) -> _Readings:
+def _step(now: _Readings, number: int, moment: float) -> _Readings:
     """Each reading with the next note, on the place that costs least."""
     kind, columns = now.kind, np.arange(len(now.kind))
     whole, into = np.divmod(now.place, TWELFTHS)
@@ -160,7 +162,7 @@ def _step(now: _Readings, number: int, moment: float, bending: float) -> _Readin
     places = _PLACES[kind]
     ahead = (beat - whole)[:, None] + _swung(places / TWELFTHS, now.swing[:, None]) - last[:, None]  # beats
     at, both, pace = (row[:, None] for row in now.spread)
-    variance = at + ahead * (2 * both + ahead * pace) + (bending * now.beat[:, None]) ** 2 * ahead**3 / 3 + JITTER**2
+    variance = at + ahead * (2 * both + ahead * pace) + (BENDING * now.beat[:, None]) ** 2 * ahead**3 / 3 + JITTER**2
     away = moment - now.moment[:, None] - now.beat[:, None] * ahead
     index = _INDEX[kind, into]
     missed = (beat - whole)[:, None] * _MISSED[kind, -1:] + _MISSED[kind] - _MISSED[kind, index + 1][:, None]
@@ -170,7 +172,7 @@ def _step(now: _Readings, number: int, moment: float, bending: float) -> _Readin
     best = cost.argmin(axis=1)
     ahead, away, variance = ahead[columns, best], away[columns, best], variance[columns, best]
     at, both, pace = now.spread
-    wander = (bending * now.beat) ** 2 * ahead
+    wander = (BENDING * now.beat) ** 2 * ahead
     at, both, pace = variance - JITTER**2, both + ahead * pace + wander * ahead / 2, pace + wander
     gain, turn = at / variance, both / variance
     spread = np.stack([at * (1 - gain), both * (1 - gain), pace - turn * both])
@@ -211,7 +213,8 @@ def _barred(readings: _Readings, onsets: Floats, meter: Meter | None) -> Iterato
         kind, path = KINDS[number], readings.path[:, column]
         for name in kind.meters if meter is None else (str(meter),):
             shift, cost = _best_bar(path, number, name)
-            total = float(readings.cost[column] + cost - np.log(METERS.get(name, 0.05)))
+            share = METERS.get(name, 0.05) / sum(METERS[other] for other in kind.meters)
+            total = float(readings.cost[column] + cost - np.log(share))
             yield _Bars(total, kind, Meter.parse(name), path + shift * TWELFTHS, float(readings.swing[column]))
 
 
@@ -260,20 +263,25 @@ def _settled(onsets: Floats, bars: _Bars) -> Pulse:
     whole, into = np.divmod(straight, 1)
     swing = bars.swing
     for _ in range(2):
-        curve = _smooth(onsets, whole + _swung(into, np.array(swing)), 4.0)
+        curve = _smooth(onsets, whole + _swung(into, np.array(swing)))
         swing = _swing_of(onsets, whole, into, curve, swing) if bars.kind is QUARTER else 0.5
     felt = whole + _swung(into, np.array(swing))
-    moment, pace = _smooth(onsets, felt, 4.0)
+    moment, pace = _smooth(onsets, felt)
     quarter = pace[-1] / bars.kind.quarters
     origin = moment[-1] - felt[-1] * pace[-1]
     ticks = np.rint(straight * bars.kind.quarters * TICKS_PER_QUARTER).astype(np.int32)
     return Pulse(bars.meter, ticks, float(origin), float(quarter), swing, moment)
 
 
-def _smooth(onsets: Floats, beats: Floats, width: float) -> tuple[Floats, Floats]:
+def _smooth(onsets: Floats, beats: Floats) -> tuple[Floats, Floats]:
     """(N,) when each place would come in a tempo that bends slowly, and seconds a beat there: lines through the notes
-    around each, weighted by a bell of ``width`` beats.
+    around each, weighted by the bell that foretells each note best from the others.
     """
+    return min((_lines(onsets, beats, width) for width in WIDTHS), key=lambda found: found[2])[:2]
+
+
+def _lines(onsets: Floats, beats: Floats, width: float) -> tuple[Floats, Floats, float]:
+    """As above, with a bell of ``width`` beats, and how far each note lies from what the others say."""
     near = np.exp(-0.5 * ((beats[:, None] - beats) / width) ** 2)
     near /= near.sum(axis=1, keepdims=True)
     place, moment = near @ beats, near @ onsets
@@ -281,7 +289,10 @@ def _smooth(onsets: Floats, beats: Floats, width: float) -> tuple[Floats, Floats
     both = near @ (beats * onsets) - place * moment
     pace = np.where(spread > 1e-9, both / np.maximum(spread, 1e-9), FELT)
     pace = np.maximum(pace, 1e-3)
-    return moment + pace * (beats - place), pace
+    expected = moment + pace * (beats - place)
+    own = np.diagonal(near) * (1 + (beats - place) ** 2 / np.maximum(spread, 1e-9))
+    away = (onsets - expected) / np.maximum(1 - own, 0.05)
+    return expected, pace, float(np.mean(away**2))
 
 
 def _swing_of(onsets: Floats, whole: Floats, into: Floats, curve: tuple[Floats, Floats], swing: float) -> float:
