@@ -137,7 +137,9 @@ def table(rows: list[tuple[Played, Judged]]) -> dict[str, Any]:
         "meter": round(float(np.mean([judge.meter for judge in found])), 3),
         "bar line": round(float(np.mean([judge.bar for judge in found])), 3),
         "places": round(float(np.mean([judge.right for judge in found])), 3),
-        "places, octave right": round(float(np.mean([j.right for j, k in zip(found, same) if k] or [0])), 3),
+        "places, octave right": round(
+            float(np.mean([j.right for j, k in zip(found, same, strict=True) if k] or [0])), 3
+        ),
         "ms": round(1e3 * float(np.median([judge.took for judge in found])), 1),
         "ms max": round(1e3 * max(judge.took for judge in found), 1),
     }
@@ -228,7 +230,9 @@ def main() -> None:
     }
     figures = {name: table(group) for name, group in groups.items() if group}
     keys = {
-        f"{finder.__name__}, {'whole tunes' if bars is None else f'first {bars} bars'}": key_accuracy(split, finder, bars)
+        f"{finder.__name__}, {'whole tunes' if bars is None else f'first {bars} bars'}": key_accuracy(
+            split, finder, bars
+        )
         for bars in (None, 4)
         for finder in (find_key, find_mode)
     }

@@ -9,7 +9,7 @@ a beat. The best of them are then set in bars.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ BENDING = 0.02  # share by which the tempo may wander within a beat
 SWINGS = {0.5: 0.6, 0.58: 0.2, 0.66: 0.2}
 
 WIDTHS = (1.5, 3.0, 6.0, 24.0)  # beats over which a tempo may be steady
+RECENT = 6.0  # beats that tell the phase at the end, where the tempo is known
+QUARTERS = (0.1, 4.0)  # seconds between which a quarter is kept
 TWELFTHS = 12  # of a beat: places are counted in them
 PRUNED = {5: 240, 10: 90, 20: 40, 40: 16, 80: 6}  # after so many notes, so many readings are kept
 BARRED = 12  # readings set in bars
@@ -72,7 +74,15 @@ class Beat(NamedTuple):
 
 def _simple(onsets: Sequence[float], meters: tuple[str, ...], swings: dict[float, float]) -> Beat:
     chances = np.array([onsets[0], onsets[1], TRIPLET, onsets[2], TRIPLET, onsets[3]])
-    return Beat(np.array([0, 3, 4, 6, 8, 9]), chances, meters, 1.0, (*swings,), (*swings.values(),), {0: 0.7, 3: 0.02, 6: 0.24, 9: 0.04})
+    return Beat(
+        np.array([0, 3, 4, 6, 8, 9]),
+        chances,
+        meters,
+        1.0,
+        (*swings,),
+        (*swings.values(),),
+        {0: 0.7, 3: 0.02, 6: 0.24, 9: 0.04},
+    )
 
 
 QUARTER = _simple((0.95, 0.04, 0.52, 0.18), ("4/4", "3/4"), SWINGS)
@@ -86,6 +96,7 @@ DOTTED = Beat(
     (1.0,),
     {0: 0.44, 4: 0.03, 8: 0.5, 10: 0.03},
 )
+STRAIGHT = _simple((0.95, 0.2, 0.6, 0.3), ("4/4",), SWINGS)  # any quarter, where a grid gives it
 KINDS = (QUARTER, RUNNING, DOTTED)
 
 
@@ -102,14 +113,16 @@ class _Readings(NamedTuple):
     path: Whole
 
     def select(self, index: NDArray[np.intp]) -> _Readings:
-        return _Readings(*(column[..., index] for column in self))
+        columns: Iterator[Any] = (column[..., index] for column in self)
+        return _Readings(*columns)
 
 
 def find_pulse(onsets: Floats, *, quarter: float | None = None, meter: Meter | None = None) -> Pulse:
     """The pulse of onsets (seconds, rising, at least one); ``quarter`` (seconds) and ``meter`` where they are known."""
-    readings = _followed(onsets, _begun(onsets, quarter, meter))
-    best = min(_barred(readings, onsets, meter), key=lambda bars: bars.cost)
-    return _settled(onsets, best)
+    since = onsets - onsets[0]
+    best = min(_barred(_followed(since, _begun(since, quarter, meter)), meter), key=lambda bars: bars.cost)
+    pulse = _settled(since, best, quarter)
+    return pulse._replace(origin=pulse.origin + float(onsets[0]), expected=pulse.expected + onsets[0])
 
 
 def _begun(onsets: Floats, quarter: float | None, meter: Meter | None) -> _Readings:
@@ -124,12 +137,13 @@ def _begun(onsets: Floats, quarter: float | None, meter: Meter | None) -> _Readi
                 felt = (np.log10(beats / FELT) / SPREAD) ** 2 / 2
                 cost = felt - np.log(chance * lilt) - share
                 rows += [(number, swing, start, beat, value) for beat, value in zip(beats, cost, strict=True)]
-    number, swings, starts, periods, costs = (np.array(column) for column in zip(*rows, strict=True))
+    columns: Iterator[Any] = (np.array(column) for column in zip(*rows, strict=True))
+    kinds, swings, starts, periods, costs = columns
     loose = 0.04 if quarter is None else 0.02
     spread = np.stack([np.full(len(rows), JITTER**2), np.zeros(len(rows)), (loose * periods) ** 2])
     path = np.zeros((len(onsets), len(rows)), dtype=np.int64)
     path[0] = starts
-    return _Readings(number, swings, starts, np.full(len(rows), onsets[0]), periods, spread, costs, path)
+    return _Readings(kinds, swings, starts, np.full(len(rows), onsets[0]), periods, spread, costs, path)
 
 
 def _fits(kind: Beat, meter: Meter) -> bool:
@@ -156,11 +170,11 @@ def _step(now: _Readings, number: int, moment: float) -> _Readings:
     """Each reading with the next note, on the place that costs least."""
     kind, columns = now.kind, np.arange(len(now.kind))
     whole, into = np.divmod(now.place, TWELFTHS)
-    last = _swung(into / TWELFTHS, now.swing)
+    last = swung(into / TWELFTHS, now.swing)
     felt = whole + last + (moment - now.moment) / now.beat
-    beat = np.floor(np.clip(felt, whole, whole + 1e6)).astype(np.int64)
+    beat = np.floor(np.clip(felt, whole, whole + 1e4)).astype(np.int64)
     places = _PLACES[kind]
-    ahead = (beat - whole)[:, None] + _swung(places / TWELFTHS, now.swing[:, None]) - last[:, None]  # beats
+    ahead = (beat - whole)[:, None] + swung(places / TWELFTHS, now.swing[:, None]) - last[:, None]  # beats
     at, both, pace = (row[:, None] for row in now.spread)
     variance = at + ahead * (2 * both + ahead * pace) + (BENDING * now.beat[:, None]) ** 2 * ahead**3 / 3 + JITTER**2
     away = moment - now.moment[:, None] - now.beat[:, None] * ahead
@@ -183,7 +197,7 @@ def _step(now: _Readings, number: int, moment: float) -> _Readings:
     return _Readings(kind, now.swing, place, reached, period, spread, now.cost + cost[columns, best], now.path)
 
 
-def _swung(place: Floats, swing: Floats) -> Floats:
+def swung(place: Floats, swing: Floats) -> Floats:
     """Where a place (0 to 1) of a straight beat falls in a swung one."""
     return np.asarray(np.where(place <= 0.5, 2 * swing * place, 1 - 2 * (1 - swing) * (1 - place)))
 
@@ -206,7 +220,7 @@ class _Bars(NamedTuple):
     swing: float
 
 
-def _barred(readings: _Readings, onsets: Floats, meter: Meter | None) -> Iterator[_Bars]:
+def _barred(readings: _Readings, meter: Meter | None) -> Iterator[_Bars]:
     """The best readings in every meter that they may have, on every beat of the bar."""
     for column in np.argsort(readings.cost, kind="stable")[:BARRED].tolist():
         number = int(readings.kind[column])
@@ -257,20 +271,21 @@ def _chances(name: str, kind: Beat, beats: int) -> Floats:
     return np.stack([rows[:, 0], rows[:, 1], low, rows[:, 2], low, rows[:, 3]], axis=1)
 
 
-def _settled(onsets: Floats, bars: _Bars) -> Pulse:
-    """The pulse of a reading: its tempo smoothed, and its swing measured."""
+def _settled(onsets: Floats, bars: _Bars, quarter: float | None) -> Pulse:
+    """The pulse of a reading: its tempo smoothed, or kept where it is known, and its swing measured."""
     straight = bars.places / TWELFTHS
     whole, into = np.divmod(straight, 1)
     swing = bars.swing
     for _ in range(2):
-        curve = _smooth(onsets, whole + _swung(into, np.array(swing)))
-        swing = _swing_of(onsets, whole, into, curve, swing) if bars.kind is QUARTER else 0.5
-    felt = whole + _swung(into, np.array(swing))
-    moment, pace = _smooth(onsets, felt)
-    quarter = pace[-1] / bars.kind.quarters
-    origin = moment[-1] - felt[-1] * pace[-1]
+        curve = _smooth(onsets, whole + swung(into, np.array(swing)))
+        swing = _swing_of(onsets, into, curve, swing) if bars.kind is QUARTER else 0.5
+    felt = whole + swung(into, np.array(swing))
+    expected, pace = _smooth(onsets, felt)
+    beat = float(np.clip(pace[-1] / bars.kind.quarters if quarter is None else quarter, *QUARTERS)) * bars.kind.quarters
+    late = np.exp((felt - felt[-1]) / RECENT)  # how much each note says of where the beat is at the end
+    origin = expected[-1] - felt[-1] * beat if quarter is None else late @ (onsets - felt * beat) / late.sum()
     ticks = np.rint(straight * bars.kind.quarters * TICKS_PER_QUARTER).astype(np.int32)
-    return Pulse(bars.meter, ticks, float(origin), float(quarter), swing, moment)
+    return Pulse(bars.meter, ticks, float(origin), beat / bars.kind.quarters, swing, expected)
 
 
 def _smooth(onsets: Floats, beats: Floats) -> tuple[Floats, Floats]:
@@ -295,7 +310,7 @@ def _lines(onsets: Floats, beats: Floats, width: float) -> tuple[Floats, Floats,
     return expected, pace, float(np.mean(away**2))
 
 
-def _swing_of(onsets: Floats, whole: Floats, into: Floats, curve: tuple[Floats, Floats], swing: float) -> float:
+def _swing_of(onsets: Floats, into: Floats, curve: tuple[Floats, Floats], swing: float) -> float:
     """Where the second halves of beats fall, as a share of the beat; 0.5 unless three or more notes say otherwise."""
     halves = into == 0.5
     if halves.sum() < 3:
@@ -307,23 +322,31 @@ def _swing_of(onsets: Floats, whole: Floats, into: Floats, curve: tuple[Floats, 
 
 def on_grid(onsets: Floats, grid: Grid) -> Pulse:
     """The pulse that a grid gives; places are counted from the bar line at or before the first onset."""
-    places = np.array([grid.quarters(moment) for moment in onsets.tolist()])
+    felt = np.array([grid.quarters(moment) for moment in onsets.tolist()])
     bar = grid.meter.bar / TICKS_PER_QUARTER
-    start = float(np.floor((places[0] + 0.1) / bar) * bar)
-    end = float(places[-1])
-    quarter = max(grid.seconds(end + 0.5) - grid.seconds(end - 0.5), 1e-3)
-    origin = grid.seconds(end) - (end - start) * quarter
-    snapped = snap(places - start)
-    expected = np.array([grid.seconds(start + tick / TICKS_PER_QUARTER) for tick in snapped.tolist()])
-    return Pulse(grid.meter, snapped, origin, quarter, 0.5, expected)
+    start = float(np.floor((felt[0] + 0.1) / bar) * bar)
+    end = float(felt[-1])
+    quarter = float(np.clip(grid.seconds(end + 0.5) - grid.seconds(end - 0.5), *QUARTERS))
+    kind = DOTTED if _fits(DOTTED, grid.meter) else STRAIGHT
+    beats = np.clip((felt - start) / kind.quarters, -1e6, 1e6)
+    places, swing = min((_snapped(beats, kind, swing, quarter) for swing in kind.swings), key=lambda found: found[0])[
+        1:
+    ]
+    whole, into = np.divmod(places / TWELFTHS, 1)
+    halves = into == 0.5
+    if swing > 0.5 and halves.sum() >= 3:
+        swing = float(np.clip(np.median((beats - whole)[halves]), 0.53, 0.72))
+    meant = start + (whole + swung(into, np.array(swing))) * kind.quarters
+    expected = np.array([grid.seconds(place) for place in meant.tolist()])
+    ticks = np.rint(places * kind.quarters * TICKS_PER_QUARTER / TWELFTHS).astype(np.int32)
+    return Pulse(grid.meter, ticks, grid.seconds(end) - (end - start) * quarter, quarter, swing, expected)
 
 
-CELLS = np.array([0, 3, 4, 6, 8, 9, 12]) * (TICKS_PER_QUARTER // 12)  # of a quarter: sixteenths and triplets
-
-
-def snap(quarters: Floats) -> Ints:
-    """(N,) the nearest sixteenth or triplet, in ticks, of places in quarters."""
-    ticks = np.asarray(quarters) * TICKS_PER_QUARTER
-    whole = np.floor(ticks / TICKS_PER_QUARTER) * TICKS_PER_QUARTER
-    nearest = CELLS[np.abs((ticks - whole)[:, None] - CELLS).argmin(axis=1)]
-    return np.asarray(whole + nearest, dtype=np.int32)
+def _snapped(beats: Floats, kind: Beat, swing: float, quarter: float) -> tuple[float, Whole, float]:
+    """The cost of a swing, the places (N,) in twelfths of a beat that then cost least, and the swing."""
+    places = np.append(kind.places, TWELFTHS)
+    whole = np.floor(beats)
+    away = (beats - whole)[:, None] - swung(places / TWELFTHS, np.array(swing))
+    cost = 0.5 * (away * quarter * kind.quarters / JITTER) ** 2 - np.log(np.append(kind.onset, kind.onset[0]))
+    found = whole.astype(np.int64) * TWELFTHS + places[cost.argmin(axis=1)]
+    return float(cost.min(axis=1).sum() - np.log(kind.lilts[kind.swings.index(swing)])), found, swing
