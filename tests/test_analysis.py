@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.analysis import PROFILES, find_key, plain_key, uneven_bars
+from composer.analysis import PROFILES, find_key, find_mode, plain_key, uneven_bars
 from composer.score import Ending, Repeat, Score
-from composer.theory import MODES, Key, Meter
+from composer.theory import MODES, Key, Meter, parse_pitch
 from composer.theory import TICKS_PER_QUARTER as Q
 from strategies import scores
 
@@ -41,6 +41,29 @@ def test_transposed_music_has_the_transposed_key(notes: list[tuple[int, int]], s
 
 def test_without_evidence_it_is_c_major() -> None:
     assert find_key([], []) == find_key(range(60, 72), np.ones(12)) == Key(0)
+
+
+FOLK = {
+    "major": "D4 F#4 A4 D5 B4 A4 G4 F#4 E4 D4",
+    "mixolydian": "D4 F#4 A4 C5 B4 A4 G4 F#4 E4 C4 D4 D4",
+    "dorian": "D4 A4 B4 C5 B4 A4 F4 D4 D4 C4 E4 C4 D4",
+    "minor": "D4 E4 F4 G4 A4 Bb4 A4 F4 E4 C4 D4 D4",
+}
+
+
+@pytest.mark.parametrize("mode", FOLK)
+@pytest.mark.parametrize("up", range(12))
+def test_modes_of_folk_tunes(mode: str, up: int) -> None:
+    pitch = [parse_pitch(name) + up for name in FOLK[mode].split()]
+    key = find_mode(pitch, [2, *[1] * (len(pitch) - 2), 3])
+    assert (key.tonic_class, key.mode) == ((2 + up) % 12, mode)
+
+
+@given(st.lists(st.tuples(st.integers(0, 127), st.floats(0, 1e6)), max_size=50))
+def test_any_notes_have_a_mode(notes: list[tuple[int, float]]) -> None:
+    key = find_mode([pitch for pitch, _ in notes], [length for _, length in notes])
+    assert key.mode in FOLK
+    assert abs(key.signature) <= 6
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,25 +1,27 @@
-"""What a person played, understood: a page in bars and keys, and the feel with which it was played."""
+"""What a person played, understood: a page in bars and a key, and the feel with which it was played."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.analysis import find_key
+from composer.analysis import find_mode
 from composer.live.grid import Grid
+from composer.live.hands import hands, top_line
 from composer.live.phrase import Heard, Phrase
-from composer.live.pulse import Floats, Pulse, find_pulse, on_grid
+from composer.live.pulse import Floats, Pulse, find_pulse, on_grid, swung
 from composer.score import Part, Score, regular_barlines
 from composer.theory import TICKS_PER_QUARTER, Ints, Key, Meter, Tempo
 
 TOGETHER = 0.035  # seconds within which notes are struck as one
-MOST_BARS = 64
-MOST_NOTES = 2_000
-SIXTEENTH = TICKS_PER_QUARTER // 4
-SHORTEST, LONGEST = 15 / 1000, 4.0  # seconds of a quarter that is believed: 4000 to 15 a minute
+SILENCE = 10.0  # seconds without a note, before which nothing is remembered
+MOST_NOTES, MOST_BARS = 1000, 64
+SIXTEENTH, EIGHTH = TICKS_PER_QUARTER // 4, TICKS_PER_QUARTER // 2
+FILLED = 0.5  # a note that sounds for this share of the time to the next one is written up to it
 LEFT = "left hand"
 
 
@@ -41,8 +43,8 @@ class Feel:
 class Call:
     """A phrase as a page: part 0 its melody, one note at a time; part 1, if two hands played, the "left hand".
 
-    ``zero`` is the moment, seconds on the clock, of the page's tick 0, and ``quarter`` the seconds of a quarter, both as
-    the phrase's end has them: where the tempo bent, they say where the music goes on.
+    ``zero`` is the moment, seconds on the clock, of the page's tick 0, and ``quarter`` the seconds of a quarter, both
+    as the phrase's end has them: where the tempo bent, they say where the music goes on.
     """
 
     score: Score
@@ -62,14 +64,29 @@ def understand(
     """The page of a phrase of at least one note, and its feel; never raises for what was played.
 
     A ``grid`` gives tempo, phase and meter; ``tempo`` (quarters a minute) leaves the phase open. Of a phrase longer
-    than 64 bars the last ones stay.
+    than 64 bars or 1,000 notes the end stays, and what follows a silence of 10 seconds.
     """
-    notes = sorted(phrase.notes)[-MOST_NOTES:]
+    notes = _remembered(phrase)
     strikes = struck_together([note.onset for note in notes])
-    heard = np.array([note.onset for note in notes])
-    onsets = np.array([heard[strikes == k].mean() for k in range(int(strikes[-1]) + 1)])
-    pulse = on_grid(onsets, grid) if grid else find_pulse(onsets, quarter=60 / tempo if tempo else None, meter=meter)
-    return _page(notes, strikes, pulse, key)
+    heard = np.array([note.onset for note in notes], dtype=np.float64)
+    onsets = np.bincount(strikes, heard - heard[0]) / np.bincount(strikes) + heard[0]
+    if grid is not None:
+        pulse = on_grid(onsets, grid)
+    else:
+        pulse = find_pulse(onsets, quarter=60 / tempo if tempo else None, meter=meter)
+    keep = pulse.places >= pulse.places[-1] - pulse.places[-1] % pulse.meter.bar - (MOST_BARS - 2) * pulse.meter.bar
+    placed = [
+        (int(pulse.places[strike]), note) for strike, note in zip(strikes.tolist(), notes, strict=True) if keep[strike]
+    ]
+    score, shift = _page(placed, pulse, key)
+    origin = pulse.origin + shift / TICKS_PER_QUARTER * pulse.quarter
+    return Call(score, origin, pulse.quarter, _feel(score, placed, shift, onsets, pulse))
+
+
+def _remembered(phrase: Phrase) -> list[Heard]:
+    notes = sorted(phrase.notes)[-MOST_NOTES:]
+    gaps = [k for k, (a, b) in enumerate(pairwise(notes), 1) if b.onset - a.onset > SILENCE]
+    return notes[gaps[-1] :] if gaps else notes
 
 
 def struck_together(onsets: Sequence[float]) -> NDArray[np.intp]:
@@ -86,68 +103,92 @@ def struck_together(onsets: Sequence[float]) -> NDArray[np.intp]:
     return np.array(found, dtype=np.intp)
 
 
-def _page(notes: Sequence[Heard], strikes: NDArray[np.intp], pulse: Pulse, key: Key | None) -> Call:
-    meter, quarter = pulse.meter, float(np.clip(pulse.quarter, SHORTEST, LONGEST))
-    places = pulse.places.astype(np.int64)
-    last = -(-int(places[-1] + 1) // meter.bar)
-    keep = places >= (last - MOST_BARS) * meter.bar
-    first = int(places[keep][0])
-    bar = first // meter.bar  # the bar line at or before the first note
-    pickup = (-first) % meter.bar if first < 0 and -first < meter.bar else 0
-    shift = first if pickup else bar * meter.bar
-    lines: list[tuple[int, int, int, int]] = []
-    for place, strike in zip((places - shift).tolist(), range(len(places)), strict=True):
-        if keep[strike]:
-            top = max((notes[n] for n in np.flatnonzero(strikes == strike)), key=lambda note: note.pitch)
-            length = max(round((top.offset - top.onset) / quarter * 4) * SIXTEENTH, SIXTEENTH)
-            if lines and lines[-1][0] == place:
-                continue
-            lines.append((place, top.pitch, length, min(max(top.velocity, 1), 127)))
-    ends = [row[0] for row in lines[1:]] + [lines[-1][0] + 4 * TICKS_PER_QUARTER]
-    lines = [(o, p, min(d, end - o), v) for (o, p, d, v), end in zip(lines, ends, strict=True)]
-    found = key or find_key([row[1] for row in lines], [row[2] for row in lines])
-    onset, pitch, duration, velocity = (np.array(column) for column in zip(*lines, strict=True))
-    end = int((onset + duration).max())
-    melody = Part.of(onset, pitch, duration, velocity, key=found)
-    barlines = regular_barlines([Meter(meter.numerator, meter.denominator)], max(end, pickup + 1), pickup)
-    score = Score.of([melody], meter=str(meter), key=found, tempo=Tempo(60 / quarter), barlines=barlines)
-    zero = pulse.origin + shift / TICKS_PER_QUARTER * quarter
-    return Call(score, zero, quarter, Feel(velocity=float(velocity.mean())))
+def _page(placed: Sequence[tuple[int, Heard]], pulse: Pulse, key: Key | None) -> tuple[Score, int]:
+    """The page, and at which of the pulse's ticks it begins."""
+    meter, first = Meter(pulse.meter.numerator, pulse.meter.denominator), placed[0][0]
+    pickup = -first % meter.bar
+    pickup = pickup if 2 * pickup <= meter.bar else 0
+    shift = first if pickup else first - first % meter.bar
+    right, left = hands([(place - shift, note) for place, note in placed])
+    melody = top_line(right)
+    rows = _written(melody, pulse, pickup)
+    found = key or find_mode([row[1] for row in rows], [row[2] for row in rows])
+    parts = [Part.of(*zip(*rows, strict=True), key=found)]
+    if left:
+        parts.append(Part.of(*zip(*_written(left, pulse, pickup), strict=True), key=found, name=LEFT))
+    end = max(int(part.offset.max()) for part in parts)
+    barlines = regular_barlines([meter], max(end, pickup + 1), pickup)
+    tempo = Tempo(60 / pulse.quarter * TICKS_PER_QUARTER / meter.beat, meter.beat)
+    return Score.of(parts, meter=meter, key=found, tempo=tempo, barlines=barlines), shift
+
+
+def _written(notes: Sequence[tuple[int, Heard]], pulse: Pulse, pickup: int) -> list[tuple[int, int, int, int]]:
+    """Rows (onset, pitch, duration, velocity) of one hand: chords end together, and short gaps are filled."""
+    places = sorted({place for place, _ in notes})
+    following = dict(pairwise(places))
+    rows: dict[tuple[int, int], tuple[int, int, int, int]] = {}
+    for place, note in notes:
+        sounds = (note.offset - note.onset) / pulse.quarter * TICKS_PER_QUARTER
+        room = following.get(place, _last_end(place, sounds, pulse.meter, pickup)) - place
+        length = room
+        if sounds < FILLED * room and room > TICKS_PER_QUARTER:
+            length = min(max(-(-round(sounds) // EIGHTH) * EIGHTH, EIGHTH), room)
+        rows[place, note.pitch] = (place, note.pitch, length, min(max(note.velocity, 1), 127))
+    return list(rows.values())
+
+
+def _last_end(place: int, sounds: float, meter: Meter, pickup: int) -> int:
+    """Where the last note of a hand ends: its length in eighths, or to the bar line if that is near, at most a bar."""
+    line = place + (pickup - place - 1) % meter.bar + 1
+    if 0.6 * (line - place) <= sounds <= 1.3 * (line - place):
+        return line
+    return min(place + max(round(sounds / EIGHTH), 1) * EIGHTH, line + meter.bar)
+
+
+def _feel(score: Score, placed: Sequence[tuple[int, Heard]], shift: int, onsets: Floats, pulse: Pulse) -> Feel:
+    keep = pulse.places >= placed[0][0]
+    ticks = pulse.places[keep] - shift
+    away = (onsets - pulse.expected)[keep]
+    slots = _into(ticks, score) // SIXTEENTH
+    late = [float(away[slots == slot].sum() / ((slots == slot).sum() + 1)) for slot in range(4)]
+    melody = score.parts[0]
+    weight = weights(melody.onset, score)
+    mean = float(melody.velocity.mean())
+    over = melody.velocity - mean
+    accents = [float(over[weight == k].sum() / ((weight == k).sum() + 2)) for k in range(4)]
+    rows = {(place - shift, note.pitch): note for place, note in placed}
+    down = [
+        (rows[note.onset, note.pitch].released - rows[note.onset, note.pitch].onset) / note.duration for note in melody
+    ]
+    touch = float(np.clip(np.median(down) * TICKS_PER_QUARTER / pulse.quarter, 0.1, 0.98))
+    return Feel(pulse.swing, tuple(late), touch, mean, tuple(accents))
 
 
 def play_like(part: Part, call: Call) -> tuple[Heard, ...]:
     """A part of a page with the bars of the call, played with its feel; times are seconds from the page's tick 0."""
-    onset, _ = placed(part.onset, call), None
-    end = placed(part.offset, call)
-    late = np.array(call.feel.late)[_into(part.onset, call) // SIXTEENTH]
-    start = np.maximum(onset + late, 0.0)
+    onset, end = moments(part.onset, call), moments(part.offset, call)
+    start = np.maximum(onset + np.array(call.feel.late)[_into(part.onset, call.score) // SIXTEENTH], 0.0)
     released = start + np.maximum((end - onset) * call.feel.touch, 0.02)
-    velocity = np.clip(np.rint(call.feel.velocity + _accents(part.onset, call)), 1, 127)
-    rows = zip(start.tolist(), released.tolist(), part.pitch.tolist(), velocity.astype(int).tolist(), strict=True)
-    return tuple(Heard(a, b, b, pitch, loud) for a, b, pitch, loud in rows)
+    accent = np.array(call.feel.accents)[weights(part.onset, call.score)]
+    velocity = np.clip(np.rint(call.feel.velocity + accent), 1, 127).astype(int)
+    rows = zip(start.tolist(), released.tolist(), part.pitch.tolist(), velocity.tolist(), strict=True)
+    return tuple(sorted(Heard(down, up, up, pitch, loud) for down, up, pitch, loud in rows))
 
 
-def placed(ticks: Ints, call: Call) -> Floats:
-    """(N,) seconds from the page's tick 0 at which its ticks are played, swung but never late."""
-    into = _into(ticks, call) / TICKS_PER_QUARTER
-    return np.asarray((ticks / TICKS_PER_QUARTER - into + _swung(into, call.feel.swing)) * call.quarter)
+def moments(ticks: Ints, call: Call) -> Floats:
+    """(N,) seconds from the page's tick 0 at which its ticks come, swung but neither late nor early."""
+    into = _into(ticks, call.score) / TICKS_PER_QUARTER
+    return np.asarray((ticks / TICKS_PER_QUARTER - into + swung(into, np.array(call.feel.swing))) * call.quarter)
 
 
-def _into(ticks: Ints, call: Call) -> NDArray[np.int64]:
+def _into(ticks: Ints, score: Score) -> NDArray[np.int64]:
     """(N,) ticks since the last quarter, counted from the bar line."""
-    return np.asarray((ticks.astype(np.int64) - call.score.pickup) % TICKS_PER_QUARTER)
+    return np.asarray((ticks.astype(np.int64) - score.pickup) % score.meter.bar % TICKS_PER_QUARTER)
 
 
-def _swung(into: Floats, swing: float) -> Floats:
-    """Where a place in a straight quarter (0 to 1) falls in a swung one."""
-    return np.where(into <= 0.5, 2 * swing * into, 1 - 2 * (1 - swing) * (1 - into))
-
-
-def _accents(ticks: Ints, call: Call) -> Floats:
-    """(N,) the accent at each tick, by its metrical weight."""
-    meter = call.score.meter
-    into = (ticks.astype(np.int64) - call.score.pickup) % meter.bar
-    beat = meter.beat
-    half = beat // 3 if beat % (TICKS_PER_QUARTER // 2 * 3) == 0 else beat // 2
-    weight = np.where(into == 0, 0, np.where(into % beat == 0, 1, np.where(into % half == 0, 2, 3)))
-    return np.array(call.feel.accents)[weight]
+def weights(ticks: Ints, score: Score) -> NDArray[np.int64]:
+    """(N,) 0 at a bar line, 1 on a beat, 2 halfway through one or a third of it in, 3 elsewhere."""
+    meter = score.meter
+    into = (ticks.astype(np.int64) - score.pickup) % meter.bar
+    half = meter.beat // 3 if meter.beat % (3 * EIGHTH) == 0 else meter.beat // 2
+    return np.select([into == 0, into % meter.beat == 0, into % half == 0], [0, 1, 2], 3)
