@@ -224,7 +224,7 @@ WORLDS = {
 def test_samples_are_those_of_the_enumerated_distribution(
     name: str, temperature: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("composer.generators.maxent.TOGETHER", 500)
+    monkeypatch.setattr("composer.generators.maxent.TOGETHER", 1_000)
     voices, constraints, options = WORLDS[name]
     made = model(voices, **options)
     hot = replace_theta(made, temperature)
@@ -236,7 +236,7 @@ def test_samples_are_those_of_the_enumerated_distribution(
 def test_many_voices_are_drawn_a_stretch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a stretch ends with is held on behind it, and the other voices hear that."""
     monkeypatch.setattr("composer.generators.gibbs.STRETCH", 1)
-    monkeypatch.setattr("composer.generators.maxent.TOGETHER", 500)
+    monkeypatch.setattr("composer.generators.maxent.TOGETHER", 1_000)
     made, constraints = model(2, scale=1.2, sweeps=80), masks(3, 2)
     drawn = made.sample(constraints, n=4_000, rng=np.random.default_rng(5))
     found = [tuple(map(tuple, sequence.events.tolist())) for sequence in drawn]
