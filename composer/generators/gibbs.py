@@ -94,7 +94,7 @@ class Chains:
             self.draw(voice, self.stretches(voice))
 
     def stretches(self, voice: Voice) -> Iterator[tuple[Ints, int]]:
-        """What is drawn at once: where stretches of equal length begin, and their length.
+        """What is drawn at once: where stretches of equal length begin, and their length; none where all is given.
 
         They lie so far apart that none looks at another, and begin now here, now half of one later.
         """
@@ -103,6 +103,8 @@ class Chains:
         offset = int(self.rng.integers(2)) * (length // 2) if length < self.steps else 0
         edges = np.unique(np.concatenate([[0], np.arange(offset, self.steps, length)]))
         lengths = np.diff(np.append(edges, self.steps))
+        loose = np.logical_or.reduceat(voice.open, edges)
+        edges, lengths = edges[loose], lengths[loose]
         whole = lengths == length
         for start in edges[~whole].tolist():
             yield np.array([start]), int(lengths[edges == start][0])

@@ -7,7 +7,7 @@ the voice's wishes (forward-backward: Baum, Petrie, Soules and Weiss 1970).
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,15 @@ Bools = NDArray[np.bool_]
 Table = TypeVar("Table", Ints, Floats)
 
 BREACH = -25.0  # nats, of what may not be between voices, so that chains find their way out of it
+
+
+class Led(NamedTuple):
+    """Of a step the weights (B, C, K, M / 2) of each candidate that is struck, or goes on, from each class, times that
+    of what follows, by all of the memory but what is forgotten there. ``held`` is None where nothing is.
+    """
+
+    struck: Floats
+    held: Floats | None
 
 
 class Stretch:
@@ -93,36 +102,38 @@ class Stretch:
 
     def drawn(self) -> State:
         """(n, J, L) what sounds and is struck."""
-        messages = self._backwards()
         shape = self.chains.n, len(self.starts), self.length
-        sounds, struck = self._forwards(messages)
+        sounds, struck = self._forwards(self._backwards())
         return State(self.voice.candidates[sounds].reshape(shape), struck.reshape(shape))
 
     # --- messages -------------------------------------------------------------------------------------------------
 
-    def _backwards(self) -> list[Floats]:
-        """After every step the messages (B, C, K, M) from what follows."""
+    def _backwards(self) -> list[Led]:
+        """Of every step what is struck and held there, weighed by all that may follow it."""
         message = self._after()
-        found = [message]
-        halves = (self.memories + 1) // 2  # strikes lead to so many memories
-        to_hold, to_strike = self.then
+        found = [self._led(self.length - 1, message)]
         for step in range(self.length - 1, 0, -1):
-            choice = self._choice(step)
-            struck = choice.after_struck(message[..., to_strike[:halves]])
-            struck = self.moves[step] @ (struck * (self.struck[:, step, None] * choice.struck)[..., None])
-            if self.memories > 1:
-                held = choice.after_held(message[..., to_hold[:halves]])
-                held = held * (self.held[:, step, None] * choice.held)[..., None]
+            struck, held = found[-1]
+            message = self.moves[step] @ struck
+            if held is not None:
                 hold, strike = (tempo[:, step, None, None] for tempo in self.tempo)
-                message = (
-                    np.concatenate([struck, struck], axis=3) * strike + np.concatenate([held, held], axis=3) * hold
-                )
-            else:
-                message = struck
+                message = np.concatenate([message, message], axis=3) * strike
+                message += np.concatenate([held, held], axis=3) * hold
             if step % self.chains.scaled == 0:
                 message = self._scaled(message, step)
-            found.append(message)
+            found.append(self._led(step - 1, message))
         return found[::-1]
+
+    def _led(self, step: int, message: Floats) -> Led:
+        """What is struck and held at a step, by the messages (B, C', K, M) behind it."""
+        choice, halves = self._choice(step), (self.memories + 1) // 2  # strikes lead to so many memories
+        to_hold, to_strike = (then[:halves] for then in self.then)
+        struck = choice.after_struck(message[..., to_strike]) * (self.struck[:, step, None] * choice.struck)[..., None]
+        if self.memories == 1:
+            return Led(struck, None)
+        return Led(
+            struck, choice.after_held(message[..., to_hold]) * (self.held[:, step, None] * choice.held)[..., None]
+        )
 
     def _scaled(self, message: Floats, step: int) -> Floats:
         largest = message.max(axis=(1, 2, 3), keepdims=True)
@@ -216,37 +227,32 @@ class Stretch:
 
     # --- draws ----------------------------------------------------------------------------------------------------
 
-    def _forwards(self, messages: list[Floats]) -> tuple[Ints, Bools]:
+    def _forwards(self, steps: list[Led]) -> tuple[Ints, Bools]:
         """(B, L) candidates, and whether they are struck."""
         every, k = np.arange(len(self.struck)), len(self.voice.candidates)
-        candidates = np.arange(k)
         found = np.zeros((len(every), self.length), dtype=np.int64)
         drawn = np.zeros(found.shape, dtype=np.int64)
         state, memory, before = self._reached(), self._memory(), self._before()
         chances = np.zeros((len(every), k + 1))
         uniform = self.chains.rng.random(found.shape)
-        for step, message in enumerate(messages):
-            choice, sounds, moves = self._choice(step), np.maximum(before, 0), self.moves[step]
+        for step, (struck, held) in enumerate(steps):
+            sounds, moves, half = np.maximum(before, 0), self.moves[step], memory & struck.shape[3] - 1
             move = moves[sounds] if moves.ndim == 2 else moves[every if len(moves) > 1 else 0, 0, sounds]
             if step == 0:
                 move = np.where(before[:, None] < 0, self.voice.opens, move)
-            to = choice.to_struck[state]
-            after = message[every[:, None], to, candidates, self.then[1][memory][:, None]]
-            tempo = self.tempo[1][every, step, memory][:, None]
-            chances[:, :k] = self.struck[:, step] * choice.struck[state] * move * after * tempo
-            if self.memories > 1:
-                weight, to_held = choice.hold(state, sounds)
-                after = message[every, to_held, sounds, self.then[0][memory]]
-                held = self.held[every, step, sounds] * weight * after
-                chances[:, k] = np.where(before < 0, 0.0, held * self.tempo[0][every, step, memory])
-            sums = np.cumsum(chances, axis=1)
+            chances[:, :k] = struck[every, state, :, half] * move * self.tempo[1][every, step, memory][:, None]
+            if held is not None:
+                goes_on = held[every, state, sounds, half] * self.tempo[0][every, step, memory]
+                chances[:, k] = np.where(before < 0, 0.0, goes_on)
+            sums = chances.cumsum(axis=1)
             if not sums[:, -1].all():
                 raise self._stuck(step)
             drawn[:, step] = (sums <= uniform[:, step, None] * sums[:, -1:]).sum(axis=1)
             strike = drawn[:, step] < k
             before = found[:, step] = np.where(strike, drawn[:, step], before)
-            led = np.take_along_axis(np.broadcast_to(to, (len(every), k)), before[:, None], axis=1)[:, 0]
-            state = np.where(strike, led, choice.hold(state, sounds)[1])
+            if not self.voice.plain:
+                choice = self._choice(step)
+                state = np.where(strike, choice.to_struck[state, before], choice.hold(state, sounds)[1])
             memory = 2 * memory + strike & self.memories - 1
         return found, drawn < k
 

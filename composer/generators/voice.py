@@ -64,18 +64,20 @@ class Voice:
         silent = np.flatnonzero(family.alphabets[number][self.candidates] == family.silence)
         self.silent = int(silent[0]) if len(silent) else -1
         self.choices = [self._choices(lattice, step) for step in range(lattice.end)]
-        self.fixed = all(len(lattice.options[step].tokens) == 1 for step in range(lattice.end))
-        self.plain = all(choice.struck.shape[0] == 1 for choice in self.choices)
-        self.weights = (
-            np.array([choice.struck[0] for choice in self.choices]),
-            np.array([choice.held[0] for choice in self.choices]),
-        )  # (T, K) each, where there is but one class
-        with np.errstate(divide="ignore"):
-            self.held_nats = np.log(self.weights[1])
-        self.may = (
-            np.array([(choice.struck > 0).any(axis=0) for choice in self.choices]),
-            np.array([(choice.held > 0).any(axis=0) for choice in self.choices]),
-        )  # (T, K) each: whether something may be struck, or held, in any class
+        self.open = np.array([len(lattice.options[step].tokens) > 1 for step in range(lattice.end)])  # (T,)
+        self.fixed = not self.open.any()
+        plain = self._plain()
+        self.plain = plain is not None
+        if plain is not None:
+            self.weights = plain
+            self.may = plain[0] > 0, plain[1] > 0
+            with np.errstate(divide="ignore"):
+                self.held_nats = np.log(plain[1])
+        else:
+            self.may = (
+                np.array([(choice.struck > 0).any(axis=0) for choice in self.choices]),
+                np.array([(choice.held > 0).any(axis=0) for choice in self.choices]),
+            )  # (T, K) each: whether something may be struck, or held, in any class
 
     def tune(self, family: Potentials, theta: Floats, fields: list[Ints], rhythms: list[Ints]) -> None:
         """Look up its tables; ``theta`` is already divided by the temperature."""
@@ -105,6 +107,25 @@ class Voice:
         if self.silent >= 0:
             held[:, self.silent], to_held[:, self.silent] = struck[:, self.silent], to_struck[:, self.silent]
         return Choices(struck, to_struck, held, to_held)
+
+    def _plain(self) -> tuple[Floats, Floats] | None:
+        """(T, K) each: the weights of what is struck, and of what goes on, if no more than what sounds says what may
+        come; None if the classes say more. A machine that remembers until when a note may be held says no more.
+        """
+        every = np.arange(len(self.candidates))
+        place, sounds = np.zeros(len(every), dtype=np.int64), np.zeros(len(every), dtype=bool)  # the class of each
+        found: list[tuple[Floats, Floats]] = []
+        for choice in self.choices:
+            classes = np.unique(np.where(sounds, place, place[sounds.argmax()]))
+            struck, to_struck = choice.struck[classes], choice.to_struck[classes]
+            held = np.where(sounds, choice.held[place, every], 0.0)
+            may, goes_on, leads = struck[0] > 0, held > 0, choice.to_held[place, every]
+            apart = may & goes_on & (to_struck[0] != leads)
+            if (struck != struck[0]).any() or (to_struck != to_struck[0]).any() or apart.any():
+                return None
+            place, sounds = np.where(may, to_struck[0], np.where(goes_on, leads, 0)), may | goes_on
+            found.append((struck[0], held))
+        return np.array([struck for struck, _ in found]), np.array([held for _, held in found])
 
     def tokens(self) -> tuple[Ints, Bools]:
         """(T,) what sounds and is struck in a voice that has no choice."""

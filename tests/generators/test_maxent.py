@@ -121,6 +121,24 @@ class EvenStrikes:
         return EvenStrikes() if dim == self.dim else None
 
 
+class Fading:
+    """A 5 in voice ``dim`` may not be held from step 2 on: what may come, what sounds says."""
+
+    def __init__(self, dim: int = 0) -> None:
+        self.dim = dim
+
+    def follow(self, step: int, states: np.ndarray, events: np.ndarray, part: int | None) -> tuple:
+        values = np.broadcast_to(events[:, 0 if events.shape[1] == 1 else self.dim], (len(states), len(events)))
+        held = np.where((states[:, None] == 1) & (step > 1), -1, states[:, None])
+        return np.where(values == HOLD, held, values == 5).astype(np.int64), None
+
+    def at_end(self, states: np.ndarray) -> np.ndarray:
+        return np.zeros(len(states))
+
+    def alone(self, dim: int) -> "Fading | None":
+        return Fading() if dim == self.dim else None
+
+
 def masked(steps: int, voices: int, **said: object) -> ColumnMasks:
     constraints = masks(steps, voices, **said)
     constraints.allowed[1, 0, 3] = constraints.allowed[-1, -1, SILENCE] = False
@@ -136,6 +154,17 @@ def given(steps: int, voices: int, value: int, step: int = 1) -> ColumnMasks:
     column[0] = value
     constraints = masks(steps, voices, given={step: column})
     constraints.allowed[step, 0] = np.arange(HOLD + 1) == value
+    return constraints
+
+
+def half_given(steps: int, **said: object) -> ColumnMasks:
+    """One voice, of which only the last steps are free."""
+    column = [3, HOLD, 5, *[-1] * (steps - 3)]
+    constraints = masks(
+        steps, 1, given={step: np.array([value], np.int32) for step, value in enumerate(column[:3])}, **said
+    )
+    for step, value in enumerate(column[:3]):
+        constraints.allowed[step, 0] = np.arange(HOLD + 1) == value
     return constraints
 
 
@@ -166,12 +195,15 @@ WORLDS = {
     "one voice, an automaton": (1, masked(5, 1, machine=EvenStrikes()), {}),
     "one voice, longer lags": (1, masked(5, 1), {"lags": (1, 3)}),
     "one voice, longer lags and an automaton": (1, masked(5, 1, machine=EvenStrikes()), {"lags": (1, 2)} | EVEN),
+    "one voice, longer lags, what is held": (1, masked(5, 1, machine=Fading()), {"lags": (1, 2)} | EVEN),
+    "one voice, longer lags, half given": (1, half_given(7, machine=Fading()), {"lags": (1, 2)} | EVEN),
     "one voice, no holds": (1, masked(6, 1), {"hold": None, "lags": (1, 2)}),
     "one voice, preferences": (1, preferring(4, 1), {}),
     "one voice, given": (1, given(4, 1, 5, step=2), {}),
     "one voice, a given hold": (1, given(4, 1, HOLD, step=2), {}),
     "two voices": (2, masked(3, 2), {}),
     "two voices, an automaton": (2, masked(3, 2, machine=EvenStrikes(1)), {}),
+    "two voices, what is held": (2, masked(3, 2, machine=Fading(1)), {}),
     "two voices, preferences": (2, preferring(3, 2), {}),
     "two voices, given": (2, given(3, 2, 3), {}),
     "two voices, a rule": (2, no_parallels(3, 2), EVEN),
@@ -192,7 +224,7 @@ WORLDS = {
 def test_samples_are_those_of_the_enumerated_distribution(
     name: str, temperature: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("composer.generators.maxent.TOGETHER", 500)
+    monkeypatch.setattr("composer.generators.maxent.TOGETHER", 1_000)
     voices, constraints, options = WORLDS[name]
     made = model(voices, **options)
     hot = replace_theta(made, temperature)
@@ -204,7 +236,7 @@ def test_samples_are_those_of_the_enumerated_distribution(
 def test_many_voices_are_drawn_a_stretch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a stretch ends with is held on behind it, and the other voices hear that."""
     monkeypatch.setattr("composer.generators.gibbs.STRETCH", 1)
-    monkeypatch.setattr("composer.generators.maxent.TOGETHER", 500)
+    monkeypatch.setattr("composer.generators.maxent.TOGETHER", 1_000)
     made, constraints = model(2, scale=1.2, sweeps=80), masks(3, 2)
     drawn = made.sample(constraints, n=4_000, rng=np.random.default_rng(5))
     found = [tuple(map(tuple, sequence.events.tolist())) for sequence in drawn]
@@ -235,6 +267,20 @@ def assert_drawn_from(expected: dict[Grid, float], drawn: list[Grid]) -> None:
 def test_one_voice_is_drawn_without_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("composer.generators.gibbs.Chains.sweep", lambda self: pytest.fail("swept"))
     model(1).sample(masks(5, 1), n=20, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("machine", "plain"), [(None, True), (Fading(), True), (EvenStrikes(), False)])
+def test_a_machine_that_what_sounds_can_tell_needs_no_classes(machine: object, plain: bool) -> None:
+    chains = model(1)._chains(masked(5, 1, machine=machine), 1, 1.0, np.random.default_rng(0))
+    assert [voice.plain for voice in chains.voices] == [plain]
+
+
+def test_what_is_given_is_not_drawn() -> None:
+    chains = model(1, lags=(1, 2))._chains(half_given(9), 1, 1.0, np.random.default_rng(0))
+    stretches = [chains.stretches(chains.voices[0]) for _ in range(20)]
+    drawn = [set((starts[:, None] + np.arange(length)).ravel()) for sweep in stretches for starts, length in sweep]
+    assert set.union(*drawn) >= set(range(3, 9))
+    assert not set.union(*drawn) & {0, 1}
 
 
 def test_draws_do_not_lean_on_each_other() -> None:
