@@ -14,6 +14,7 @@ from composer.cli.corpora import app as corpora_app
 from composer.cli.doctor import doctor
 from composer.cli.files import play, render
 from composer.cli.harmonize import harmonize
+from composer.cli.jam import jam
 from composer.cli.sketching import complete, continue_, vary
 from composer.cli.train import train
 from composer.cli.tune import tune
@@ -32,6 +33,7 @@ app.command(epilog="composer complete sketch.toml -n 3 -o tune.abc; composer com
 app.command(epilog="composer vary tune.abc --bars 5-8 -n 3; composer vary chorale.musicxml --voice alto")(vary)
 app.command("continue", epilog="composer continue tune.abc --bars 8 -o longer.abc")(continue_)
 app.command(epilog="composer harmonize tune.abc -n 5 --seed 1 -o choir.musicxml -o choir.mid")(harmonize)
+app.command(epilog="composer jam; composer jam --file calls.mid; composer jam --tempo 100 --metronome --mode vary")(jam)
 app.command(epilog="composer render tune.abc -o tune.png -o tune.wav")(render)
 app.command(epilog="composer play tune.abc --port 'My Keyboard'")(play)
 app.command(epilog="composer doctor --backend jack")(doctor)

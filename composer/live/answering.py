@@ -115,9 +115,7 @@ class Answering:
         """
         began = time.perf_counter()
         asked = request.settings
-        call = understand(
-            request.phrase, grid=request.grid, tempo=asked.tempo, meter=asked.meter, key=asked.key
-        )
+        call = understand(request.phrase, grid=request.grid, tempo=asked.tempo, meter=asked.meter, key=asked.key)
         frame = _framed(call, request)
         score = self._accompanied(call, request) if asked.mode == "accompany" else self._completed(frame, request)
         if asked.mode == "accompany":
@@ -137,6 +135,10 @@ class Answering:
         score = _framed(answer.call, answer.request).page
         if self.voices == 1:
             self.memory.hear(self.model.encoding.encode(score))
+
+    def saved(self) -> bytes:
+        """The model with what it has learned, as a model file."""
+        return self.memory.saved(self.model)
 
     def _completed(self, frame: _Frame, request: Request) -> Score:
         """The page with the answer in it. Wishes that no completion keeps are given up, the least musical first."""

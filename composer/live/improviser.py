@@ -147,7 +147,11 @@ class Improviser:
         self._call = request
         self._tell(now, "call", number=request.number, notes=len(phrase.notes))
         asked = self._asked
-        if asked is None or not self._is_asked(phrase) or (self.grid and abs(asked.begins - request.begins) > SAME_BEAT):
+        if (
+            asked is None
+            or not self._is_asked(phrase)
+            or (self.grid and abs(asked.begins - request.begins) > SAME_BEAT)
+        ):
             self._ask(request)
 
     def _request(self, phrase: Phrase, now: float) -> Request:
@@ -188,9 +192,11 @@ class Improviser:
         self.bars += 2 * max(round(answer.length * TICKS_PER_QUARTER / answer.page.meter.bar), 1)
         notes, grid = answer.notes, self.grid
         if grid is None:
-            late = now > self._due + TOO_LATE
             beat = answer.page.meter.beat / TICKS_PER_QUARTER * answer.call.quarter
-            start = self._due + math.ceil((now - self._due) / beat) * beat if late else now + AT_ONCE
+            if self.settings.tempo is not None:  # the player's next beat
+                self._due = answer.call.zero + math.ceil((self._due - answer.call.zero) / beat) * beat
+            late = now > self._due + TOO_LATE
+            start = self._due + math.ceil((now - self._due) / beat) * beat if late else max(now + AT_ONCE, self._due)
             playing = _Playing(answer, start, answer.call.quarter, deque(notes), start, start)
         else:
             late = now > self._due
@@ -275,12 +281,12 @@ class Improviser:
         self._tell(now, "panic")
 
     def _tap(self, now: float) -> None:
-        """Four taps set the tempo; the last of them is a beat."""
-        self._taps = [moment for moment in self._taps if now - moment < 5.0][-7:] + [now]
-        quarter = tapped(self._taps)
-        if quarter is not None and len(self._taps) >= 4 and (self.grid is None or isinstance(self.grid, Steady)):
-            self.grid = Steady(self.settings.meter or Meter(4, 4), now, quarter)
-            self._tell(now, "changed", name="tempo", value=round(60 / quarter, 1))
+        """Taps set the tempo, and where its beats are."""
+        self._taps = [*self._taps[-31:], now]
+        found = tapped(self._taps)
+        if found is not None and (self.grid is None or isinstance(self.grid, Steady)):
+            self.grid = Steady(self.settings.meter or Meter(4, 4), found.beat, found.quarter)
+            self._tell(now, "changed", name="tempo", value=round(60 / found.quarter, 1))
 
     def _tell(self, now: float, kind: str, **facts: Any) -> None:
         self.news.append(News(now, kind, facts))

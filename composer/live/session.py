@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from composer.live.improviser import Improviser, News
 from composer.live.record import Record
@@ -24,9 +25,10 @@ def keep(record: Record, improviser: Improviser) -> list[News]:
 
 
 def answer_page(page: Score, start: int) -> Score:
-    """The answer's bars alone."""
+    """The answer's bars alone, without what is left of the call in the first."""
     first = int(page.bar_numbers[max(int((page.barlines <= start).sum()) - 1, 0)])
-    return page.region(f"bars {first}-{int(page.bar_numbers[-1])}")
+    alone = replace(page, parts=tuple(part.select(part.onset >= start) for part in page.parts))
+    return alone.region(f"bars {first}-{int(page.bar_numbers[-1])}")
 
 
 def state_of(improviser: Improviser, now: float, ports: str = "", notice: str = "") -> State:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
+import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
 from composer.errors import ComposerError, brief
@@ -73,51 +75,55 @@ class Inline:
 class Process:
     """Answers in a process of its own, below this one's priority. If that dies or hangs, another takes its place, and
     learns again what was kept; ``wake`` is called, from a thread, whenever there is an outcome.
+
+    Raises :class:`ComposerError` where there is no such model, or it is not ready in time.
     """
 
     def __init__(self, model: str, half_life: float, wake: Callable[[], None]) -> None:
-        self._model, self._half_life, self._wake = model, half_life, wake
+        self._arguments, self._wake = (model, half_life), wake
         self._kept: deque[Answer] = deque(maxlen=Memory.MOST)
-        self._found: deque[Outcome] = deque()
+        self._found: SimpleQueue[Any] = SimpleQueue()
         self._asked: tuple[Request, float] | None = None
         self._closed = False
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what follows
         self._begin()
 
     def _begin(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        arguments = (theirs, self._model, self._half_life)
-        self._process = context.Process(target=_serve, args=arguments, daemon=True, name="composer-answers")
-        self._process.start()
+        pipe, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, *self._arguments), daemon=True, name="composer-answers")
+        process.start()
         theirs.close()
-        self._reader = threading.Thread(target=self._read, args=(self._pipe,), daemon=True)
-        if not self._pipe.poll(START):
-            self.close()
-            raise ComposerError(f"the model was not ready after {START:g} s; try a smaller one with --model")
-        ready = self._received(self._pipe)
-        if isinstance(ready, ComposerError):
-            self.close()
-            raise ready
-        if ready is None:
-            self.close()
-            raise ComposerError("the process that answers ended before it began; is there enough memory?")
-        for answer in self._kept:
-            self._pipe.send(("keep", answer))
-        self._reader.start()
+        ready = _received(pipe) if pipe.poll(START) else None
+        if not isinstance(ready, str):
+            process.kill()
+            raise (
+                ready
+                if isinstance(ready, ComposerError)
+                else ComposerError(
+                    f"{self._arguments[0]}: the process that answers did not get ready; is there enough memory?"
+                )
+            )
+        with self._lock:
+            self._pipe, self._process, self.digest = pipe, process, ready
+            for answer in self._kept:
+                pipe.send(("keep", answer))
+            if self._asked is not None:
+                pipe.send(("ask", self._asked[0]))
+        threading.Thread(target=self._read, args=(pipe,), name="composer answers", daemon=True).start()
 
     def seconds(self, request: Request) -> float:
         """The longest of a few answers, from here and back: the latency to judge a model by."""
         worst = 0.0
-        for _ in range(TRIALS):
+        for number in range(TRIALS):
             began = time.monotonic()
-            self.ask(request)
-            while (outcome := self.outcome()) is None:
-                if time.monotonic() - began > PATIENCE or not self._process.is_alive():
-                    raise ComposerError(f"{self._model}: has no answer after {PATIENCE:g} s; take a faster --model")
-                time.sleep(0.001)
+            self.ask(replace(request, number=number))
+            try:
+                outcome = self._found.get(timeout=PATIENCE)
+            except Empty:
+                raise ComposerError(f"{self._arguments[0]}: no answer after {PATIENCE:g} s") from None
             if isinstance(outcome, Failed):
-                raise ComposerError(f"{self._model}: cannot jam ({outcome.why})")
+                raise ComposerError(f"{self._arguments[0]}: cannot jam ({outcome.why})")
             worst = max(worst, time.monotonic() - began)
         return worst
 
@@ -129,50 +135,67 @@ class Process:
         self._kept.append(answer)
         self._send("keep", answer)
 
+    def learned(self) -> bytes:
+        """The model with what it has learned, as a model file; raises :class:`ComposerError`."""
+        self._send("save", None)
+        try:
+            while not isinstance(found := self._found.get(timeout=PATIENCE), bytes | ComposerError):
+                pass
+        except Empty:
+            raise ComposerError("the process that answers does not give its model; it is not saved") from None
+        if isinstance(found, ComposerError):
+            raise found
+        return found
+
     def outcome(self) -> Outcome | None:
-        with self._lock:
-            found = self._found.popleft() if self._found else None
-        if found is not None and self._asked is not None and found.request == self._asked[0]:
+        try:
+            found: Outcome = self._found.get_nowait()
+        except Empty:
+            return None
+        if self._asked is not None and found.request == self._asked[0]:
             self._asked = None
         return found
 
     def look(self) -> str | None:
         """Replace the process if it has died or takes too long; says what happened, None if nothing did."""
         hangs = self._asked is not None and time.monotonic() - self._asked[1] > PATIENCE
-        if self._closed or (self._process.is_alive() and not hangs):
-            return None
-        why = f"took more than {PATIENCE:g} s" if hangs else f"ended (exit code {self._process.exitcode})"
-        self._kill()
-        self._asked = None
-        self._begin()
-        return f"the process that answers {why}; a new one has taken its place"
+        with self._lock:
+            if self._closed or self._process is None or (self._process.is_alive() and not hangs):
+                return None
+            dead, self._process = self._process, None
+            why = f"took more than {PATIENCE:g} s" if hangs else f"ended (exit code {dead.exitcode})"
+            self._asked = None if hangs else self._asked
+        dead.kill()
+        threading.Thread(target=self._again, name="composer again", daemon=True).start()
+        return f"the process that answers {why}; another takes its place"
+
+    def _again(self) -> None:
+        with suppress(ComposerError):  # it stays away, and jams go on without answers
+            self._begin()
 
     def close(self) -> None:
-        self._closed = True
-        self._kill()
-
-    def _kill(self) -> None:
-        self._process.kill()
-        self._process.join(5)
-        self._pipe.close()
+        with self._lock:
+            self._closed = True
+            if self._process is not None:
+                self._process.kill()
+                self._process.join(5)
 
     def _send(self, what: str, load: Any) -> None:
-        with suppress(OSError, ValueError):  # a dead process is replaced by `look`
-            self._pipe.send((what, load))
+        with self._lock, suppress(OSError, ValueError):  # a dead process is replaced by `look`
+            if self._process is not None:
+                self._pipe.send((what, load))
 
     def _read(self, pipe: Connection) -> None:
-        while (found := self._received(pipe)) is not None:
-            with self._lock:
-                self._found.append(found)
+        while (found := _received(pipe)) is not None:
+            self._found.put(found)
             self._wake()
-        self._wake()
 
-    @staticmethod
-    def _received(pipe: Connection) -> Any:
-        try:
-            return pipe.recv()
-        except (EOFError, OSError):
-            return None
+
+def _received(pipe: Connection) -> Any:
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        return None
 
 
 def answered(answering: Answering, request: Request) -> Outcome:
@@ -190,6 +213,7 @@ def loaded(model: str, half_life: float) -> Answering:
 
 def _serve(pipe: Connection, model: str, half_life: float) -> None:
     """The process's whole life: the newest request is answered, older ones are passed over."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     if hasattr(os, "nice"):
         os.nice(5)  # what sends the notes goes first
     try:
@@ -197,16 +221,24 @@ def _serve(pipe: Connection, model: str, half_life: float) -> None:
     except ComposerError as error:
         pipe.send(error)
         return
-    pipe.send("ready")
-    with suppress(EOFError, OSError, KeyboardInterrupt):
+    pipe.send(answering.model.digest)
+    with suppress(EOFError, OSError):
         while True:
             waiting = [pipe.recv()]
             while pipe.poll():
                 waiting.append(pipe.recv())
-            requests = [load for what, load in waiting if what == "ask"]
-            for what, load in waiting:
+            last = max((k for k, (what, _) in enumerate(waiting) if what == "ask"), default=None)
+            for number, (what, load) in enumerate(waiting):
                 if what == "keep":
                     answering.keep(load)
-            if requests:
-                pipe.send(answered(answering, requests[-1]))
-    sys.exit(0)
+                elif what == "save":
+                    pipe.send(_saved(answering))
+                elif number == last:
+                    pipe.send(answered(answering, load))
+
+
+def _saved(answering: Answering) -> bytes | ComposerError:
+    try:
+        return answering.saved()
+    except ComposerError as error:
+        return error
