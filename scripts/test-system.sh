@@ -7,6 +7,8 @@ set -u
 NEEDED='
 jackd|jackd2|live MIDI over JACK (tests/live)
 jack_midi_clock|jack-midi-clock|MIDI clock (tests/live)
+pw-midirecord|pipewire-bin|MIDI recorded by PipeWire (tests/live)
+pw-jack|pipewire-jack|MIDI recorded by PipeWire (tests/live)
 libasound.so.2|libasound2|all live MIDI (tests/live)
 fluidsynth|fluidsynth|sound by FluidSynth (tests/io/test_audio.py, tests/live)
 abc2midi|abcmidi|ABC against abc2midi (tests/notation)

@@ -1,0 +1,81 @@
+"""Ports that vanish and come back, without any MIDI system."""
+
+import pytest
+
+from composer.errors import ComposerError
+from composer.live import watch
+from composer.live.watch import EVERY, Listing, Watch, returned
+
+
+def test_a_port_is_lost_once_and_back_once() -> None:
+    names = ["Keys"]
+    watch = Watch("Keys", lambda: names)
+    moments = [k * EVERY for k in range(8)]
+    seen = []
+    for k, now in enumerate(moments):
+        names = ["Keys"] if k < 2 or k > 4 else ["Other"]
+        seen.append(watch.poll(now))
+    assert seen == [None, None, "lost", None, None, "back", None, None]
+
+
+def test_a_port_that_got_another_number_meanwhile_is_lost_and_back() -> None:
+    """Plugged out and in between two looks: the old connection is dead though the device is there."""
+    names = ["Keys:Keys MIDI 1 20:0"]
+    watch = Watch(names[0], lambda: names)
+    assert watch.poll(0.0) is None
+    names = ["Keys:Keys MIDI 1 24:0"]
+    assert [watch.poll(k * EVERY) for k in (1, 2, 3)] == ["lost", "back", None]
+    assert watch.name == "Keys:Keys MIDI 1 24:0"
+
+
+def test_it_looks_no_more_often_than_it_may() -> None:
+    looks = []
+    watch = Watch("Keys", lambda: looks.append(1) or ["Keys"])
+    for k in range(100):
+        watch.poll(k * EVERY / 10)
+    assert len(looks) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "found"),
+    [
+        ("Keys 1", ["Keys 1", "Keys 2"], "Keys 1"),
+        ("Keys 1", ["Pads 0", "Keys 2"], "Keys 2"),
+        ("Keys:Keys MIDI 1 20:0", ["Keys:Keys MIDI 2 20:1"], None),
+        ("keys:in", [], None),
+    ],
+)
+def test_a_port_comes_back_under_its_name_or_another_number(name: str, names: list[str], found: str | None) -> None:
+    assert returned(name, names) == found
+
+
+def test_a_server_that_died_is_asked_anew_once_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    server: dict[str, list[str]] = {"first": ["keys:out"]}
+    made: list[str] = []
+
+    class Connected:
+        def __init__(self, *_: object) -> None:
+            if not server:
+                raise ComposerError("no JACK server answers")
+            self.server = next(iter(server))
+
+        def __enter__(self) -> tuple["Connected", str]:
+            made.append(self.server)
+            return self, "jack"
+
+        def __exit__(self, *_: object) -> None:
+            made.remove(self.server)
+
+        def get_ports(self) -> list[str]:
+            return server.get(self.server, [])
+
+    monkeypatch.setattr(watch, "client", Connected)
+    listing = Listing("input", "jack")
+    assert listing() == ["keys:out"]
+    server.clear()
+    assert listing() == []
+    server["second"] = ["keys:out"]
+    assert listing() == ["keys:out"]
+    assert made == ["second"]
+    listing.close()
+    assert made == []
