@@ -29,6 +29,7 @@ LONGEST = 1_000  # bytes of a message; only SysEx is longer
 DIVISION = TICKS_PER_QUARTER // 4  # ticks a quarter in the MIDI file: a fifth of a millisecond at 120
 LAST_TICK = 2**31 - 1  # where readers stop counting
 LAST_SECOND = 1e12  # that a log is believed
+MAX_VALUES = 8_000_000  # brackets and commas of a log; the largest that is written has fewer
 
 
 class Record:
@@ -260,7 +261,7 @@ class Saver:
 
 
 class Session(NamedTuple):
-    """A jam as its log tells it. Messages are mido's; the seconds are those of the jam's clock, in the order logged."""
+    """A jam as its log tells it: mido's messages, equal ones one object, at seconds of the jam's clock, as logged."""
 
     settings: dict[str, Any]
     model: str
@@ -277,6 +278,8 @@ def read_session(path: str | Path) -> Session:
     """The log of a jam: ``session.json``, or the folder that holds it. Raises :class:`ReadError`."""
     file = Path(path) / LOG_FILE if Path(path).is_dir() else Path(path)
     data = read_bytes(file)
+    if sum(map(data.count, (b"[", b"{", b","))) > MAX_VALUES:
+        raise ReadError(f"{file}: holds more values than a log of a jam can")
     try:
         log = json.loads(data, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -290,8 +293,8 @@ def read_session(path: str | Path) -> Session:
             digest=_taken(log, "digest", str),
             seed=_taken(log, "seed", int, type(None)),
             start=_seconds(log.get("start")),
-            heard=tuple(_logged(row, "heard", k) for k, row in enumerate(_list(log, "heard"))),
-            sent=tuple(_logged(row, "sent", k) for k, row in enumerate(_list(log, "sent"))),
+            heard=_logged(_list(log, "heard"), "heard"),
+            sent=_logged(_list(log, "sent"), "sent"),
             events=tuple(_event(row, k) for k, row in enumerate(_list(log, "events"))),
             left_out=_taken(log, "left_out", int),
         )
@@ -323,18 +326,29 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
-def _logged(row: Any, name: str, number: int) -> tuple[float, Any]:
+def _logged(rows: list[Any], name: str) -> tuple[tuple[float, Any], ...]:
+    messages: dict[str, Any] = {}
+    found = []
+    for number, row in enumerate(rows, 1):
+        try:
+            found.append(_read_row(row, messages))
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise ValueError(f"row {number} of {name} cannot be read ({error})") from None
+    return tuple(found)
+
+
+def _read_row(row: Any, messages: dict[str, Any]) -> tuple[float, Any]:
+    """A moment and its message, one of ``messages`` if it is among them, or its control."""
     from mido import Message
 
-    try:
-        match row:
-            case [seconds, str(text)]:
-                return _seconds(seconds), Message.from_hex(text)
-            case [seconds, str(control), str() | float() | int() as value] if name == "heard":
-                return _seconds(seconds), Control(control, value if isinstance(value, str) else float(value))
-        raise ValueError("it should be a time and a message")
-    except (ValueError, TypeError, LookupError, OverflowError) as error:
-        raise ValueError(f"row {number + 1} of {name} cannot be read ({error})") from None
+    match row:
+        case [seconds, str(text)] if len(text) <= 2 * LONGEST:
+            if text not in messages:
+                messages[text] = Message.from_hex(text)
+            return _seconds(seconds), messages[text]
+        case [seconds, str(control), str() | float() | int() as value]:
+            return _seconds(seconds), Control(control, value if isinstance(value, str) else float(value))
+    raise ValueError("it should be a time and a message")
 
 
 def _event(row: Any, number: int) -> dict[str, Any]:

@@ -158,7 +158,8 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.xdist_group("jack")
-def test_over_jack_the_loop_is_measured(jack: str) -> None:
+@pytest.mark.usefixtures("jack")
+def test_over_jack_the_loop_is_measured() -> None:
     said = run("--backend", "jack", "--json")
     found = json.loads(said.stdout)
     findings = {finding["name"]: finding for finding in found["findings"]}
