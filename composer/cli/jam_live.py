@@ -101,8 +101,8 @@ def plugs(source: str | None, sink: str | None, virtual: bool, backend: str) -> 
     if chosen[0] is None or chosen[1] is None:
         what = "a keyboard to listen to" if chosen[0] is None else "a synthesizer to play on"
         raise ComposerError(
-            f"there is no MIDI port of {what}; connect one, make ports of our own with --virtual, or try it without any: "
-            "composer jam --file CALLS.mid"
+            f"there is no MIDI port of {what}; connect one, make ports of our own with --virtual, "
+            "or try it without any: composer jam --file CALLS.mid"
         )
     return Plugs(chosen[0], chosen[1], False, backend)
 
@@ -110,16 +110,15 @@ def plugs(source: str | None, sink: str | None, virtual: bool, backend: str) -> 
 def play(asked: Asked, ports: Plugs, surface: Surface, pulse: Pulse) -> None:
     """Jam until q or Ctrl-C, then save the session."""
     with ExitStack() as stack, _endings():
-        wakes: list[Callable[[], None]] = []
         with working("getting ready"):
-            thinker = Process(asked.model, asked.memory, lambda: [wake() for wake in wakes] and None)
+            thinker = Process(asked.model, asked.memory)
             stack.callback(thinker.close)
             _in_time(thinker, asked)
         improviser, extras = _improviser(asked, thinker, pulse)
         start = improviser.grid.seconds(0.0) if improviser.grid else time.monotonic()
         saver = Saver(asked.record(start, thinker.digest), asked.output or Path(time.strftime("jam-%Y%m%d-%H%M%S")))
         jam = Jam(improviser, thinker, saver, **extras)
-        wakes.append(jam.wake)
+        thinker.wake = jam.wake
         source, sink = ports.cables(jam, stack)
         jam.show = _shown(stack, jam, surface)
         try:
@@ -195,9 +194,9 @@ def _server(stack: ExitStack, jam: Jam, surface: Surface) -> OscServer | None:
 
 
 def _published(state: State) -> dict[str, float | int | str]:
-    known = {
-        "phase": state.phase, "bar": state.bar, "beat": state.beat, "key": state.key and str(state.key),
-        "meter": state.meter and str(state.meter), "tempo": state.tempo, "mode": state.mode,
+    known: dict[str, float | int | str | None] = {
+        "phase": state.phase, "bar": state.bar, "beat": state.beat, "key": str(state.key or ""),
+        "meter": str(state.meter or ""), "tempo": state.tempo, "mode": state.mode,
         "temperature": state.temperature, "latency": state.latency_ms, "late": state.late, "calls": state.calls,
     }  # fmt: skip
     return {name: value for name, value in known.items() if value is not None}

@@ -271,8 +271,8 @@ def _later(part: Part, ticks: int) -> Part:
 def _placed(note: Heard, start: int, quarter: float, channel: int) -> Heard:
     """A note in quarters from the answer's beginning."""
     zero = start / TICKS_PER_QUARTER
-    times = ((moment / quarter - zero) for moment in note[:3])
-    return Heard(*(max(moment, 0.0) for moment in times), note.pitch, note.velocity, channel)
+    onset, released, offset = (max(moment / quarter - zero, 0.0) for moment in note[:3])
+    return Heard(onset, released, offset, note.pitch, note.velocity, channel)
 
 
 def snapshot(grid: Grid, now: float) -> Steady:

@@ -20,6 +20,7 @@ from composer.live.grid import Grid, Steady
 from composer.live.metronome import tapped
 from composer.live.outbox import Step, Timed
 from composer.live.phrase import DRUMS, Heard, Phrase, Segmenter
+from composer.live.state import Doing
 from composer.live.thinker import Failed, Outcome, Thinker
 from composer.theory import TICKS_PER_QUARTER, Key, Meter
 
@@ -77,7 +78,7 @@ class Improviser:
         self._hush, self._out = False, list[Timed]()
 
     @property
-    def phase(self) -> str:
+    def phase(self) -> Doing:
         return "playing" if self._playing else "thinking" if self._call else "listening"
 
     @property

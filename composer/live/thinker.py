@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
@@ -74,18 +75,20 @@ class Inline:
 
 class Process:
     """Answers in a process of its own, below this one's priority. If that dies or hangs, another takes its place, and
-    learns again what was kept; ``wake`` is called, from a thread, whenever there is an outcome.
+    learns again what was kept. Its :attr:`wake` is called, from a thread, whenever there is an outcome.
 
     Raises :class:`ComposerError` where there is no such model, or it is not ready in time.
     """
 
-    def __init__(self, model: str, half_life: float, wake: Callable[[], None]) -> None:
-        self._arguments, self._wake = (model, half_life), wake
+    def __init__(self, model: str, half_life: float) -> None:
+        self.wake: Callable[[], None] = lambda: None
+        self._arguments = (model, half_life)
         self._kept: deque[Answer] = deque(maxlen=Memory.MOST)
         self._found: SimpleQueue[Any] = SimpleQueue()
         self._asked: tuple[Request, float] | None = None
         self._closed = False
-        self._lock = threading.Lock()  # of what follows
+        self._lock = threading.Lock()  # of the process and its pipe
+        self._process: SpawnProcess | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -188,7 +191,7 @@ class Process:
     def _read(self, pipe: Connection) -> None:
         while (found := _received(pipe)) is not None:
             self._found.put(found)
-            self._wake()
+            self.wake()
 
 
 def _received(pipe: Connection) -> Any:
