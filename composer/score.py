@@ -198,6 +198,9 @@ class Part:
         onset, pitch, duration, velocity, spelling = (frozen(column[index]) for column in self.columns)
         return replace(self, onset=onset, pitch=pitch, duration=duration, velocity=velocity, spelling=spelling)
 
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        _restore(self, state)
+
     def _value(self) -> tuple[Any, ...]:
         return (*(c.tobytes() for c in self.columns), self.name, self.program, self.drums, self.annotations)
 
@@ -206,6 +209,12 @@ class Part:
 
     def __hash__(self) -> int:
         return hash(self._value())
+
+
+def _restore(value: Part | Score, state: Mapping[str, Any]) -> None:
+    """What another process sent, read-only again."""
+    for name, entry in state.items():
+        object.__setattr__(value, name, frozen(entry) if isinstance(entry, np.ndarray) else entry)
 
 
 def regular_barlines(meters: Sequence[Meter], end: int, pickup: int = 0) -> Ints:
@@ -284,6 +293,13 @@ class Score:
             tuple(sorted(set(fermatas))),
             dict(metadata or {}),
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        fields = {name: vars(self)[name] for name in self.__dataclass_fields__}
+        return fields | {"metadata": dict(self.metadata)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        _restore(self, {**state, "metadata": MappingProxyType(state["metadata"])})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))

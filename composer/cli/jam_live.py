@@ -34,7 +34,7 @@ from composer.live.thinker import Process
 from composer.live.watch import Listing, Watch
 from composer.theory import TICKS_PER_QUARTER
 
-CLIENT = "composer"  # of virtual ports
+CLIENTS = "composer-in", "composer-out"  # of virtual ports
 SETTLE = 0.5  # seconds from the start to the first beat
 MARGIN = 0.05  # seconds of the silence that are kept for what is not foreseen
 TRIAL = (62, 66, 69, 66, 62, 66, 69, 71, 67, 71, 74, 71, 69, 66, 64, 66) * 2  # four bars of eighths
@@ -87,7 +87,7 @@ def plugs(source: str | None, sink: str | None, virtual: bool, backend: str) -> 
     if virtual:
         if source or sink:
             raise UsageError("--virtual makes ports of our own; leave out --in and --out, and connect to them")
-        return Plugs(CLIENT, CLIENT, True, backend)
+        return Plugs(*CLIENTS, True, backend)
     inputs, outputs = input_names(backend), output_names(backend)
     usual = obvious(inputs, outputs)
     chosen = (

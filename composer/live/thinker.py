@@ -14,6 +14,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from queue import Empty, SimpleQueue
+from statistics import median
 from typing import Any, NamedTuple, Protocol
 
 from composer.errors import ComposerError, brief
@@ -116,9 +117,9 @@ class Process:
         threading.Thread(target=self._read, args=(pipe,), name="composer answers", daemon=True).start()
 
     def seconds(self, request: Request) -> float:
-        """The longest of a few answers, from here and back: the latency to judge a model by."""
-        worst = 0.0
-        for number in range(TRIALS):
+        """The usual time of an answer, from here and back, the first left out: the latency to judge a model by."""
+        times = list[float]()
+        for number in range(1 + TRIALS):
             began = time.monotonic()
             self.ask(replace(request, number=number))
             try:
@@ -127,8 +128,8 @@ class Process:
                 raise ComposerError(f"{self._arguments[0]}: no answer after {PATIENCE:g} s") from None
             if isinstance(outcome, Failed):
                 raise ComposerError(f"{self._arguments[0]}: cannot jam ({outcome.why})")
-            worst = max(worst, time.monotonic() - began)
-        return worst
+            times.append(time.monotonic() - began)
+        return median(times[1:])
 
     def ask(self, request: Request) -> None:
         self._asked = request, time.monotonic()
@@ -207,6 +208,8 @@ def answered(answering: Answering, request: Request) -> Outcome:
         return answering.answer(request)
     except ComposerError as error:
         return Failed(request, brief(str(error)))
+    except Exception as error:  # a fault of ours: the jam goes on, and its log says so
+        return Failed(request, brief(f"{type(error).__name__}: {error}"))
 
 
 def loaded(model: str, half_life: float) -> Answering:
