@@ -120,6 +120,6 @@ class Foreseeing(Protocol):
 class Online(Protocol):
     """A generator that learns while it plays."""
 
-    def update(self, sequence: Sequence, weight: float = 1.0) -> Self:
-        """Learn from one more sequence."""
+    def adapted(self, sequences: SequenceOf[Sequence], weights: SequenceOf[float]) -> Self:
+        """The generator as it would be had it also heard these sequences, each so many times; itself unchanged."""
         ...

@@ -75,6 +75,10 @@ class Factorised:
             raise ReadError("its base measure is damaged")
         return cls(counts)
 
+    def covers(self, events: Events) -> Bools:
+        """(N,) whether events (N, D) are of values in range."""
+        return np.asarray(((events >= 0) & (events < self.counts.shape[2])).all(axis=1))
+
     def chances(self, events: Events) -> Floats:
         """(N,) the probability of events (N, D) of values in range, whatever came before."""
         return np.asarray(np.prod(self.tables[0][np.arange(events.shape[1]), events], axis=1))
@@ -87,7 +91,7 @@ class Factorised:
         if constraints is not None:
             raise UsageError("independent integers are not conditioned: ask without constraints")
         events, values = sequence.events, self.counts.shape[2]
-        inside = ((events >= 0) & (events < values)).all(axis=1)
+        inside = self.covers(events)
         before = np.concatenate([np.full_like(events[:1], NO_EVENT), events[:-1]])
         chosen = np.clip(events, 0, values - 1)[:, :, None]
         nats = np.log(np.take_along_axis(self._rows(before), chosen, axis=2)).sum(axis=(1, 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import ComposerError, ReadError, Unsupported, UsageError
+from composer.generators.adapted import HEAVIEST, mixed, renumbered
 from composer.generators.base import Generator, Progress
 from composer.generators.belief import Belief
 from composer.generators.factorised import Factorised
@@ -59,6 +61,11 @@ class Markov(Generator):
     base_: Factorised | None = field(init=False, repr=False)  # None: uniform
 
     @property
+    def _label_length(self) -> int:
+        """The length of contexts that the features end."""
+        return min(self.nearest, self.order - 1) + 1
+
+    @property
     def width_(self) -> int:
         """Integers in an event."""
         return sum(alphabet.shape[1] for alphabet in self.alphabets_)
@@ -82,7 +89,7 @@ class Markov(Generator):
             raise UsageError("there is nothing to learn from: every sequence is empty")
         events = np.concatenate([sequence.events for sequence in heard])
         columns = [events[:, [d]] for d in range(events.shape[1])] if self.serial else [events]
-        self.alphabets_ = [column[np.unique(_keys(column), return_index=True)[1]] for column in columns]
+        self.alphabets_ = [_ascending(column) for column in columns]
         rows = np.concatenate([self._rows(sequence.context, len(sequence)) for sequence in heard])
         self.labels_, counts = np.unique(rows, axis=0, return_counts=True)
         self.frequency_ = counts
@@ -161,6 +168,41 @@ class Markov(Generator):
         walk = self.walk(constraints, temperature)
         return [walk.draw(rng) for _ in range(n)]
 
+    def adapted(self, sequences: SequenceOf[Sequence], weights: SequenceOf[float]) -> Self:
+        """The model as it would be had it also heard these sequences, each so many times; itself unchanged.
+
+        What it was is the prior of what it becomes (:mod:`composer.generators.adapted`). Events that it did not know
+        become known, but for those to which an open alphabet gives no probability; combinations of features are taken
+        for the most similar that it knows. O(size of the model + order x N log N).
+        """
+        if len(weights) != len(sequences) or not all(0 <= weight <= HEAVIEST for weight in weights):
+            raise UsageError(f"each sequence to adapt to needs a weight from 0 to {HEAVIEST:,}")
+        heard = [(sequence, weight) for sequence, weight in zip(sequences, weights, strict=True) if weight and sequence]
+        for sequence, _ in heard:
+            self._fits(sequence)
+        model = copy(self)
+        if heard:
+            model._meet(np.concatenate([sequence.events for sequence, _ in heard]))
+            streams = [model._stream(sequence) for sequence, _ in heard]
+            roots, tokens = (np.concatenate([stream[part] for stream in streams]) for part in (0, 2))
+            elements = [np.concatenate(column) for column in zip(*(stream[1] for stream in streams), strict=True)]
+            each = np.repeat([weight for _, weight in heard], [len(stream[2]) for stream in streams])
+            model.trie_ = mixed(model.trie_, roots, elements, tokens, each)
+        return model
+
+    def _meet(self, events: Events) -> None:
+        """Add events (N, D) that are not known to the alphabets."""
+        if self.base_ is not None:
+            events = events[self.base_.covers(events)]
+        before, sizes = self.alphabets_, self.trie_.sizes
+        columns = np.split(events, len(before), axis=1)
+        joined = [np.concatenate([a, column], dtype=np.int32) for a, column in zip(before, columns, strict=True)]
+        self.alphabets_ = [_ascending(column) for column in joined]
+        if any(len(alphabet) > size for alphabet, size in zip(self.alphabets_, sizes.tolist(), strict=True)):
+            moved = [_index(old, alphabet) for old, alphabet in zip(before, self.alphabets_, strict=True)]
+            after = np.array([len(alphabet) for alphabet in self.alphabets_])
+            self.trie_ = renumbered(self.trie_, moved, after, self._label_length)
+
     # --- tokens and labels ----------------------------------------------------------------------------------------
 
     def _rows(self, context: Mapping[str, NDArray[np.int32]], length: int) -> Ints:
@@ -186,10 +228,13 @@ class Markov(Generator):
 
     def _stream(self, sequence: Sequence) -> tuple[Ints, list[Ints], Ints]:
         """Root, context elements (nearest first, the label at its place) and token of every token in turn."""
-        if sequence.events.shape[1] != self.width_:
-            raise ComposerError(f"events have {sequence.events.shape[1]} integers; this model knows {self.width_}")
+        self._fits(sequence)
         tokens = self._tokens(sequence.events)
         return np.tile(np.arange(len(self.alphabets_)), len(sequence)), self._context(tokens, sequence), tokens
+
+    def _fits(self, sequence: Sequence) -> None:
+        if sequence.events.shape[1] != self.width_:
+            raise ComposerError(f"events have {sequence.events.shape[1]} integers; this model knows {self.width_}")
 
     def _tokens(self, events: Events) -> Ints:
         """(T, D) -> (T x slots,) each token's place in its alphabet, -1 where it is not there."""
@@ -266,12 +311,16 @@ class Markov(Generator):
 
     def _elements_known(self) -> bool:
         """Whether every context is made of labels and tokens that exist."""
-        trie, slots = self.trie_, len(self.alphabets_)
-        label = min(self.nearest, self.order - 1) + 1  # the length at which the features join
+        trie, slots, label = self.trie_, len(self.alphabets_), self._label_length
         back = np.where(trie.length < label, trie.length, trie.length - 1)
         tokens = trie.sizes[(trie.root - back) % slots] + 1
         limit = np.where(trie.length == label, len(self.frequency_), np.where(trie.length == 0, 1, tokens))
         return bool((trie.element < limit).all())
+
+
+def _ascending(rows: Events) -> Events:
+    """(N, D) the distinct rows, in order."""
+    return rows[np.unique(_keys(rows), return_index=True)[1]]
 
 
 def _index(rows: Events, alphabet: Events) -> Ints:

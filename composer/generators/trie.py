@@ -6,8 +6,8 @@ For a context c with back-off weight l(c) and next-shorter context b(c),
     p(s | c) = (count(c s) - D(count(c s))) / total(c)  +  l(c) p(s | b(c)),
 
 counts below the longest contexts being numbers of distinct longer contexts (equation 21), with three discounts D for
-each length (equation 26), and a base measure below them all: uniform, unless the caller brings its own. Counts are
-stored, not probabilities: they are small, and give p exactly.
+each length (equation 26), and a base measure below them all: uniform, unless the caller brings its own. Of what was
+counted the counts are saved: they are small, and give p exactly; of what has changed since, the shares themselves.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ from composer.errors import ReadError
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+Shape = tuple[Ints, Ints, Ints, Ints, Ints, Ints]  # sizes, levels, parent, element, first, token
+
 LEAST_DISCOUNT = 0.05  # above 0, so that every symbol keeps a probability after every context
 NOT_THERE = -1
-_INTEGERS = ("sizes", "levels", "parent", "element", "first", "token", "count")
+SHARED = 1e-9  # by which the shares of a saved context may miss 1
+_SHAPE = ("sizes", "levels", "parent", "element", "first", "token")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Trie:
     """Contexts in order of length; those of one length by parent, then by the element that extends the parent.
 
     Roots (length 0) are the ``roots`` alphabets of ``sizes`` symbols each. The n-grams of context c are the rows
-    ``first[c]:first[c + 1]`` of ``token`` (ascending) and ``count``.
+    ``first[c]:first[c + 1]`` of ``token`` (ascending) and ``alpha``; these and ``backoff[c]`` sum to 1.
     """
 
     sizes: Ints  # (R,) symbols in each root's alphabet
@@ -43,10 +46,10 @@ class Trie:
     element: Ints  # (C,) roots: 0
     first: Ints  # (C + 1,)
     token: Ints  # (M,)
-    count: Ints  # (M,) at least 1
-    discounts: Floats  # (L + 1, 3)
-    alpha: Floats = field(init=False)  # (M,) the discounted share of each n-gram
-    backoff: Floats = field(init=False)  # (C,) l(c)
+    alpha: Floats  # (M,) the share of each n-gram
+    backoff: Floats  # (C,) l(c)
+    count: Ints | None = None  # (M,) at least 1: what the shares are derived from; None: they were given
+    discounts: Floats | None = None  # (L + 1, 3)
     child: Ints = field(init=False)  # (C + 1,) where the children of each context begin
     _width: int = field(init=False)  # more than the largest element
     _contexts: Ints = field(init=False)  # (C,) keys of (parent, element), ascending below the roots
@@ -54,13 +57,9 @@ class Trie:
 
     def __post_init__(self) -> None:
         contexts = len(self.parent)
-        owner = np.repeat(np.arange(contexts), np.diff(self.first))
-        discount = self.discounts[self.length[owner], np.minimum(self.count, 3) - 1]
-        total = np.add.reduceat(self.count, self.first[:-1]).astype(np.float64)
         roots, width = int(self.levels[1]), int(self.element.max()) + 1
+        owner = np.repeat(np.arange(contexts), np.diff(self.first))
         derived = {
-            "alpha": (self.count - discount) / total[owner],
-            "backoff": np.add.reduceat(discount, self.first[:-1]) / total,
             "child": roots + np.searchsorted(self.parent[roots:], np.arange(contexts + 1)),
             "_width": width,
             "_contexts": self.parent * width + self.element,
@@ -68,6 +67,16 @@ class Trie:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def counted(cls, shape: Shape, count: Ints, discounts: Floats) -> Self:
+        """The trie whose shares come from counts."""
+        _, levels, _, _, first, _ = shape
+        length = np.repeat(np.arange(len(levels) - 1), np.diff(first[levels]))
+        discount = discounts[length, np.minimum(count, 3) - 1]
+        total = np.add.reduceat(count, first[:-1]).astype(np.float64)
+        alpha = (count - discount) / np.repeat(total, np.diff(first))
+        return cls(*shape, alpha, np.add.reduceat(discount, first[:-1]) / total, count, discounts)
 
     @property
     def depth(self) -> int:
@@ -106,13 +115,11 @@ class Trie:
         levels = np.concatenate([[0], np.cumsum([len(parent) for parent in parents])])
         owner = np.concatenate([keys // width + start for (keys, _), start in zip(rows, levels, strict=False)])
         shifts = [0, *levels[:-2].tolist()]
-        return cls(
-            sizes,
-            levels,
-            np.concatenate([parent + shift for parent, shift in zip(parents, shifts, strict=True)]),
-            np.concatenate(symbols),
-            np.searchsorted(owner, np.arange(levels[-1] + 1)),
-            np.concatenate([keys % width for keys, _ in rows]),
+        parent = np.concatenate([parent + shift for parent, shift in zip(parents, shifts, strict=True)])
+        first = np.searchsorted(owner, np.arange(levels[-1] + 1))
+        token = np.concatenate([keys % width for keys, _ in rows])
+        return cls.counted(
+            (sizes, levels, parent, np.concatenate(symbols), first, token),
             np.concatenate([counts for _, counts in rows]),
             np.stack([_discounts(counts) for _, counts in rows]),
         )
@@ -154,37 +161,74 @@ class Trie:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What is saved, integers in the smallest type that holds them."""
-        integers = {name: getattr(self, name) for name in _INTEGERS}
+        integers = {name: getattr(self, name) for name in _SHAPE}
+        if self.count is not None:
+            integers["count"] = self.count
         small = {name: column.astype(np.min_scalar_type(int(column.max()))) for name, column in integers.items()}
-        return {**small, "discounts": self.discounts}
+        if self.discounts is not None:
+            return {**small, "discounts": self.discounts}
+        return {**small, "alpha": self.alpha, "backoff": self.backoff}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
         """The trie of these untrusted arrays; raises :class:`ReadError` if they do not make one."""
-        if any(name not in arrays for name in (*_INTEGERS, "discounts")):
+        counted = "count" in arrays
+        names = (*_SHAPE, "count") if counted else _SHAPE
+        if any(name not in arrays for name in (*names, *(["discounts"] if counted else ["alpha", "backoff"]))):
             raise ReadError("arrays are missing")
-        columns = [arrays[name] for name in _INTEGERS]
+        columns = [arrays[name] for name in names]
         if any(column.ndim != 1 or column.dtype.kind not in "ui" or not column.size for column in columns):
             raise ReadError("an array of integers is of another kind")
-        sizes, levels, parent, element, first, token, count = (column.astype(np.int64) for column in columns)
-        discounts = arrays["discounts"]
-        sound = (
-            _rising(levels)
-            and levels[0] == 0
-            and levels[1] == len(sizes)
-            and levels[-1] == len(parent) == len(element) == len(first) - 1
-            and _rising(first)
-            and first[0] == 0
-            and first[-1] == len(token) == len(count)
-            and discounts.shape == (len(levels) - 1, 3)
-            and discounts.dtype == np.float64
-            and bool(((discounts > 0) & (discounts <= [1, 2, 3])).all())
-            and bool((sizes > 0).all() and (sizes < 2**24).all() and (element >= 0).all() and (element < 2**31).all())
-            and bool((count > 0).all() and (count < 2**40).all() and (parent >= 0).all())
-        )
-        if not sound or not _connected(sizes, levels, parent, element, first, token):
+        sizes, levels, parent, element, first, token = (column.astype(np.int64) for column in columns[: len(_SHAPE)])
+        shape = sizes, levels, parent, element, first, token
+        if not _sound(*shape):
             raise ReadError("its arrays do not belong together")
-        return cls(sizes, levels, parent, element, first, token, count, discounts)
+        if counted:
+            count, discounts = columns[-1].astype(np.int64), arrays["discounts"]
+            if not _countable(shape, count, discounts):
+                raise ReadError("its counts and discounts do not belong together")
+            return cls.counted(shape, count, discounts)
+        if not _shared(shape, arrays["alpha"], arrays["backoff"]):
+            raise ReadError("the shares of its n-grams are not probabilities")
+        return cls(*shape, arrays["alpha"], arrays["backoff"])
+
+
+def _sound(sizes: Ints, levels: Ints, parent: Ints, element: Ints, first: Ints, token: Ints) -> bool:
+    """Whether these are the contexts and n-grams of a trie."""
+    return (
+        _rising(levels)
+        and bool(levels[0] == 0 and levels[1] == len(sizes))
+        and levels[-1] == len(parent) == len(element) == len(first) - 1
+        and _rising(first)
+        and first[0] == 0
+        and first[-1] == len(token)
+        and bool((sizes > 0).all() and (sizes < 2**24).all() and (element >= 0).all() and (element < 2**31).all())
+        and bool((parent >= 0).all())
+        and _connected(sizes, levels, parent, element, first, token)
+    )
+
+
+def _countable(shape: Shape, count: Ints, discounts: NDArray[Any]) -> bool:
+    _, levels, _, _, _, token = shape
+    return (
+        len(count) == len(token)
+        and discounts.shape == (len(levels) - 1, 3)
+        and discounts.dtype == np.float64
+        and bool(((discounts > 0) & (discounts <= [1, 2, 3])).all())
+        and bool((count > 0).all() and (count < 2**40).all())
+    )
+
+
+def _shared(shape: Shape, alpha: NDArray[Any], backoff: NDArray[Any]) -> bool:
+    """Whether every context shares out all it has, and leaves something to the next-shorter one."""
+    _, _, parent, _, first, token = shape
+    if alpha.dtype != np.float64 or backoff.dtype != np.float64:
+        return False
+    if alpha.shape != token.shape or backoff.shape != parent.shape:
+        return False
+    if not bool((alpha >= 0).all() and (backoff > 0).all()):
+        return False
+    return bool((np.abs(np.add.reduceat(alpha, first[:-1]) + backoff - 1) < SHARED).all())
 
 
 def _rising(values: Ints) -> bool:

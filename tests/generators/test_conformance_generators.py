@@ -5,6 +5,7 @@ import functools
 import itertools
 import json
 from collections import Counter
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from composer.errors import ComposerError, Infeasible, ReadError, UsageError
-from composer.generators.base import Exact, Generator, Pseudo
+from composer.generators.base import Exact, Generator, Online, Pseudo
 from composer.inference.masks import ColumnMasks, RunMasks
 from composer.inference.sequence import Constraints, Sequence
 from composer.registry import GENERATORS, resolve
@@ -126,6 +127,9 @@ WORLDS = {
     "features first": (runs, run_masks, {"nearest": 0}),
     "open": (columns, column_masks, {"base": "unigram"}),
     "features last": (columns, column_masks, {"order": 5, "nearest": 4, "serial": True}),
+    "adapted": (runs, run_masks, {"order": 3}),
+    "adapted, serial": (columns, column_masks, {"order": 3, "serial": True}),
+    "adapted, open": (columns, column_masks, {"base": "unigram"}),
     "held": (held, held_masks, {"hold": 2, "silence": 0, "sweeps": 10}),
     "held, longer lags": (held, held_masks, {"hold": 2, "silence": 0, "sweeps": 10, "lags": (1, 2)}),
     "nothing held": (columns, column_masks, {"hold": None, "silence": None, "harmony": "", "sweeps": 10}),
@@ -138,10 +142,16 @@ each_world = pytest.mark.parametrize("world", WORLDS)
 @functools.cache
 def build(cls: type[Generator], world: str) -> tuple[Generator, object, list[Sequence]]:
     data, masks, options = WORLDS[world]
-    known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    if (data is runs and cls.name in COLUMNS) or (options and not known & options.keys()):
+    names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    if (data is runs and cls.name in COLUMNS) or (options and not names & options.keys()):
         pytest.skip("another generator's world")
     sequences = data(np.random.default_rng(0), 60)
+    if world.startswith("adapted"):
+        known = [sequence for sequence in sequences if (sequence.events[:, 0] < 2).all()]
+        generator = made(cls, known, **options)
+        if not isinstance(generator, Online):
+            pytest.skip("does not learn while it plays")
+        return generator.adapted(sequences, np.linspace(0.0, 2.0, 60).tolist()), masks, sequences
     return made(cls, sequences, **options), masks, sequences
 
 
@@ -157,7 +167,8 @@ def test_hyperparameters_are_fields_and_init_only_stores(cls: type[Generator]) -
 @each_class
 @each_world
 def test_fit_returns_itself_and_sampling_is_seeded(cls: type[Generator], world: str) -> None:
-    generator, masks, sequences = build(cls, world)
+    built, masks, sequences = build(cls, world)
+    generator = copy(built)
     assert generator.fit(sequences) is generator
     constraints = masks(masked=True)
     draw = [generator.sample(constraints, n=5, rng=np.random.default_rng(seed)) for seed in (1, 1, 2)]
@@ -326,7 +337,8 @@ def test_events_never_seen_have_no_probability(cls: type[Generator]) -> None:
 @given(data=st.data())
 def test_foreign_arrays_are_read_errors(cls: type[Generator], data: st.DataObject) -> None:
     """Arrays of the wrong shape, type or content give a ReadError, or a generator that samples."""
-    generator, masks, _ = build(cls, "held" if cls.name in COLUMNS else "columns, serial")
+    worlds = ["held"] if cls.name in COLUMNS else ["columns, serial", "adapted, serial"]
+    generator, masks, _ = build(cls, data.draw(st.sampled_from(worlds)))
     arrays, metadata = generator.arrays()
     name = data.draw(st.sampled_from(sorted(arrays)))
     array = np.array(arrays[name])
