@@ -11,7 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from composer.live.readings import DOTTED, INDEX, KINDS, TRIPLET, TWELFTHS, Beat, Floats, Readings, Whole
+from composer.live.readings import (
+    DOTTED,
+    FELT,
+    INDEX,
+    KINDS,
+    SPREAD,
+    TRIPLET,
+    TWELFTHS,
+    Beat,
+    Floats,
+    Readings,
+    Whole,
+)
 from composer.theory import TICKS_PER_QUARTER, Meter
 
 # in how many of 100 bars a note begins on each sixteenth; learned from the folk corpus's training split by
@@ -24,22 +36,24 @@ ONSETS = {
 }
 # what a unit of each of the features adds to the log-odds of a reading in bars
 WEIGHTS = {
-    "cost": 0.16,
+    "cost": 0.13,
+    "felt": 0.72,
+    "beats": 0.06,
     "onset": 0.28,
-    "long line": 0.17,
-    "long beat": 0.26,
-    "loud line": 1.0,
-    "same beat": 0.48,
-    "leap line": -0.48,
-    "start line": 3.16,
-    "start beat": -0.91,
-    "start last beat": 3.72,
-    "start half": 2.51,
-    "same bar": 0.28,
-    "other bar": 0.18,
-    "3/4": -0.7,
-    "2/4": 0.8,
-    "6/8": 0.8,
+    "long line": 0.65,
+    "long beat": 0.65,
+    "loud line": 1.21,
+    "same beat": 0.65,
+    "leap line": -0.5,
+    "start line": 2.61,
+    "start beat": -1.22,
+    "start last beat": 3.79,
+    "start half": 2.03,
+    "same bar": 0.2,
+    "other bar": 0.12,
+    "3/4": -1.63,
+    "2/4": -0.0,
+    "6/8": 0.06,
 }
 BARRED = 24  # readings set in bars
 
@@ -68,14 +82,17 @@ def best_bars(readings: Readings, strikes: Strikes, meter: Meter | None) -> Bars
         kind, path = KINDS[readings.kind[column]], readings.path[:, column]
         cost = float(readings.cost[column] - readings.cost.min())
         for name in kind.meters if meter is None else (str(meter),):
-            fit = features(path, int(readings.kind[column]), name, strikes, cost) @ np.array([*WEIGHTS.values()])
+            period = float(readings.beat[column])
+            fit = features(path, int(readings.kind[column]), name, strikes, cost, period) @ np.array(
+                [*WEIGHTS.values()]
+            )
             shift = int(fit.argmax())
             places = path + shift * TWELFTHS
             found.append((float(fit[shift]), Bars(kind, Meter.parse(name), places, float(readings.swing[column]))))
     return max(found, key=lambda row: row[0])[1]
 
 
-def features(path: Whole, number: int, name: str, strikes: Strikes, cost: float) -> Floats:
+def features(path: Whole, number: int, name: str, strikes: Strikes, cost: float, period: float) -> Floats:
     """(beats, features) of a path (N,) of the kind ``number`` in a meter, moved by 0, 1, 2... beats; see WEIGHTS."""
     kind, meter = KINDS[number], Meter.parse(name)
     beats = max(round(meter.bar / TICKS_PER_QUARTER / kind.quarters), 1)
@@ -86,10 +103,13 @@ def features(path: Whole, number: int, name: str, strikes: Strikes, cost: float)
     loud = np.clip((strikes.loud - strikes.loud.mean()) / (strikes.loud.std() + 4), -2, 2)
     same, leap = np.append(False, steps == 0), np.append(False, np.abs(steps) >= 3)
     start, bar = into[0], TWELFTHS * beats
+    plain, onset = _onsets(path, number, name, beats)
     again = _again(path, strikes.pitch, bar)
     columns = {
         "cost": np.full(beats, -cost),
-        "onset": _onsets(path, number, name, beats),
+        "felt": np.full(beats, -((np.log10(period / FELT) / SPREAD) ** 2)),
+        "beats": np.full(beats, plain),
+        "onset": onset,
         "long line": longer @ line,
         "long beat": longer @ beat,
         "loud line": loud @ line,
@@ -106,18 +126,20 @@ def features(path: Whole, number: int, name: str, strikes: Strikes, cost: float)
     return np.stack([np.asarray(columns[name], dtype=np.float64) for name in WEIGHTS], axis=1)
 
 
-def _onsets(path: Whole, number: int, name: str, beats: int) -> Floats:
-    """(beats,) how much better the bars of a meter explain where notes begin than beats alone do."""
+def _onsets(path: Whole, number: int, name: str, beats: int) -> tuple[float, Floats]:
+    """How well beats alone explain where notes begin, and (beats,) how much better the bars of a meter do."""
     kind = KINDS[number]
     chances = _chances(name, kind, beats)
     odds, plain = np.log(chances / (1 - chances)), np.log(kind.onset / (1 - kind.onset))
     place, shifts = INDEX[number, path % TWELFTHS][:, None], np.arange(beats)
     struck = (odds[(path[:, None] // TWELFTHS + shifts) % beats, place] - plain[place]).sum(axis=0)
-    silence = np.log(1 - chances).sum(axis=1) - np.log(1 - kind.onset).sum()
+    alone = np.log(1 - kind.onset).sum()
+    silence = np.log(1 - chances).sum(axis=1) - alone
     span = int(path[-1] // TWELFTHS - path[0] // TWELFTHS) + 1
     first = int(path[0]) // TWELFTHS
     passed = np.bincount((first + np.arange(min(span, 4096))) % beats, minlength=beats)
-    return np.asarray(struck + np.array([np.roll(silence, -shift) @ passed for shift in range(beats)]))
+    bars = struck + np.array([np.roll(silence, -shift) @ passed for shift in range(beats)])
+    return float(plain[place].sum() + alone * passed.sum()), bars
 
 
 def _chances(name: str, kind: Beat, beats: int) -> Floats:

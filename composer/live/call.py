@@ -77,7 +77,7 @@ def understand(
     else:
         top = np.zeros(len(onsets), dtype=np.int64)
         np.maximum.at(top, strikes, [note.pitch for note in notes])
-        loud = np.bincount(strikes, [note.velocity for note in notes])
+        loud = np.bincount(strikes, [note.velocity for note in notes]).astype(np.float64)
         pulse = find_pulse(Strikes(onsets, top, loud), quarter=60 / tempo if tempo else None, meter=meter)
     keep = pulse.places >= pulse.places[-1] - pulse.places[-1] % pulse.meter.bar - (MOST_BARS - 2) * pulse.meter.bar
     placed = [

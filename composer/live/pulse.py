@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from composer.live.bars import Bars, Strikes, best_bars
 from composer.live.grid import Grid
@@ -57,19 +58,32 @@ def find_pulse(strikes: Strikes, *, quarter: float | None = None, meter: Meter |
 
 def _settled(onsets: Floats, bars: Bars, quarter: float | None) -> Pulse:
     """The pulse of a reading: its tempo smoothed, or kept where it is known, and its swing measured."""
-    straight = bars.places / TWELFTHS
-    whole, into = np.divmod(straight, 1)
-    swing = bars.swing
+    places, swing = bars.places, bars.swing
     for _ in range(2):
-        curve = _smooth(onsets, whole + swung(into, np.array(swing)))
-        swing = _swing_of(onsets, into, curve, swing) if bars.kind is QUARTER else 0.5
-    felt = whole + swung(into, np.array(swing))
+        curve = _smooth(onsets, _felt(places, swing))
+        places = _set_right(onsets, places, curve, bars.kind, swing)
+        swing = _swing_of(onsets, places % TWELFTHS == TWELFTHS // 2, curve, swing) if bars.kind is QUARTER else 0.5
+    felt = _felt(places, swing)
     expected, pace = _smooth(onsets, felt)
     beat = float(np.clip(pace[-1] / bars.kind.quarters if quarter is None else quarter, *QUARTERS)) * bars.kind.quarters
     late = np.exp((felt - felt[-1]) / RECENT)  # how much each note says of where the beat is at the end
     origin = expected[-1] - felt[-1] * beat if quarter is None else late @ (onsets - felt * beat) / late.sum()
-    ticks = np.rint(straight * bars.kind.quarters * TICKS_PER_QUARTER).astype(np.int32)
+    ticks = np.rint(places / TWELFTHS * bars.kind.quarters * TICKS_PER_QUARTER).astype(np.int32)
     return Pulse(bars.meter, ticks, float(origin), beat / bars.kind.quarters, swing, expected)
+
+
+def _felt(places: Whole, swing: float) -> Floats:
+    """(N,) places in twelfths as beats, swung."""
+    whole, into = np.divmod(places / TWELFTHS, 1)
+    return np.asarray(whole + swung(into, np.array(swing)))
+
+
+def _set_right(onsets: Floats, places: Whole, curve: tuple[Floats, Floats], kind: Beat, swing: float) -> Whole:
+    """The places that a line through all notes makes the most probable; as they were if two would coincide."""
+    moment, pace = curve
+    beats = _felt(places, swing) + (onsets - moment) / pace
+    found = _snapped(beats, kind, swing, pace)[0]
+    return found if (np.diff(found) > 0).all() else places
 
 
 def _smooth(onsets: Floats, beats: Floats) -> tuple[Floats, Floats]:
@@ -94,9 +108,8 @@ def _lines(onsets: Floats, beats: Floats, width: float) -> tuple[Floats, Floats,
     return expected, pace, float(np.mean(away**2))
 
 
-def _swing_of(onsets: Floats, into: Floats, curve: tuple[Floats, Floats], swing: float) -> float:
+def _swing_of(onsets: Floats, halves: NDArray[np.bool_], curve: tuple[Floats, Floats], swing: float) -> float:
     """Where the second halves of beats fall, as a share of the beat; 0.5 unless three or more notes say otherwise."""
-    halves = into == 0.5
     if halves.sum() < 3:
         return 0.5
     moment, pace = curve
@@ -113,9 +126,12 @@ def on_grid(onsets: Floats, grid: Grid) -> Pulse:
     quarter = float(np.clip(grid.seconds(end + 0.5) - grid.seconds(end - 0.5), *QUARTERS))
     kind = DOTTED if fits(DOTTED, grid.meter) else STRAIGHT
     beats = np.clip((felt - start) / kind.quarters, -1e6, 1e6)
-    places, swing = min((_snapped(beats, kind, swing, quarter) for swing in kind.swings), key=lambda found: found[0])[
-        1:
-    ]
+    costs = {
+        swing: _snapped(beats, kind, swing, quarter * kind.quarters)[1] - np.log(lilt)
+        for swing, lilt in zip(kind.swings, kind.lilts, strict=True)
+    }
+    swing = min(costs, key=lambda swing: costs[swing])
+    places = _snapped(beats, kind, swing, quarter * kind.quarters)[0]
     whole, into = np.divmod(places / TWELFTHS, 1)
     halves = into == 0.5
     if swing > 0.5 and halves.sum() >= 3:
@@ -126,11 +142,11 @@ def on_grid(onsets: Floats, grid: Grid) -> Pulse:
     return Pulse(grid.meter, ticks, grid.seconds(end) - (end - start) * quarter, quarter, swing, expected)
 
 
-def _snapped(beats: Floats, kind: Beat, swing: float, quarter: float) -> tuple[float, Whole, float]:
-    """The cost of a swing, the places (N,) in twelfths of a beat that then cost least, and the swing."""
+def _snapped(beats: Floats, kind: Beat, swing: float, pace: Floats | float) -> tuple[Whole, float]:
+    """The places (N,), in twelfths of a beat of ``pace`` seconds, that cost least in a swing, and what they cost."""
     places = np.append(kind.places, TWELFTHS)
     whole = np.floor(beats)
     away = (beats - whole)[:, None] - swung(places / TWELFTHS, np.array(swing))
-    cost = 0.5 * (away * quarter * kind.quarters / JITTER) ** 2 - np.log(np.append(kind.onset, kind.onset[0]))
+    cost = 0.5 * (away * np.reshape(pace, (-1, 1)) / JITTER) ** 2 - np.log(np.append(kind.onset, kind.onset[0]))
     found = whole.astype(np.int64) * TWELFTHS + places[cost.argmin(axis=1)]
-    return float(cost.min(axis=1).sum() - np.log(kind.lilts[kind.swings.index(swing)])), found, swing
+    return found, float(cost.min(axis=1).sum())
