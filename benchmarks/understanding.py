@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -21,8 +22,10 @@ import numpy as np
 
 from composer import corpora
 from composer.analysis import FIRST, FOLK_PROFILES, LAST, find_key, find_mode
+from composer.live.bars import BARRED, WEIGHTS, Strikes, features
 from composer.live.call import Call, understand
 from composer.live.phrase import Heard, Phrase
+from composer.live.readings import KINDS, begun, followed
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER, Key, Meter
 
@@ -199,6 +202,56 @@ def onset_profiles(split: Iterable[Score]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(np.rint(100 * counts[name] / bars[name]).astype(int).tolist()) for name in sorted(counts)}
 
 
+class Choice(NamedTuple):
+    """A call's readings in bars: features (N, F), which are right (N,)."""
+
+    features: np.ndarray
+    right: np.ndarray
+
+
+def choice(truth: Played) -> Choice | None:
+    """What composer.live.bars chooses from; None if nothing there is right."""
+    notes = truth.phrase.notes
+    onset = np.array([note.onset for note in notes]) - notes[0].onset
+    pitch, loud = np.array([note.pitch for note in notes]), np.array([float(note.velocity) for note in notes])
+    readings = followed(onset, begun(onset, None, None))
+    rows, right = [], []
+    for column in np.argsort(readings.cost, kind="stable")[:BARRED].tolist():
+        number, path = int(readings.kind[column]), readings.path[:, column]
+        cost, beat = float(readings.cost[column] - readings.cost.min()), float(readings.beat[column])
+        for name in KINDS[number].meters:
+            rows.append(features(path, number, name, Strikes(onset, pitch, loud), cost, beat))
+            for shift in range(len(rows[-1])):
+                away = (path / 12 + shift) * KINDS[number].quarters - truth.places
+                bars = np.median(away) / (truth.meter.bar / TICKS_PER_QUARTER)
+                placed = np.mean(np.abs(away - np.median(away)) < 0.05) > 0.8
+                right.append(name == str(truth.meter) and placed and abs(bars - round(bars)) < 0.01)
+    return Choice(np.concatenate(rows), np.array(right)) if any(right) else None
+
+
+def bar_weights(split: list[Score], count: int = 2000, steps: int = 400, ridge: float = 1e-3) -> dict[str, float]:
+    """What composer.live.bars.WEIGHTS holds: the conditional logit of the right reading in bars (Adam, seed 5)."""
+    rng = np.random.default_rng(5)
+    tunes = [s for s in split if str(s.meter) in METERS and len(s.meters) == 1 and s.bars >= 8]
+    found = [choice(played(tunes[int(k)], rng)) for k in rng.integers(len(tunes), size=count)]
+    choices = [row for row in found if row is not None]
+    print(f"{len(choices)} of {count} calls have a right reading", file=sys.stderr)
+    x = np.concatenate([row.features for row in choices])
+    scale = x.std(axis=0) + 1e-9
+    x, right = x / scale, np.concatenate([row.right for row in choices])
+    first = np.concatenate([[0], np.cumsum([len(row.right) for row in choices])[:-1]])
+    group = np.repeat(np.arange(len(choices)), [len(row.right) for row in choices])
+    weight, mean, square = np.zeros(x.shape[1]), np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    for step in range(1, steps + 1):
+        score = x @ weight
+        odds = np.exp(score - np.maximum.reduceat(score, first)[group])
+        good = odds * right / np.add.reduceat(odds * right, first)[group]
+        slope = -x.T @ (good - odds / np.add.reduceat(odds, first)[group]) / len(choices) + ridge * weight
+        mean, square = 0.9 * mean + 0.1 * slope, 0.99 * square + 0.01 * slope**2
+        weight -= 0.05 * mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
+    return dict(zip(WEIGHTS, (weight / scale).round(2).tolist(), strict=True))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=200)
@@ -209,7 +262,7 @@ def main() -> None:
     asked = parser.parse_args()
     folk = corpora.load("folk")
     if asked.learn:
-        print(folk_profiles(folk.train), onset_profiles(folk.train), sep="\n")
+        print(folk_profiles(folk.train), onset_profiles(folk.train), bar_weights(list(folk.train)), sep="\n")
         return
     split = list(getattr(folk, asked.split))
     truths = calls(split, asked.calls, asked.seed)

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.analysis import find_mode
+from composer.live.bars import Strikes
 from composer.live.grid import Grid
 from composer.live.hands import hands, top_line
 from composer.live.phrase import Heard, Phrase
-from composer.live.pulse import Floats, Pulse, find_pulse, on_grid, swung
+from composer.live.pulse import Pulse, find_pulse, on_grid
+from composer.live.readings import Floats, swung
 from composer.score import Part, Score, regular_barlines
 from composer.theory import TICKS_PER_QUARTER, Ints, Key, Meter, Tempo
 
@@ -73,7 +75,10 @@ def understand(
     if grid is not None:
         pulse = on_grid(onsets, grid)
     else:
-        pulse = find_pulse(onsets, quarter=60 / tempo if tempo else None, meter=meter)
+        top = np.zeros(len(onsets), dtype=np.int64)
+        np.maximum.at(top, strikes, [note.pitch for note in notes])
+        loud = np.bincount(strikes, [note.velocity for note in notes]).astype(np.float64)
+        pulse = find_pulse(Strikes(onsets, top, loud), quarter=60 / tempo if tempo else None, meter=meter)
     keep = pulse.places >= pulse.places[-1] - pulse.places[-1] % pulse.meter.bar - (MOST_BARS - 2) * pulse.meter.bar
     placed = [
         (int(pulse.places[strike]), note) for strike, note in zip(strikes.tolist(), notes, strict=True) if keep[strike]
