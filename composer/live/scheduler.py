@@ -23,7 +23,7 @@ NAP = 0.001
 
 # seconds that another thread of this process may compute before the interpreter lets the sender run: Python's own 5 ms
 # would make every second message late while anything else is at work
-SWITCH = 0.0005
+SWITCH = 0.0001
 
 
 class Sent(NamedTuple):
