@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from composer.analysis import find_mode
 from composer.errors import Infeasible, UsageError
 from composer.live.call import Call, play_like, understand
 from composer.live.grid import Grid, Steady
@@ -32,6 +34,7 @@ REACH, COMPASS = 5, 17  # semitones beyond the call's notes that an answer may g
 LIKE_THE_CALL = 2.0  # nats for each note that begins where, in a beat, none of the call did, or is longer than most
 MOST = 0.75  # of the call's notes are no longer than an answer's should be
 MOST_BARS = 16
+SAME_KEY = 4  # calls that are heard for the key of the next
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,12 @@ class Answering:
     model: Composer
     memory: Memory
     voices: int = field(init=False)
+    _learned: Composer = field(init=False)
     _choir: Composer | None = None
+    _tunes: deque[Part] = field(default_factory=lambda: deque(maxlen=SAME_KEY))  # melodies of late
 
     def __post_init__(self) -> None:
+        self._learned = self.memory.model(self.model)
         sketches = {count: Sketch.blank(bars=1, voices=count) for count in (1, 4)}
         fitting = [count for count, sketch in sketches.items() if self.model.supports(sketch)]
         if not fitting:
@@ -115,7 +121,7 @@ class Answering:
         """
         began = time.perf_counter()
         asked = request.settings
-        call = understand(request.phrase, grid=request.grid, tempo=asked.tempo, meter=asked.meter, key=asked.key)
+        call = self._understood(request)
         frame = _framed(call, request)
         score = self._accompanied(call, request) if asked.mode == "accompany" else self._completed(frame, request)
         if asked.mode == "accompany":
@@ -131,26 +137,41 @@ class Answering:
         return Answer(request, call, page, frame.start, tuple(placed), length, time.perf_counter() - began)
 
     def keep(self, answer: Answer) -> None:
-        """Learn from the call of an answer."""
-        score = _framed(answer.call, answer.request).page
+        """Learn from the call of an answer, and remember its key."""
+        self._tunes.append(answer.call.score.parts[0])
         if self.voices == 1:
-            self.memory.hear(self.model.encoding.encode(score))
+            melody = _transposed(answer.call.score.parts[0], _octaves(answer.call.score))
+            score = replace(answer.call.score, parts=(melody,))
+            self.memory = self.memory.heard(self.model.encoding.encode(score))
+            self._learned = self.memory.model(self.model)
 
     def saved(self) -> bytes:
         """The model with what it has learned, as a model file."""
         return self.memory.saved(self.model)
+
+    def _understood(self, request: Request) -> Call:
+        """The call; its key is that of the melodies of late, the latest weighing most, unless one was chosen."""
+        asked = request.settings
+        call = understand(request.phrase, grid=request.grid, tempo=asked.tempo, meter=asked.meter, key=asked.key)
+        if asked.key is not None or not self._tunes:
+            return call
+        tunes = [*self._tunes, call.score.parts[0]]
+        fading = [tune.duration / 2.0**age for age, tune in zip(range(len(tunes) - 1, -1, -1), tunes, strict=True)]
+        key = find_mode(np.concatenate([tune.pitch for tune in tunes]), np.concatenate(fading))
+        parts = tuple(replace(part, spelling=frozen(key.spell(part.pitch))) for part in call.score.parts)
+        return replace(call, score=replace(call.score, keys=(key,), parts=parts))
 
     def _completed(self, frame: _Frame, request: Request) -> Score:
         """The page with the answer in it. Wishes that no completion keeps are given up, the least musical first."""
         page = replace(frame.page, parts=(*frame.page.parts, *(Part.of() for _ in range(self.voices - 1))))
         below = [Hole(voice, 0, frame.end) for voice in range(1, self.voices)]
         holes = (Hole(0, frame.start, frame.end), *below)
-        composer, settings = self.memory.model(self.model), request.settings
+        settings = request.settings
         seed = 1_000 * settings.seed + request.number
         tried = list(_wishes(frame, request))
         for number, wishes in enumerate(tried, 1):
             try:
-                return composer.complete(Sketch(page, holes, wishes), seed=seed, temperature=settings.temperature)
+                return self._learned.complete(Sketch(page, holes, wishes), seed=seed, temperature=settings.temperature)
             except Infeasible:
                 if number == len(tried):
                     raise
@@ -168,7 +189,7 @@ class Answering:
 def _framed(call: Call, request: Request) -> _Frame:
     """The call's melody and empty bars after it, in a register that models know."""
     score, bar = call.score, call.score.meter.bar
-    moved = 12 * round((CENTRE - float(np.median(score.parts[0].pitch))) / 12)
+    moved = _octaves(score)
     called = -(-(score.end - score.pickup) // bar)
     bars = min(request.settings.bars or called, MOST_BARS)
     end = score.pickup + called * bar
@@ -186,6 +207,11 @@ def _framed(call: Call, request: Request) -> _Frame:
     kept = melody.select(melody.onset < start)
     kept = replace(kept, name="", duration=frozen(np.minimum(kept.duration, start - kept.onset)))
     return _Frame(replace(score, parts=(kept,), barlines=frozen(lines)), start, stop, moved)
+
+
+def _octaves(score: Score) -> int:
+    """Semitones, whole octaves, that take a melody to where models know their way."""
+    return 12 * round((CENTRE - float(np.median(score.parts[0].pitch))) / 12)
 
 
 def _wishes(frame: _Frame, request: Request) -> Iterator[tuple[Constraint, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from composer.live.improviser import Improviser
 from composer.live.outbox import Outbox
 from composer.live.record import Record
 from composer.live.session import keep
+from composer.theory import TICKS_PER_QUARTER
 
 
 @dataclass
@@ -32,20 +34,29 @@ class Rehearsal:
         while True:
             held = self.turns and self.improviser.phase != "listening"
             moments = [m for m in (self.improviser.wake, self.outbox.next) if m is not None]
-            if following is not None and not held:
-                moments.append(following[0] + waited)
+            coming_at = math.inf if following is None or held else following[0] + self._whole_bars(waited)
+            if coming_at < math.inf:
+                moments.append(coming_at)
             if not moments:
                 return now
             before, now = now, max(min(moments), now)
             waited += now - before if held else 0.0
             for event in self.outbox.due(now):
                 self.record.sent(event.moment, event.message)
-            if following is not None and not held and following[0] + waited <= now:
+            if following is not None and coming_at <= now:
                 self.record.heard(now, following[1])
                 self._step(now, [following[1]])
                 following = next(coming, None)
             else:
                 self._step(now, [])
+
+    def _whole_bars(self, seconds: float) -> float:
+        """As long, or, with a grid, so much longer that the calls that waited keep their places in the bar."""
+        grid = self.improviser.grid
+        if grid is None:
+            return seconds
+        bar = grid.seconds(grid.meter.bar / TICKS_PER_QUARTER) - grid.seconds(0.0)
+        return math.ceil(seconds / bar - 1e-6) * bar
 
     def _step(self, now: float, messages: list[Any]) -> None:
         step = self.improviser.step(now, messages)

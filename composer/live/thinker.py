@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 
 from composer.errors import ComposerError, brief
 from composer.live.answering import Answer, Answering, Request
-from composer.live.memory import Memory
+from composer.live.memory import MOST, Memory
 from composer.pipeline import Composer
 
 PATIENCE = 10.0  # seconds that an answer may take before its process is killed
@@ -84,7 +84,7 @@ class Process:
     def __init__(self, model: str, half_life: float) -> None:
         self.wake: Callable[[], None] = lambda: None
         self._arguments = (model, half_life)
-        self._kept: deque[Answer] = deque(maxlen=Memory.MOST)
+        self._kept: deque[Answer] = deque(maxlen=MOST)
         self._found: SimpleQueue[Any] = SimpleQueue()
         self._asked: tuple[Request, float] | None = None
         self._closed = False
