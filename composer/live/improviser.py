@@ -115,9 +115,10 @@ class Improviser:
         if message.type == "control_change" and message.control == PANIC:
             self._panic(now)
         strikes = message.type == "note_on" and message.velocity > 0 and message.channel != DRUMS
-        if strikes and (self._playing or self._call):
-            self._interrupted(now)
+        interrupts = strikes and (self._playing or self._call)
         self._listen(message, now)
+        if interrupts:
+            self._interrupted(now)
 
     def _listen(self, message: Any, now: float) -> None:
         ahead = AHEAD + 1e-6 if message is None and self.grid else 0.0  # as a sum may round to just before
@@ -132,10 +133,12 @@ class Improviser:
         assert answered is not None
         self._hush = self._hush or playing is not None
         self._playing = self._call = self._found = None
-        if playing is None or now < playing.starts + SLIP:
-            self.segmenter.reopen(answered.phrase)
-            self.calls -= 1
+        slip = playing is None or now < playing.starts + SLIP
+        if slip and self.segmenter.reopen(answered.phrase):
+            self.calls, self.bars = self.calls - 1, answered.bar
             self._tell(now, "goes on", number=answered.number)
+        elif playing is None:
+            self._tell(now, "silent", number=answered.number, why="it was played on")
         else:
             self.thinker.keep(playing.answer)
             self._tell(now, "cut", number=answered.number, after=round(now - playing.starts, 3))

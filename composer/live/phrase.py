@@ -116,10 +116,14 @@ class Segmenter:
         wait = self._last + self._wait()
         return min(wait if self.grid is None else self._beat(self.grid, wait), max(latest, self._last))
 
-    def reopen(self, phrase: Phrase) -> None:
-        """Go on with a phrase that was taken for over, as its player goes on."""
+    def reopen(self, phrase: Phrase) -> bool:
+        """Go on with a phrase that was taken for over, as its player has struck a key again; not if it is full."""
+        notes = len(phrase.notes) + len(self._notes) + len(self._down)
+        if notes >= MOST_NOTES or self._begun - phrase.notes[0].onset >= self.longest:
+            return False
         self._notes = [*phrase.notes, *self._notes]
         self._begun, self._last = phrase.notes[0].onset, max(self._last, phrase.end)
+        return True
 
     def forget(self) -> None:
         """Nothing was played, and nothing is down."""

@@ -1,0 +1,447 @@
+"""The improviser, stepped: answers in time, silence at once, and no note that hangs, whatever is played."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mido import Message
+
+from composer.live.answering import Settings
+from composer.live.controls import Control
+from composer.live.grid import Grid, Steady
+from composer.live.improviser import AT_ONCE, ECHO, SLIP, Improviser
+from composer.live.midi_clock import Follower
+from composer.live.phrase import Segmenter
+from composer.theory import Meter
+from jamming import Inputs, Partner, Stage, control, off, on, played, silent, sounding
+
+GRID = Steady(Meter(4, 4), origin=0.25, quarter=0.5)
+CALL = [60, 62, 64, 65, 67]
+ENDS = 4 * 0.25 + 0.2 + 0.7  # where CALL is over, without a grid
+
+
+def stage(partner: Partner | None = None, grid: Grid | None = None, settings: Settings | None = None) -> Stage:
+    partner = partner or Partner()
+    return Stage(Improviser(partner, settings or Settings(), grid=grid), partner)
+
+
+def strikes(found: Stage) -> list[float]:
+    return [event.moment for event in found.strikes]
+
+
+# --- when an answer begins ----------------------------------------------------------------------------------------
+
+
+def test_without_a_grid_an_answer_begins_where_the_phrase_ends() -> None:
+    found = stage().run(played(CALL))
+    assert strikes(found)[0] == pytest.approx(ENDS + AT_ONCE)
+    assert [news.kind for news in found.news] == ["call", "answer", "done"]
+    assert not sounding(found.sent)
+
+
+def test_an_answer_is_looked_for_before_the_phrase_is_over() -> None:
+    found = stage().run(played(CALL), until=ENDS - 0.1)
+    assert [request.phrase.notes[0].pitch for request in found.partner.asked] == [60]
+    assert not found.told("call")
+
+
+def test_an_answer_to_a_phrase_that_went_on_is_not_played() -> None:
+    halting = played(CALL) + played([69, 71], start=1.6)
+    found = stage().run(halting)
+    assert len(found.partner.asked) == 2
+    assert [news.facts["notes"] for news in found.told("call")] == [7]
+
+
+def test_notes_keep_their_spacing_and_are_sent_little_ahead() -> None:
+    found = stage().run(played(CALL))
+    gaps = [b - a for a, b in pairwise(strikes(found))]
+    assert gaps == pytest.approx([0.25] * 7)
+    assert all(event.moment - at <= 0.26 for at, event in found.scheduled if event.message.type == "note_on")
+    assert all(event.moment >= at for at, event in found.scheduled)
+
+
+@pytest.mark.parametrize("step", [0.25, 0.31, 0.5])
+def test_with_a_grid_an_answer_begins_on_a_beat_and_stays_on_it(step: float) -> None:
+    found = stage(grid=GRID).run(played(CALL, step=step))
+    places = [GRID.quarters(moment) for moment in strikes(found)]
+    assert places[0] == pytest.approx(round(places[0]), abs=1e-9)
+    assert places == pytest.approx([places[0] + k / 2 for k in range(8)])
+    [answer] = found.told("answer")
+    assert not answer.facts["late"]
+    assert answer.facts["latency"] == pytest.approx(0, abs=1e-9)
+    [call] = found.told("call")
+    assert 0 <= strikes(found)[0] - call.moment <= 0.031  # it was there, and waited for the beat
+
+
+@given(
+    st.lists(st.integers(40, 90), min_size=2, max_size=12),
+    st.floats(0.11, 0.9),
+    st.floats(0.1, 0.99),
+    st.floats(0, 3),
+    st.floats(0.15, 2.0),
+    st.sampled_from([Meter(4, 4), Meter(3, 4), Meter(6, 8)]),
+)
+def test_with_any_grid_an_answer_in_no_time_is_never_late(
+    call: list[int], step: float, touch: float, start: float, quarter: float, meter: Meter
+) -> None:
+    grid = Steady(meter, 0.1, quarter)
+    found = stage(grid=grid).run(played(call, start, step, touch))
+    assert found.improviser.late == 0
+    beat = meter.beat / 10080
+    for answer in found.told("answer"):
+        place = grid.quarters(answer.facts["at"]) / beat
+        assert place == pytest.approx(round(place), abs=1e-6)
+
+
+def test_answers_follow_a_clock_whose_tempo_ramps() -> None:
+    follower, place = Follower(Meter(4, 4)), list[float]()
+    follower.push(Message("start"), 0.0)
+    found = stage(grid=follower)
+    moment, pulses, music = 0.0, list[float](), played(CALL, start=2.0)
+    while moment < 12.0:  # from 100 up to 160 quarters a minute
+        pulses.append(moment)
+        moment += 60 / (24 * (100 + 5 * moment))
+    for number, now in enumerate(pulses):
+        follower.push(Message("clock"), now)
+        here = [(at, message) for at, message in music if at <= now]
+        music = music[len(here) :]
+        found.run(here, until=now)
+    for at, _ in [(event.moment, event) for event in found.strikes]:
+        number = next(k for k, pulse in enumerate(pulses) if pulse > at)
+        place.append((number - 1 + (at - pulses[number - 1]) / (pulses[number] - pulses[number - 1])) / 24)
+    assert place[0] == pytest.approx(round(place[0]), abs=0.02)
+    assert place == pytest.approx([place[0] + k / 2 for k in range(8)], abs=0.02)
+    assert not sounding(found.sent)
+
+
+# --- an answer that comes late ------------------------------------------------------------------------------------
+
+
+def test_a_late_answer_begins_on_the_next_beat_without_a_burst() -> None:
+    found = stage(Partner(delay=1.1)).run(played(CALL))
+    [answer] = found.told("answer")
+    assert answer.facts["late"]
+    assert (strikes(found)[0] - ENDS) / 0.5 == pytest.approx(round((strikes(found)[0] - ENDS) / 0.5))
+    assert strikes(found)[0] >= answer.moment
+    assert [b - a for a, b in pairwise(strikes(found))] == pytest.approx([0.25] * 7)
+    assert found.improviser.late == 1
+
+
+@given(st.floats(0.0, 4.0), st.floats(0.15, 1.5), st.sampled_from([Meter(4, 4), Meter(3, 4), Meter(6, 8)]))
+def test_with_a_grid_a_late_answer_comes_in_on_a_beat_as_if_it_had_begun_in_time(
+    delay: float, quarter: float, meter: Meter
+) -> None:
+    grid = Steady(meter, 0.1, quarter)
+    found = stage(Partner(delay=delay), grid=grid).run(played(CALL, step=0.2))
+    if not found.told("answer"):
+        return
+    [answer], moments = found.told("answer"), strikes(found)
+    assert all(moment >= answer.moment - 1e-6 for moment in moments)
+    assert all(b - a == pytest.approx(quarter / 2) for a, b in pairwise(moments))
+    if moments and answer.facts["late"]:
+        place = grid.quarters(moments[0]) / (meter.beat / 10080)
+        assert place == pytest.approx(round(place), abs=1e-6)
+
+
+def test_a_request_without_an_answer_is_told_and_the_next_is_answered() -> None:
+    found = stage(Partner(answers=silent)).run(played(CALL))
+    assert [news.facts["why"] for news in found.told("silent")] == ["nothing comes to mind"]
+    assert found.improviser.phase == "listening"
+    found.partner.answers = Partner().answers
+    found.run(played(CALL, start=10.0))
+    assert found.told("answer")
+
+
+# --- barging in ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grid", [None, GRID], ids=["free", "grid"])
+@given(after=st.floats(SLIP + 0.01, 1.8))
+def test_a_played_note_silences_the_answer_at_once(grid: Grid | None, after: float) -> None:
+    begins = strikes(stage(grid=grid).run(played(CALL)))[0]
+    moment = begins + after
+    found = stage(grid=grid).run([*played(CALL), (moment, on(50))], until=moment)
+    assert found.hushed == [moment]
+    assert not sounding(found.sent)
+    assert found.told("cut")
+    assert [answer.request.number for answer in found.partner.kept] == [1]
+    found.run([(moment + 0.5, off(50))])
+    assert [at for at in strikes(found) if at > moment][0] >= moment + 0.5 + 0.7  # the next answer's
+
+
+@pytest.mark.parametrize("after", [0.0, 0.05, SLIP - 0.01])
+def test_a_slip_into_the_answer_goes_on_with_the_phrase(after: float) -> None:
+    moment = ENDS + AT_ONCE + after
+    found = stage().run([*played(CALL), (moment, on(69)), (moment + 0.2, off(69))])
+    assert found.hushed == [moment]
+    assert [(news.kind, news.facts.get("number")) for news in found.news] == [
+        ("call", 1), ("answer", 1), ("goes on", 1), ("call", 1), ("answer", 1), ("done", 1)
+    ]  # fmt: skip
+    assert [news.facts["notes"] for news in found.told("call")] == [5, 6]
+    assert found.improviser.bars == 2
+    assert not sounding(found.sent)
+
+
+def test_playing_on_while_an_answer_is_looked_for_goes_on_with_the_phrase() -> None:
+    found = stage(Partner(delay=2.0)).run([*played(CALL), (ENDS + 0.3, on(69)), (ENDS + 0.5, off(69))])
+    assert found.hushed == []
+    assert [news.facts["notes"] for news in found.told("call")] == [5, 6]
+    assert len(found.told("answer")) == 1
+
+
+def test_an_accidental_note_is_not_answered() -> None:
+    found = stage().run([(0.0, on(60)), (0.1, off(60))])
+    assert found.news == []
+    assert found.sent == []
+
+
+def test_drums_do_not_silence_an_answer() -> None:
+    found = stage().run([*played(CALL), (ENDS + 1, on(36, channel=9))])
+    assert found.hushed == []
+    assert len(found.told("done")) == 1
+
+
+def test_a_player_who_never_stops_is_heard_in_phrases_and_not_spoken_over_for_long() -> None:
+    music = played([60 + k % 12 for k in range(400)], step=0.25)  # 100 s
+    found = stage().run(music)
+    calls = [news.facts["notes"] for news in found.told("call")]
+    assert len(calls) <= 6
+    assert max(calls) <= 125
+    assert not sounding(found.sent)
+
+
+# --- echo ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(0, 0.12))
+def test_our_own_output_is_not_heard(delay: float) -> None:
+    once = stage().run(played(CALL))
+    echo = [(event.moment + delay, event.message) for event in once.sent]
+    found = stage().run([*played(CALL), *echo])
+    assert found.sent == once.sent
+    assert [news.kind for news in found.news] == ["call", "answer", "done"]
+
+
+def test_the_same_note_struck_by_the_player_is_heard_after_its_echo() -> None:
+    first = stage().run(played(CALL)).strikes[2]
+    found = stage().run([*played(CALL), (first.moment + 0.02, first.message), (first.moment + 0.04, first.message)])
+    assert found.hushed == [first.moment + 0.04]
+
+
+def test_a_note_of_an_answer_that_was_silenced_is_no_echo() -> None:
+    strikes = stage().run(played(CALL)).strikes
+    moment = strikes[3].moment - 0.1
+    again = strikes[3].moment + 0.01  # that note was ready to be sent, and was not
+    found = stage().run([*played(CALL), (moment, on(40)), (moment + 0.05, off(40)), (again, strikes[3].message)])
+    assert [news.facts["notes"] for news in found.told("call")] == [5, 2]
+
+
+def test_a_loop_of_cable_does_not_make_one_panic_many() -> None:
+    found = stage()
+    found.run([*played(CALL), (ENDS + 0.5, Control("panic"))], until=ENDS + 0.5)
+    for _ in range(5):
+        back = [(found.now + 0.001, event.message) for event in found.sent if event.moment >= ENDS + 0.5]
+        found.sent.clear()
+        found.run(back, until=found.now + 0.01)
+    assert len(found.told("panic")) == 1
+
+
+def test_all_notes_off_that_comes_back_does_not_lift_the_players_key() -> None:
+    moment = ENDS + 0.6
+    found = stage()
+    found.run([*played(CALL), (moment, on(50))], until=moment)
+    back = [(moment + 0.01, event.message) for event in found.sent if event.moment == moment]
+    found.run([*back, (moment + 1.0, off(50))])
+    [_, request] = [news for news in found.told("call")]
+    assert found.partner.asked[-1].phrase.notes[0].offset == moment + 1.0
+    assert request.facts["notes"] == 1
+
+
+# --- controls -----------------------------------------------------------------------------------------------------
+
+
+def test_a_panic_silences_every_channel_and_forgets() -> None:
+    found = stage().run([*played(CALL), (ENDS + 0.5, Control("panic"))])
+    assert found.hushed == [ENDS + 0.5]
+    last = [event.message for event in found.sent if event.message.type == "control_change"]
+    assert {(m.channel, m.control) for m in last} >= {(c, n) for c in range(16) for n in (64, 120, 123)}
+    assert not sounding(found.sent)
+    assert found.improviser.phase == "listening"
+    assert not [at for at in strikes(found) if at > ENDS + 0.5]
+
+
+def test_a_control_change_of_all_sound_off_is_a_panic() -> None:
+    found = stage().run([*played(CALL), (ENDS + 0.5, control(120, 0))])
+    assert len(found.told("panic")) == 1
+
+
+def test_the_end_is_a_phrase_end_at_once() -> None:
+    found = stage().run([*played(CALL), (1.3, Control("end"))])
+    assert found.told("call")[0].moment == 1.3
+    assert strikes(found)[0] == pytest.approx(1.3 + AT_ONCE)
+
+
+def test_settings_change_for_the_answers_that_follow() -> None:
+    found = stage().run([*played(CALL), (1.25, Control("temperature", 2.0)), (1.26, Control("mode", "vary"))])
+    assert (found.partner.asked[-1].settings.temperature, found.partner.asked[-1].settings.mode) == (2.0, "vary")
+    assert len(found.told("answer")) == 1
+
+
+def test_a_setting_changed_in_the_silence_asks_again() -> None:
+    found = stage().run([*played(CALL), (1.5, Control("density", 4.0))])
+    assert [request.settings.density for request in found.partner.asked] == [0.0, 4.0]
+    assert len(found.told("answer")) == 1
+
+
+@pytest.mark.parametrize(
+    "wish", [Control("mode", "loud"), Control("temperature", "warm"), Control("tempo", math.nan), Control("volume", 1.0),
+             Control("key", "H flat"), Control("density", math.inf), Control("temperature", -1.0)]
+)  # fmt: skip
+def test_a_wish_without_sense_is_refused_in_a_line(wish: Control) -> None:
+    found = stage().run([(0.0, wish), *played(CALL, start=0.5)])
+    [news] = found.told("refused")
+    assert "\n" not in news.facts["why"]
+    assert len(found.told("done")) == 1
+
+
+def test_taps_set_the_tempo_and_where_the_beat_is() -> None:
+    taps: Inputs = [(k * 0.4, Control("tap")) for k in range(6)]
+    found = stage().run([*taps, *played(CALL, start=4.0)])
+    place = strikes(found)[0] / 0.4
+    assert place == pytest.approx(round(place), abs=1e-6)
+
+
+# --- a grid that changes ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("then", [None, Steady(Meter(4, 4), 0.25 - 40.0, 0.5), Steady(Meter(4, 4), 40.25, 0.5)])
+@pytest.mark.parametrize("start", [0.0, 1000.0])
+def test_a_pulse_that_stops_or_jumps_in_an_answer_silences_it(then: Grid | None, start: float) -> None:
+    found = stage(grid=replace(GRID, origin=start + 0.25))
+    begins = strikes(stage(grid=replace(GRID, origin=start + 0.25)).run(played(CALL, start)))[0]
+    found.run(played(CALL, start), until=begins + 0.6)
+    moved = then if then is None else replace(then, origin=then.origin + start)
+    found.improviser.grid, before = moved, len(found.strikes)
+    found.now = begins + 0.6
+    found.step([])
+    found.run([])
+    assert len(found.strikes) == before
+    assert not sounding(found.sent)
+    assert found.improviser.phase == "listening"
+
+
+# --- whatever comes -----------------------------------------------------------------------------------------------
+
+PLAYED: st.SearchStrategy[Any] = st.one_of(
+    st.builds(on, st.integers(58, 62), st.sampled_from([0, 60, 80]), st.integers(0, 1)),
+    st.builds(on, st.sampled_from([70, 71, 72, 73, 74]), st.just(70)),  # as answers are
+    st.builds(off, st.integers(58, 62), st.integers(0, 1)),
+    st.builds(control, st.sampled_from([64, 67, 123, 120, 7]), st.sampled_from([0, 127]), st.integers(0, 1)),
+    st.builds(Control, st.sampled_from(["tap", "end", "panic", "temperature", "tempo", "mode", "key"]),
+              st.sampled_from([0.5, 120.0, "vary", "auto", "x"])),
+    st.sampled_from([Message("program_change", program=3), Message("pitchwheel", pitch=9), Message("clock"),
+                     on(36, channel=9), Message("sysex", data=(1, 2, 3))]),
+)  # fmt: skip
+STREAMS = st.lists(st.tuples(st.sampled_from([0.0, 0.001, 0.06, 0.2, 0.36, 0.8, 1.5, 4.0]), PLAYED), max_size=60)
+GRIDS = st.sampled_from([None, GRID, Steady(Meter(6, 8), -3.0, 0.3), Steady(Meter(3, 4), 1.0, 1.2)])
+
+
+def timed(stream: list[tuple[float, Any]]) -> Inputs:
+    now, found = 0.0, Inputs()
+    for gap, item in stream:
+        now += gap
+        found.append((now, item))
+    return found
+
+
+@given(STREAMS, GRIDS, st.sampled_from([0.0, 0.01, 0.3, 1.7]))
+def test_every_note_that_is_sent_ends_whatever_is_played(
+    stream: list[tuple[float, Any]], grid: Grid | None, delay: float
+) -> None:
+    inputs = timed(stream)
+    found = stage(Partner(delay=delay), grid=grid).run(inputs)
+    assert not sounding(found.sent)
+    assert not found.outbox.sounding
+    assert found.improviser.phase == "listening"
+    moments = [event.moment for event in found.sent]
+    assert moments == sorted(moments)
+    assert all(event.moment >= at - 1e-6 for at, event in found.scheduled)  # nothing is to be caught up with
+    seconds = max(found.now, 1.0)
+    assert found.steps < 60 + len(inputs) + 30 * seconds
+
+
+@given(STREAMS, GRIDS, st.sampled_from([0.0, 1.7]))
+def test_the_same_music_is_answered_the_same(stream: list[tuple[float, Any]], grid: Grid | None, delay: float) -> None:
+    first, second = (stage(Partner(delay=delay), grid=grid).run(timed(stream)) for _ in range(2))
+    assert first.sent == second.sent
+    assert first.news == second.news
+
+
+@given(STREAMS, GRIDS)
+def test_a_strike_silences_what_sounds_unless_it_is_an_echo(stream: list[tuple[float, Any]], grid: Grid | None) -> None:
+    found = stage(grid=grid)
+    for moment, item in timed(stream):
+        found.run([], until=moment)
+        found.now, before = moment, found.improviser.phase
+        found.step([item])
+        struck = isinstance(item, Message) and item.type == "note_on" and item.velocity and item.channel != 9
+        if struck and before == "playing" and not (item.velocity == 70 and item.note >= 70):
+            assert found.hushed[-1] == moment
+            assert found.improviser.phase != "playing"
+            assert not found.outbox.sounding
+
+
+@pytest.mark.parametrize("grid", [None, GRID], ids=["free", "grid"])
+def test_ten_thousand_messages_in_a_second_are_taken_and_the_next_phrase_answered(grid: Grid | None) -> None:
+    flood: Inputs = [(k / 10_000, on(k % 128, 1 + k % 2 * 99, k % 7)) for k in range(10_000)]
+    lifted: Inputs = [(1.1, off(pitch, channel)) for pitch in range(128) for channel in range(7)]
+    found = stage(grid=grid).run([*flood, *lifted, *played(CALL, start=20.0)])
+    assert [news.facts["notes"] for news in found.told("call")][-1] == 5
+    assert found.told("done")
+    assert not sounding(found.sent)
+    assert len(found.partner.asked) < 200
+
+
+def test_a_flood_at_the_pace_of_hands_makes_phrases_with_a_bound(subtests: object = None) -> None:
+    flood: Inputs = [(k / 100, on(40 + k % 40) if k % 2 == 0 else off(40 + (k - 1) % 40)) for k in range(10_000)]
+    found = stage().run(flood)
+    assert max(news.facts["notes"] for news in found.told("call")) <= 400
+    assert len(found.told("call")) < 100
+    assert not sounding(found.sent)
+
+
+def test_steps_are_few() -> None:
+    check: list[tuple[Callable[[], Stage], float]] = [
+        (lambda: stage().run(played(CALL)), 10.0),
+        (lambda: stage(grid=GRID).run(played(CALL)), 10.0),
+        (lambda: stage(grid=GRID).run(played(CALL * 10)), 30.0),
+        (lambda: stage().run([(0.0, control(64, 127)), *played(CALL)]), 40.0),
+    ]
+    for make, most in check:
+        found = make()
+        assert found.steps < 20 + 6 * len(found.sent) + most
+
+
+def test_an_echo_is_ours_for_a_short_time_only() -> None:
+    first = stage().run(played(CALL)).strikes[0]
+    found = stage().run([*played(CALL), (first.moment + ECHO + 0.05, first.message)])
+    assert found.hushed
+
+
+def test_moments_before_the_clock_began_are_moments() -> None:
+    found = stage(grid=Steady(Meter(4, 4), -100.0, 0.5))
+    found.now = -50.0
+    found.run(played(CALL, start=-50.0))
+    assert len(found.told("done")) == 1
+    assert not sounding(found.sent)
+
+
+def test_the_segmenter_given_is_used() -> None:
+    partner = Partner()
+    found = Stage(Improviser(partner, Settings(), segmenter=Segmenter(silence=2.0)), partner).run(played(CALL))
+    assert strikes(found)[0] == pytest.approx(1.2 + 2.0 + AT_ONCE)
