@@ -116,7 +116,10 @@ def play(asked: Asked, ports: Plugs, surface: Surface, pulse: Pulse) -> None:
             _in_time(thinker, asked)
         improviser, extras = _improviser(asked, thinker, pulse)
         start = improviser.grid.seconds(0.0) if improviser.grid else time.monotonic()
-        saver = Saver(asked.record(start, thinker.digest), asked.output or Path(time.strftime("jam-%Y%m%d-%H%M%S")))
+        saver = Saver(
+            asked.record(start, thinker.digest, improviser.grid is not None or asked.tempo == "clock"),
+            asked.output or Path(time.strftime("jam-%Y%m%d-%H%M%S")),
+        )
         jam = Jam(improviser, thinker, saver, **extras)
         thinker.wake = jam.wake
         source, sink = ports.cables(jam, stack)

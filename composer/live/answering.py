@@ -164,7 +164,8 @@ class Answering:
     def _completed(self, frame: _Frame, request: Request) -> Score:
         """The page with the answer in it. Wishes that no completion keeps are given up, the least musical first."""
         page = replace(frame.page, parts=(*frame.page.parts, *(Part.of() for _ in range(self.voices - 1))))
-        below = [Hole(voice, 0, frame.end) for voice in range(1, self.voices)]
+        lead = max(frame.start - page.meter.bar, 0)  # a bar of harmony under the call's end, for the answer's to follow
+        below = [Hole(voice, lead, frame.end) for voice in range(1, self.voices)]
         holes = (Hole(0, frame.start, frame.end), *below)
         settings = request.settings
         seed = 1_000 * settings.seed + request.number

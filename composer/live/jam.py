@@ -189,6 +189,8 @@ class Jam:
                     self.improviser.segmenter.forget()  # a keyboard that is gone holds nothing down
         if (words := self.thinker.look()) is not None:
             self._notice(now, "process", words)
+        if self.follower is not None and self.follower.stalled(now):
+            self.improviser.grid = None
         if self.follower is not None and (words := self.follower.problem(now)) != self._clock_problem:
             self._clock_problem = words
             self._notice(now, "clock", words or "the MIDI clock is back")
