@@ -23,6 +23,7 @@ from composer.live.readings import (
     Floats,
     Readings,
     Whole,
+    distinct,
 )
 from composer.theory import TICKS_PER_QUARTER, Meter
 
@@ -36,26 +37,26 @@ ONSETS = {
 }
 # what a unit of each of the features adds to the log-odds of a reading in bars
 WEIGHTS = {
-    "cost": 0.13,
-    "felt": 0.72,
+    "cost": 0.18,
+    "felt": 0.76,
     "beats": 0.06,
-    "onset": 0.28,
-    "long line": 0.65,
-    "long beat": 0.65,
-    "loud line": 1.21,
-    "same beat": 0.65,
-    "leap line": -0.5,
-    "start line": 2.61,
-    "start beat": -1.22,
-    "start last beat": 3.79,
-    "start half": 2.03,
-    "same bar": 0.2,
-    "other bar": 0.12,
-    "3/4": -1.63,
-    "2/4": -0.0,
-    "6/8": 0.06,
+    "onset": 0.2,
+    "long line": 0.9,
+    "long beat": 0.76,
+    "loud line": 1.29,
+    "same beat": 0.73,
+    "leap line": -0.49,
+    "start line": 3.02,
+    "start beat": -1.2,
+    "start last beat": 4.29,
+    "start half": 1.9,
+    "same bar": 0.24,
+    "other bar": 0.19,
+    "3/4": -1.47,
+    "2/4": -0.54,
+    "6/8": -0.4,
 }
-BARRED = 24  # readings set in bars
+BARRED = 16  # readings set in bars
 
 
 class Strikes(NamedTuple):
@@ -78,7 +79,7 @@ class Bars(NamedTuple):
 def best_bars(readings: Readings, strikes: Strikes, meter: Meter | None) -> Bars:
     """The most probable of the best readings in every meter that they may have, on every beat of the bar."""
     found: list[tuple[float, Bars]] = []
-    for column in np.argsort(readings.cost, kind="stable")[:BARRED].tolist():
+    for column in distinct(readings, BARRED):
         kind, path = KINDS[readings.kind[column]], readings.path[:, column]
         cost = float(readings.cost[column] - readings.cost.min())
         for name in kind.meters if meter is None else (str(meter),):
