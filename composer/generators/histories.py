@@ -29,6 +29,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+WIDEST = 2**24  # keys that are looked up in a table, of 4 bytes each
+
 
 @dataclass(frozen=True)
 class Spot:
@@ -87,6 +89,7 @@ class Histories:
         self._grow()
         self._close()
         self._spots: dict[int, Spot] = {}
+        self._table = np.zeros(0, dtype=np.int32)  # of keys: faster than to search for them
 
     def spot(self, position: int) -> Spot:
         """The kind of place at a position on a way through the lattice."""
@@ -321,7 +324,7 @@ class Histories:
         """Probabilities, tempered weights and successors of all rows, from the shortest histories on."""
         size = int(np.searchsorted(rows.owner, 1))  # the empty history has a row for every token
         keys = rows.owner * size + rows.token
-        above = np.searchsorted(keys, parent[rows.owner] * size + rows.token)
+        above = self._places(keys, parent[rows.owner] * size + rows.token, len(parent) * size)
         bounds = np.searchsorted(rows.owner, levels)
         p = np.array(rows.share)
         opened = self.lattice.constraints if isinstance(self.lattice.constraints, Opened) else None
@@ -361,6 +364,15 @@ class Histories:
             before=after[above][kept],
             start=self._beginning(tag),
         )  # fmt: skip
+
+    def _places(self, keys: Ints, wanted: Ints, end: int) -> Ints:
+        """(N,) where the wanted of the keys stand, which are ascending and below ``end``."""
+        if end > WIDEST:
+            return np.searchsorted(keys, wanted)
+        if len(self._table) < end:
+            self._table = np.zeros(end, dtype=np.int32)
+        self._table[keys] = np.arange(len(keys), dtype=np.int32)
+        return np.minimum(self._table[wanted], len(keys) - 1).astype(np.int64)
 
     def _beginning(self, tag: int) -> int:
         table, history = self.table, int(self.tags[tag] % self.slots)
