@@ -234,14 +234,17 @@ class Follower:
 
         Else the sender itself paused for a moment, and the line moves there.
         """
-        near = min(0.12 + 0.8 * self._jitter, 0.35)
-        moments, lates = [moment for moment, _ in self._odd], [late for _, late in self._odd[-2:]]
-        if len(moments) < ODD and (len(lates) < 2 or max(lates) - min(lates) > near):
+        near = min(0.12 + 1.2 * self._jitter, 0.4)
+        moments, lates = [moment for moment, _ in self._odd[-ODD:]], [late for _, late in self._odd[-2:]]
+        together = len(lates) == 2 and abs(lates[0] - lates[1]) < near
+        if not together and len(moments) < ODD:
             return 0
         pace = median(b - a for a, b in pairwise(moments))
         if not 0.75 < pace / self._best().period < 1.33:
             if len(moments) == ODD:
                 self._start(moments, pace)
+            return 0
+        if not together and len(self._odd) < 2 * ODD:
             return 0
         self._odd.clear()
         late = sum(lates) / 2
