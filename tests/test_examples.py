@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,8 +31,9 @@ def test_examples_run(example: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_readme_run_in_order(run) -> None:
+def test_the_commands_of_the_readme_run_in_order(run, tmp_path: Path) -> None:
     assert len(COMMANDS) > 5
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for line in COMMANDS:
         words = shlex.split(line, comments=True)[1:]
         if words[0] == "play":  # needs a sound card or a port; test_ports.py plays for real
