@@ -55,6 +55,9 @@ def jam(
     ] = None,
     left_hand: Annotated[bool, typer.Option("--left-hand", help="Answers repeat your left hand, too.")] = False,
     silence: Annotated[float, typer.Option(help="Seconds of silence, key and pedal up, that end a phrase.")] = 0.7,
+    panic: Annotated[
+        str | None, typer.Option("--panic-key", metavar="NOTE", help="A key that silences everything, such as A0.")
+    ] = None,
     end: Annotated[int, typer.Option("--end-cc", metavar="N", help="The control change that ends a phrase.")] = 67,
     memory: Annotated[
         float, typer.Option(metavar="CALLS", help="After so many calls what was learned counts half; 0 learns nothing.")
@@ -90,6 +93,7 @@ def jam(
     from composer.live.controls import Control
     from composer.live.improviser import changed
     from composer.live.record import read_session
+    from composer.theory import parse_pitch
 
     settings = Settings(
         bars=_whole("bars", bars, 1, 16),
@@ -110,7 +114,8 @@ def jam(
         heard = [(moment - session.start, item) for moment, item in session.heard]
         _rehearse(heard, f"{replay.stem}-again", asked, shared=asked.tempo != "auto", turns=False)
         return
-    asked = Asked(model or MELODY, settings, tempo, silence, end, memory, output, save_model, as_json)
+    panic_key = None if panic is None else parse_pitch(panic)
+    asked = Asked(model or MELODY, settings, tempo, silence, end, panic_key, memory, output, save_model, as_json)
     if file is not None:
         if tempo == "clock":
             raise UsageError("a file brings no MIDI clock; give a --tempo in numbers, or auto")
@@ -135,10 +140,9 @@ def _rehearse(calls: list[tuple[float, Any]], name: str, asked: Asked, *, shared
     from composer.live.thinker import Inline, loaded
 
     answering = loaded(asked.model, asked.memory)
+    grid = asked.grid(0.0) if shared else None
     segmenter = Segmenter(silence=asked.silence, ending=asked.end)
-    improviser = Improviser(
-        Inline(answering), asked.settings, segmenter=segmenter, grid=asked.grid(0.0) if shared else None
-    )
+    improviser = Improviser(Inline(answering), asked.settings, segmenter=segmenter, grid=grid, panic=asked.panic)
     record = asked.record(0.0, answering.model.digest, shared)
     Rehearsal(improviser, record, turns=turns).run(calls)
     _saved(record, asked.output or Path(name), asked.as_json, improviser)

@@ -41,6 +41,7 @@ class Asked:
     tempo: str
     silence: float
     end: int
+    panic: int | None
     memory: float
     output: Path | None
     save_model: Path | None
@@ -57,10 +58,11 @@ class Asked:
         found = session.settings
         limits = (found.get("silence"), found.get("end"), found.get("memory"))
         silence, end, memory = (value if isinstance(value, int | float) else -1 for value in limits)
+        panic = found.get("panic") if isinstance(found.get("panic"), int) else None
         tempo = str(found.get("tempo") or "auto") if found.get("shared") else "auto"
         try:
             settings = _settings_of_log(found)
-            return cls(session.model, settings, tempo, silence, int(end), memory, output, save_model, as_json)
+            return cls(session.model, settings, tempo, silence, int(end), panic, memory, output, save_model, as_json)
         except UsageError as error:
             raise UsageError(f"the session's settings make no sense ({error}); it cannot be played again") from None
 
@@ -78,7 +80,8 @@ class Asked:
         named["key"] = None if self.settings.key is None else str(self.settings.key)
         return Record(
             start=start,
-            settings=named | {"silence": self.silence, "end": self.end, "memory": self.memory, "shared": shared},
+            settings=named
+            | {"silence": self.silence, "end": self.end, "panic": self.panic, "memory": self.memory, "shared": shared},
             model=self.model,
             digest=digest,
             seed=self.settings.seed,

@@ -158,7 +158,7 @@ def _improviser(asked: Asked, thinker: Process, pulse: Pulse) -> tuple[Improvise
     if sender is not None:
         sender.start()
     segmenter = Segmenter(silence=asked.silence, ending=asked.end)
-    improviser = Improviser(thinker, asked.settings, segmenter=segmenter, grid=grid)
+    improviser = Improviser(thinker, asked.settings, segmenter=segmenter, grid=grid, panic=asked.panic)
     metronome = Metronome() if pulse.metronome else None
     return improviser, {"follower": follower, "sender": sender, "metronome": metronome, "ahead": ahead}
 

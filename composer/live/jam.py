@@ -162,6 +162,7 @@ class Jam:
             if self.follower is not None:
                 self.follower.push(item, moment)
                 self.improviser.grid = self.follower if self.follower.running else None
+                return None if item.type == "clock" else Control("hush")  # the music is elsewhere now
             return None
         self.record.heard(moment, item)
         return item
@@ -206,7 +207,7 @@ class Jam:
         for item in news:
             if item.kind in ("silent", "refused"):
                 self.notice = str(item.facts["why"])
-            elif item.kind == "answer":
+            elif item.kind in ("done", "cut"):  # the engine's turn is over: now saving disturbs least
                 self.saver.soon()
 
     def _notice(self, now: float, kind: str, words: str) -> None:
