@@ -134,7 +134,8 @@ def _written(notes: Sequence[tuple[int, Heard]], pulse: Pulse, pickup: int) -> l
     rows: dict[tuple[int, int], tuple[int, int, int, int]] = {}
     for place, note in notes:
         sounds = (note.offset - note.onset) / pulse.quarter * TICKS_PER_QUARTER
-        room = following.get(place, _last_end(place, sounds, pulse.meter, pickup)) - place
+        end = following[place] if place in following else _last_end(place, sounds, pulse.meter, pickup)
+        room = end - place
         length = room
         if sounds < FILLED * room and room > TICKS_PER_QUARTER:
             length = min(max(-(-round(sounds) // EIGHTH) * EIGHTH, EIGHTH), room)

@@ -29,7 +29,7 @@ STRAYING = 1.15  # at most, from a tempo that is known
 SWINGS = {0.5: 0.6, 0.58: 0.2, 0.66: 0.2}
 
 TWELFTHS = 12  # of a beat: places are counted in them
-PRUNED = {5: 240, 10: 100, 20: 60, 40: 30, 80: 12}  # after so many notes, so many readings are kept
+PRUNED = {5: 240, 10: 100, 20: 60, 40: 30, 80: 10, 160: 4}  # after so many notes, so many readings are kept
 NEVER = 1e9
 
 
