@@ -214,7 +214,7 @@ def choice(truth: Played) -> Choice | None:
     notes = truth.phrase.notes
     onset = np.array([note.onset for note in notes]) - notes[0].onset
     pitch, loud = np.array([note.pitch for note in notes]), np.array([float(note.velocity) for note in notes])
-    readings = followed(onset, begun(onset, None, None))
+    readings = followed(onset, begun(onset, None, None), None)
     rows, right = [], []
     for column in distinct(readings, BARRED):
         number, path = int(readings.kind[column]), readings.path[:, column]

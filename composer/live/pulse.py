@@ -32,6 +32,7 @@ from composer.theory import TICKS_PER_QUARTER, Ints, Meter
 
 WIDTHS = (1.5, 3.0, 6.0, 24.0)  # beats over which a tempo may be steady
 RECENT = 6.0  # beats that tell the phase at the end, where the tempo is known
+TRIPLED = 4.0  # what it costs to read a beat as a triplet
 QUARTERS = (0.1, 4.0)  # seconds between which a quarter is kept
 
 
@@ -51,7 +52,7 @@ class Pulse(NamedTuple):
 def find_pulse(strikes: Strikes, *, quarter: float | None = None, meter: Meter | None = None) -> Pulse:
     """The pulse of at least one strike; ``quarter`` (seconds) and ``meter`` where they are known."""
     since = strikes.onset - strikes.onset[0]
-    best = best_bars(followed(since, begun(since, quarter, meter)), strikes, meter)
+    best = best_bars(followed(since, begun(since, quarter, meter), quarter), strikes, meter)
     pulse = _settled(since, best, quarter)
     return pulse._replace(origin=pulse.origin + float(strikes.onset[0]), expected=pulse.expected + strikes.onset[0])
 
@@ -143,10 +144,21 @@ def on_grid(onsets: Floats, grid: Grid) -> Pulse:
 
 
 def _snapped(beats: Floats, kind: Beat, swing: float, pace: Floats | float) -> tuple[Whole, float]:
-    """The places (N,), in twelfths of a beat of ``pace`` seconds, that cost least in a swing, and what they cost."""
+    """The places (N,), in twelfths of a beat of ``pace`` seconds, that cost least in a swing, and what they cost.
+
+    A beat is divided in halves and quarters or in three, never both.
+    """
+    chances = np.append(kind.onset, kind.onset[0])
     places = np.append(kind.places, TWELFTHS)
+    halved = (places % 3 == 0) if kind is not DOTTED else np.ones(len(places), dtype=bool)
+    three = (places % 4 == 0) & (kind is not DOTTED)
     whole = np.floor(beats)
     away = (beats - whole)[:, None] - swung(places / TWELFTHS, np.array(swing))
-    cost = 0.5 * (away * np.reshape(pace, (-1, 1)) / JITTER) ** 2 - np.log(np.append(kind.onset, kind.onset[0]))
-    found = whole.astype(np.int64) * TWELFTHS + places[cost.argmin(axis=1)]
-    return found, float(cost.min(axis=1).sum())
+    timing = 0.5 * (away * np.reshape(pace, (-1, 1)) / JITTER) ** 2
+    costs = [np.where(halved, timing - np.log(chances), np.inf), np.where(three, timing, np.inf)]
+    beat = np.unique(whole, return_inverse=True)[1]
+    totals = [np.bincount(beat, cost.min(axis=1)) for cost in costs]
+    tripled = totals[1] + TRIPLED < totals[0]
+    best = np.where(tripled[beat], places[costs[1].argmin(axis=1)], places[costs[0].argmin(axis=1)])
+    found = whole.astype(np.int64) * TWELFTHS + best
+    return found, float(np.where(tripled, totals[1] + TRIPLED, totals[0]).sum())

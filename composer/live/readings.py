@@ -25,10 +25,11 @@ FELT, SPREAD = 0.55, 0.2
 BEATS = np.exp(np.arange(np.log(0.28), np.log(1.25), 0.045))  # seconds
 JITTER = 0.018  # seconds by which hands miss what they mean
 BENDING = 0.02  # share by which the tempo may wander within a beat
+STRAYING = 1.15  # at most, from a tempo that is known
 SWINGS = {0.5: 0.6, 0.58: 0.2, 0.66: 0.2}
 
 TWELFTHS = 12  # of a beat: places are counted in them
-PRUNED = {5: 240, 10: 100, 20: 60, 40: 30, 80: 12}  # after so many notes, so many readings are kept
+PRUNED = {5: 240, 10: 100, 20: 60, 40: 30, 80: 10, 160: 4}  # after so many notes, so many readings are kept
 NEVER = 1e9
 
 
@@ -93,6 +94,9 @@ class Readings(NamedTuple):
 
 
 def begun(onsets: Floats, quarter: float | None, meter: Meter | None) -> Readings:
+    """All readings of the first of some onsets (N,), seconds; of what is known, a quarter in seconds or the meter, only
+    those that agree.
+    """
     rows = []
     for number, kind in enumerate(KINDS):
         if meter is not None and not fits(kind, meter):
@@ -114,6 +118,7 @@ def begun(onsets: Floats, quarter: float | None, meter: Meter | None) -> Reading
 
 
 def fits(kind: Beat, meter: Meter) -> bool:
+    """Whether a meter has such beats: dotted quarters in 6/8, 9/8 and 12/8, else quarters."""
     return (meter.beat == TICKS_PER_QUARTER * 3 // 2) == (kind is DOTTED)
 
 
@@ -125,9 +130,13 @@ for _number, _kind in enumerate(KINDS):
     INDEX[_number, _kind.places] = np.arange(len(_kind.places))
 
 
-def followed(onsets: Floats, now: Readings) -> Readings:
+def followed(onsets: Floats, now: Readings, quarter: float | None) -> Readings:
+    """The readings left after all onsets (N,); where the ``quarter`` (seconds) is known none strays from it."""
     for number, moment in enumerate(onsets[1:].tolist(), 1):
         now = _step(now, number, moment)
+        if quarter is not None:
+            told = quarter * np.array([kind.quarters for kind in KINDS])[now.kind]
+            now = now._replace(beat=np.clip(now.beat, told / STRAYING, told * STRAYING))
         if number in PRUNED:
             now = _pruned(now, PRUNED[number])
     return now
