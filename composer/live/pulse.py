@@ -60,12 +60,13 @@ def find_pulse(strikes: Strikes, *, quarter: float | None = None, meter: Meter |
 def _settled(onsets: Floats, bars: Bars, quarter: float | None) -> Pulse:
     """The pulse of a reading: its tempo smoothed, or kept where it is known, and its swing measured."""
     places, swing = bars.places, bars.swing
+    width = _width(onsets, _felt(places, swing))
     for _ in range(2):
-        curve = _smooth(onsets, _felt(places, swing))
+        curve = _smooth(onsets, _felt(places, swing), width)[:2]
         places = _set_right(onsets, places, curve, bars.kind, swing)
         swing = _swing_of(onsets, places % TWELFTHS == TWELFTHS // 2, curve, swing) if bars.kind is QUARTER else 0.5
     felt = _felt(places, swing)
-    expected, pace = _smooth(onsets, felt)
+    expected, pace, _ = _smooth(onsets, felt, width)
     beat = float(np.clip(pace[-1] / bars.kind.quarters if quarter is None else quarter, *QUARTERS)) * bars.kind.quarters
     late = np.exp((felt - felt[-1]) / RECENT)  # how much each note says of where the beat is at the end
     origin = expected[-1] - felt[-1] * beat if quarter is None else late @ (onsets - felt * beat) / late.sum()
@@ -87,15 +88,15 @@ def _set_right(onsets: Floats, places: Whole, curve: tuple[Floats, Floats], kind
     return found if (np.diff(found) > 0).all() else places
 
 
-def _smooth(onsets: Floats, beats: Floats) -> tuple[Floats, Floats]:
+def _width(onsets: Floats, beats: Floats) -> float:
+    """Over how many beats the tempo is steady: the width that foretells each note best from the others."""
+    return min(WIDTHS, key=lambda width: _smooth(onsets, beats, width)[2])
+
+
+def _smooth(onsets: Floats, beats: Floats, width: float) -> tuple[Floats, Floats, float]:
     """(N,) when each place would come in a tempo that bends slowly, and seconds a beat there: lines through the notes
-    around each, weighted by the bell that foretells each note best from the others.
+    around each, weighted by a bell of ``width`` beats. Then how far each note lies from what the others say, squared.
     """
-    return min((_lines(onsets, beats, width) for width in WIDTHS), key=lambda found: found[2])[:2]
-
-
-def _lines(onsets: Floats, beats: Floats, width: float) -> tuple[Floats, Floats, float]:
-    """As above, with a bell of ``width`` beats, and how far each note lies from what the others say."""
     near = np.exp(-0.5 * ((beats[:, None] - beats) / width) ** 2)
     near /= near.sum(axis=1, keepdims=True)
     place, moment = near @ beats, near @ onsets
