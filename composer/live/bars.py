@@ -60,6 +60,7 @@ WEIGHTS = {
     "6/8": -0.7,
 }
 BARRED = 16  # readings set in bars
+AS_BEFORE, SAME = 3.0, 0.1  # added to the log-odds of the meter and tempo of the phrase before, within 10 %
 MOST_BEATS = 4096  # of a path, whose silences count
 
 
@@ -71,6 +72,13 @@ class Strikes(NamedTuple):
     loud: Floats
 
 
+class Before(NamedTuple):
+    """The meter and the seconds of a quarter of the phrase before, which usually go on."""
+
+    meter: Meter
+    quarter: float
+
+
 class Bars(NamedTuple):
     """A reading set in bars: ``places`` (N,) in twelfths of a beat from a bar line."""
 
@@ -80,7 +88,7 @@ class Bars(NamedTuple):
     swing: float
 
 
-def best_bars(readings: Readings, strikes: Strikes, meter: Meter | None) -> Bars:
+def best_bars(readings: Readings, strikes: Strikes, meter: Meter | None, before: Before | None = None) -> Bars:
     """The most probable of the best readings in every meter that they may have, on every beat of the bar."""
     found: list[tuple[float, Bars]] = []
     for column in distinct(readings, BARRED):
@@ -91,6 +99,8 @@ def best_bars(readings: Readings, strikes: Strikes, meter: Meter | None) -> Bars
             fit = features(path, int(readings.kind[column]), name, strikes, cost, period) @ np.array(
                 [*WEIGHTS.values()]
             )
+            if before is not None and name == str(before.meter):
+                fit += AS_BEFORE * (abs(np.log(period / kind.quarters / before.quarter)) < SAME)
             shift = int(fit.argmax())
             places = path + shift * TWELFTHS
             found.append((float(fit[shift]), Bars(kind, Meter.parse(name), places, float(readings.swing[column]))))

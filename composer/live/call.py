@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.analysis import find_mode
-from composer.live.bars import Strikes
+from composer.live.bars import Before, Strikes
 from composer.live.grid import Grid
 from composer.live.hands import hands, top_line
 from composer.live.phrase import Heard, Phrase
@@ -62,11 +62,13 @@ def understand(
     tempo: float | None = None,
     meter: Meter | None = None,
     key: Key | None = None,
+    before: Call | None = None,
 ) -> Call:
     """The page of a phrase of at least one note, and its feel; never raises for what was played.
 
-    A ``grid`` gives tempo, phase and meter; ``tempo`` (quarters a minute) leaves the phase open. Of a phrase longer
-    than 64 bars or 1,000 notes the end stays, and what follows a silence of 10 seconds.
+    A ``grid`` gives tempo, phase and meter; ``tempo`` (quarters a minute) leaves the phase open; where neither is
+    given, tempo and meter of the call ``before`` are likely to go on. Of a phrase longer than 64 bars or 1,000 notes
+    the end stays, and what follows a silence of 10 seconds.
     """
     notes = _remembered(phrase)
     strikes = struck_together([note.onset for note in notes])
@@ -78,7 +80,12 @@ def understand(
         top = np.zeros(len(onsets), dtype=np.int64)
         np.maximum.at(top, strikes, [note.pitch for note in notes])
         loud = np.bincount(strikes, [note.velocity for note in notes]).astype(np.float64)
-        pulse = find_pulse(Strikes(onsets, top, loud), quarter=60 / tempo if tempo else None, meter=meter)
+        pulse = find_pulse(
+            Strikes(onsets, top, loud),
+            quarter=60 / tempo if tempo else None,
+            meter=meter,
+            before=None if before is None else Before(before.score.meter, before.quarter),
+        )
     keep = pulse.places >= pulse.places[-1] - pulse.places[-1] % pulse.meter.bar - (MOST_BARS - 2) * pulse.meter.bar
     placed = [
         (int(pulse.places[strike]), note) for strike, note in zip(strikes.tolist(), notes, strict=True) if keep[strike]

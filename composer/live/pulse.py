@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.live.bars import Bars, Strikes, best_bars
+from composer.live.bars import Bars, Before, Strikes, best_bars
 from composer.live.grid import Grid
 from composer.live.readings import (
     DOTTED,
@@ -49,10 +49,12 @@ class Pulse(NamedTuple):
     expected: Floats  # (N,) seconds at which the tempo, as it bends, would have each onset, swing included
 
 
-def find_pulse(strikes: Strikes, *, quarter: float | None = None, meter: Meter | None = None) -> Pulse:
-    """The pulse of at least one strike; ``quarter`` (seconds) and ``meter`` where they are known."""
+def find_pulse(
+    strikes: Strikes, *, quarter: float | None = None, meter: Meter | None = None, before: Before | None = None
+) -> Pulse:
+    """The pulse of at least one strike; ``quarter`` (seconds) and ``meter`` where they are known; what was before."""
     since = strikes.onset - strikes.onset[0]
-    best = best_bars(followed(since, begun(since, quarter, meter), quarter), strikes, meter)
+    best = best_bars(followed(since, begun(since, quarter, meter), quarter), strikes, meter, before)
     pulse = _settled(since, best, quarter)
     return pulse._replace(origin=pulse.origin + float(strikes.onset[0]), expected=pulse.expected + strikes.onset[0])
 
