@@ -96,7 +96,7 @@ def test_jack_midi_clock_is_followed(jack: None, tempo: int) -> None:
     moments = [moment for moment, message in heard if message.type == "clock"]
     strays = [follower.quarters(moment) * PULSES - pulse for pulse, moment in enumerate(moments)]
     assert follower.running
-    assert follower.tempo == pytest.approx(tempo, rel=0.05 if calm else 0.2)
+    assert follower.tempo == pytest.approx(tempo, rel=0.12 if calm else 0.25)
     assert abs(float(np.median(strays))) < (0.5 if calm else 4)
 
 
