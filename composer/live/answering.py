@@ -104,6 +104,7 @@ class Answering:
     voices: int = field(init=False)
     _learned: Composer = field(init=False)
     _choir: Composer | None = None
+    _before: Call | None = None
     _tunes: deque[Part] = field(default_factory=lambda: deque(maxlen=SAME_KEY))  # melodies of late
 
     def __post_init__(self) -> None:
@@ -139,6 +140,7 @@ class Answering:
     def keep(self, answer: Answer) -> None:
         """Learn from the call of an answer, and remember its key."""
         self._tunes.append(answer.call.score.parts[0])
+        self._before = answer.call
         if self.voices == 1:
             melody = _transposed(answer.call.score.parts[0], _octaves(answer.call.score))
             score = replace(answer.call.score, parts=(melody,))
@@ -152,7 +154,14 @@ class Answering:
     def _understood(self, request: Request) -> Call:
         """The call; its key is that of the melodies of late, the latest weighing most, unless one was chosen."""
         asked = request.settings
-        call = understand(request.phrase, grid=request.grid, tempo=asked.tempo, meter=asked.meter, key=asked.key)
+        call = understand(
+            request.phrase,
+            grid=request.grid,
+            tempo=asked.tempo,
+            meter=asked.meter,
+            key=asked.key,
+            before=self._before,
+        )
         if asked.key is not None or not self._tunes:
             return call
         tunes = [*self._tunes, call.score.parts[0]]
@@ -164,7 +173,8 @@ class Answering:
     def _completed(self, frame: _Frame, request: Request) -> Score:
         """The page with the answer in it. Wishes that no completion keeps are given up, the least musical first."""
         page = replace(frame.page, parts=(*frame.page.parts, *(Part.of() for _ in range(self.voices - 1))))
-        below = [Hole(voice, 0, frame.end) for voice in range(1, self.voices)]
+        lead = max(frame.start - page.meter.bar, 0)  # a bar of harmony under the call's end, for the answer's to follow
+        below = [Hole(voice, lead, frame.end) for voice in range(1, self.voices)]
         holes = (Hole(0, frame.start, frame.end), *below)
         settings = request.settings
         seed = 1_000 * settings.seed + request.number
