@@ -32,7 +32,8 @@ SLIP = 0.15  # seconds into an answer in which a note means that the phrase goes
 ECHO = 0.15  # seconds in which a note that comes back as it was sent is our own
 SAME_BEAT = 0.1  # seconds by which two forecasts of one beat may differ
 TOO_LATE = 0.03  # seconds after its moment that an answer may begin, without a beat
-PANIC = 120  # the control change that means all sound off
+PANIC, ALL_OFF = 120, 123  # the control changes that mean all sound off, and all notes
+BACK = 0.5  # quarters by which a pulse may be set right; one that goes back further has begun anew
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class Improviser:
         self._due = 0.0
         self._playing: _Playing | None = None
         self._sent: deque[tuple[float, int, int]] = deque(maxlen=256)
+        self._silenced = -math.inf  # when what sounded was last silenced
+        self._place = -math.inf  # quarters, how far the grid of an answer had come at the last step
         self._taps: list[float] = []
         self._hush, self._out = False, list[Timed]()
 
@@ -111,6 +114,7 @@ class Improviser:
         """Take messages (mido's) and :class:`Control`s that came at ``now``, seconds; returns what to send."""
         self._hush, self._out = False, []
         self.segmenter.grid = self.grid
+        self._follow(now)
         self._listen(None, now)
         for item in inputs:
             if isinstance(item, Control):
@@ -147,7 +151,8 @@ class Improviser:
         playing, call = self._playing, self._call
         answered = playing.answer.request if playing else call
         assert answered is not None
-        self._hush = self._hush or playing is not None
+        if playing is not None:
+            self._silence(now)
         self._playing = self._call = self._found = None
         slip = playing is None or now < playing.starts + SLIP
         if slip and self.segmenter.reopen(answered.phrase):
@@ -178,6 +183,11 @@ class Improviser:
         grid = None if self.grid is None else snapshot(self.grid, now)
         begins = now if grid is None else _next_beat(grid, now)
         return Request(self.calls + 1, phrase, self.settings, grid, begins, self.bars)
+
+    def _silence(self, now: float) -> None:
+        """What waits is not sent, and so cannot come back."""
+        self._hush, self._silenced = True, now
+        self._sent = deque((sent for sent in self._sent if sent[0] <= now), self._sent.maxlen)
 
     # --- thinking -------------------------------------------------------------------------------------------------
 
@@ -235,6 +245,15 @@ class Improviser:
 
     # --- playing --------------------------------------------------------------------------------------------------
 
+    def _follow(self, now: float) -> None:
+        """An answer whose pulse begins anew falls silent: its notes would wait for their place to come again."""
+        playing, place = self._playing, self._place
+        self._place = -math.inf if playing is None else playing.grid.quarters(now)
+        if playing is not None and self._place < place - BACK:
+            self._silence(now)
+            self._playing = None
+            self._tell(now, "cut", number=playing.answer.request.number, after=round(now - playing.starts, 3))
+
     def _play(self, now: float) -> None:
         """Send the notes whose moment is near; those whose moment has passed, as where a clock leapt, are left out."""
         from mido import Message
@@ -258,7 +277,9 @@ class Improviser:
             self._tell(now, "done", number=playing.answer.request.number)
 
     def _is_echo(self, message: Any, now: float) -> bool:
-        """Whether a note is our own, come back: each of ours comes back at most once."""
+        """Whether a note is our own, come back: each of ours comes back at most once. So does a silence."""
+        if message.type == "control_change" and message.control in (PANIC, ALL_OFF):
+            return now <= self._silenced + ECHO
         if message.type != "note_on" or message.velocity == 0:
             return False
         for sent in self._sent:
@@ -280,7 +301,8 @@ class Improviser:
                 if phrase is not None:
                     self._over(phrase, now)
             elif control.name == "hush":
-                self._hush, self._playing, self._call = True, None, None
+                self._silence(now)
+                self._playing = self._call = None
                 self._tell(now, "hush")
             elif control.name == "tap":
                 self._tap(now)
@@ -294,7 +316,8 @@ class Improviser:
         """Silence on every channel, and a fresh start."""
         from mido import Message
 
-        self._hush, self._playing, self._call, self._asked, self._found = True, None, None, None, None
+        self._silence(now)
+        self._playing = self._call = self._asked = self._found = None
         self.segmenter.forget()
         for channel in range(16):
             for number in (64, 123, 120):

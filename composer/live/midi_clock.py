@@ -138,7 +138,7 @@ class Follower:
 
     def _line(self, at: int) -> tuple[float, int, float]:
         """A moment, its pulse and the seconds of one, for what lies before place ``at`` of the past."""
-        if at == len(self._past):
+        if at == len(self._past) or self._past[0][1] == self._index:  # or only the last pulse is remembered
             return self._moment, self._index, self._period
         at = max(at, 1)
         (start, first), (end, last) = [*self._past[at - 1 : at + 1], (self._moment, self._index)][:2]

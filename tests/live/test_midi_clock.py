@@ -253,3 +253,13 @@ def test_a_corrected_grid_neither_repeats_a_pulse_nor_leaves_one_out() -> None:
         wobble = 0.004 * (-1) ** number
         sent += sender.due(Steady(Meter(4, 4), wobble, 0.5), number / 50, (number + 1) / 50)
     assert len(sent) == pytest.approx(8 / 0.5 * PULSES, abs=1)
+
+
+def test_what_was_before_the_first_pulse_has_a_place() -> None:
+    follower = Follower()
+    for number in range(48):
+        follower.push(Message("clock"), number / 48)
+    follower.push(Message("start"), 1.0)
+    follower.push(Message("clock"), 1.0)
+    assert follower.quarters(0.75) == pytest.approx(-0.5, abs=0.01)
+    assert follower.seconds(-0.5) == pytest.approx(0.75, abs=0.01)

@@ -205,9 +205,7 @@ MESSAGES: st.SearchStrategy[Any] = st.one_of(
 STREAMS = st.lists(st.tuples(st.sampled_from([0.0, 0.01, 0.1, 0.35, 0.7, 2.0, 31.0]), MESSAGES), max_size=60)
 GRIDS = st.one_of(
     st.none(),
-    st.builds(
-        Steady, st.sampled_from([Meter(4, 4), Meter(6, 8), Meter(3, 4)]), st.floats(-5, 5), st.floats(0.15, 3.0)
-    ),
+    st.builds(Steady, st.sampled_from([Meter(4, 4), Meter(6, 8), Meter(3, 4)]), st.floats(-5, 5), st.floats(0.15, 3.0)),
 )
 
 
