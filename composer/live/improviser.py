@@ -319,7 +319,7 @@ def changed(settings: Settings, control: Control) -> Settings:
         return replace(settings, mode=str(value))
     if name == "key":
         return replace(settings, key=None if value == "auto" else Key.parse(str(value)))
-    limits = {"temperature": (0.05, 20.0), "density": (0.0, 12.0), "tempo": (20.0, 400.0)}
+    limits = {"temperature": (0.05, 20.0), "density": (0.0, 16.0), "tempo": (20.0, 400.0)}
     if name not in limits:
         raise UsageError(f"{name!r} is nothing that a jam can be asked; there are {', '.join(limits)}, mode, key")
     low, high = limits[name]
