@@ -1,7 +1,7 @@
 """How well a MIDI clock is followed: error of the tempo and of the bar's phase at every pulse from the fifth bar on.
 
     python benchmarks/midi_clock.py          # clocks made by the rule: steady and ramping, jittered, with odd pulses
-    python benchmarks/midi_clock.py --jack   # jack_midi_clock through a JACK server and our input, four seconds each that count
+    python benchmarks/midi_clock.py --jack   # jack_midi_clock through JACK and our input, four seconds each
 
 Over JACK nobody knows the true moments: the errors are from the straight line through all of the pulses that came, so
 they hold the wander of JACK's dummy clock too, whose spread around that line stands beside them.

@@ -308,6 +308,8 @@ class Improviser:
                 self._tap(now)
             else:
                 self.settings = changed(self.settings, control)
+                if control.name == "tempo" and isinstance(self.grid, Steady):
+                    self._hasten(self.grid, now)
                 self._tell(now, "changed", name=control.name, value=control.value)
         except UsageError as error:
             self._tell(now, "refused", why=str(error))
@@ -323,6 +325,14 @@ class Improviser:
             for number in (64, 123, 120):
                 self._out.append(Timed(now, Message("control_change", channel=channel, control=number, value=0)))
         self._tell(now, "panic")
+
+    def _hasten(self, grid: Steady, now: float) -> None:
+        """A new tempo, from this place of the music on; an answer follows it."""
+        quarter = 60 / (self.settings.tempo or 60 / grid.quarter)
+        faster = replace(grid, origin=now - grid.quarters(now) * quarter, quarter=quarter)
+        if self._playing is not None and self._playing.grid is grid:
+            self._playing.grid = faster
+        self.grid = faster
 
     def _tap(self, now: float) -> None:
         """Taps set the tempo, and where its beats are."""
@@ -345,7 +355,7 @@ def changed(settings: Settings, control: Control) -> Settings:
         return replace(settings, mode=str(value))
     if name == "key":
         return replace(settings, key=None if value == "auto" else Key.parse(str(value)))
-    limits = {"temperature": (0.05, 20.0), "density": (0.0, 12.0), "tempo": (20.0, 400.0)}
+    limits = {"temperature": (0.05, 20.0), "density": (0.0, 16.0), "tempo": (20.0, 400.0)}
     if name not in limits:
         raise UsageError(f"{name!r} is nothing that a jam can be asked; there are {', '.join(limits)}, mode, key")
     low, high = limits[name]

@@ -130,7 +130,6 @@ WORLDS = {
     "features last": (columns, column_masks, {"order": 5, "nearest": 4, "serial": True}),
     "adapted": (runs, run_masks, {"order": 3}),
     "adapted, serial": (columns, column_masks, {"order": 3, "serial": True}),
-    "adapted, open": (columns, column_masks, {"base": "unigram"}),
     "held": (held, held_masks, {"hold": 2, "silence": 0, "sweeps": 10}),
     "held, longer lags": (held, held_masks, {"hold": 2, "silence": 0, "sweeps": 10, "lags": (1, 2)}),
     "nothing held": (columns, column_masks, {"hold": None, "silence": None, "harmony": "", "sweeps": 10}),
