@@ -86,7 +86,10 @@ class Process:
         self._arguments = (model, half_life)
         self._kept: deque[Answer] = deque(maxlen=MOST)
         self._found: SimpleQueue[Any] = SimpleQueue()
-        self._asked: tuple[Request, float] | None = None
+        self._asked: Request | None = None  # the last, until it is answered
+        self._answering: tuple[Request, float] | None = None  # what the process has, and since when
+        self._failed: Request | None = None  # in which a process died
+        self._gone = ""  # why there is no process any more
         self._closed = False
         self._lock = threading.Lock()  # of the process and its pipe
         self._process: SpawnProcess | None = None
@@ -109,12 +112,15 @@ class Process:
                     f"{self._arguments[0]}: the process that answers did not get ready; is there enough memory?"
                 )
             )
+        for answer in tuple(self._kept):
+            pipe.send(("keep", answer))
         with self._lock:
+            if self._closed:
+                process.kill()
+                return
             self._pipe, self._process, self.digest = pipe, process, ready
-            for answer in self._kept:
-                pipe.send(("keep", answer))
-            if self._asked is not None:
-                pipe.send(("ask", self._asked[0]))
+            self._answering = None
+        self._send_asked()
         threading.Thread(target=self._read, args=(pipe,), name="composer answers", daemon=True).start()
 
     def seconds(self, request: Request) -> float:
@@ -127,14 +133,24 @@ class Process:
                 outcome = self._found.get(timeout=PATIENCE)
             except Empty:
                 raise ComposerError(f"{self._arguments[0]}: no answer after {PATIENCE:g} s") from None
+            self._asked = None
             if isinstance(outcome, Failed):
                 raise ComposerError(f"{self._arguments[0]}: cannot jam ({outcome.why})")
             times.append(time.monotonic() - began)
         return median(times[1:])
 
     def ask(self, request: Request) -> None:
-        self._asked = request, time.monotonic()
-        self._send("ask", request)
+        self._asked = request
+        if self._gone:
+            self._found.put(Failed(request, self._gone))
+        self._send_asked()
+
+    def _send_asked(self) -> None:
+        """The last request, unless the process has one: a pipe that is full would hold up the jam."""
+        with self._lock, suppress(OSError, ValueError):
+            if self._process is not None and self._answering is None and self._asked is not None:
+                self._answering = self._asked, time.monotonic()
+                self._pipe.send(("ask", self._asked))
 
     def keep(self, answer: Answer) -> None:
         self._kept.append(answer)
@@ -157,26 +173,36 @@ class Process:
             found: Outcome = self._found.get_nowait()
         except Empty:
             return None
-        if self._asked is not None and found.request == self._asked[0]:
+        if found.request == self._asked:
             self._asked = None
         return found
 
     def look(self) -> str | None:
         """Replace the process if it has died or takes too long; says what happened, None if nothing did."""
-        hangs = self._asked is not None and time.monotonic() - self._asked[1] > PATIENCE
         with self._lock:
+            has = self._answering
+            hangs = has is not None and time.monotonic() - has[1] > PATIENCE
             if self._closed or self._process is None or (self._process.is_alive() and not hangs):
                 return None
-            dead, self._process = self._process, None
-            why = f"took more than {PATIENCE:g} s" if hangs else f"ended (exit code {dead.exitcode})"
-            self._asked = None if hangs else self._asked
+            dead, self._process, self._answering = self._process, None, None
+        why = f"took more than {PATIENCE:g} s" if hangs else f"ended (exit code {dead.exitcode})"
+        if self._asked is not None and (hangs or self._asked == self._failed):  # another would fare no better
+            self._found.put(Failed(self._asked, f"the process that answers {why}"))
+            self.wake()
+            self._asked = None
+        self._failed = self._asked
         dead.kill()
         threading.Thread(target=self._again, name="composer again", daemon=True).start()
         return f"the process that answers {why}; another takes its place"
 
     def _again(self) -> None:
-        with suppress(ComposerError):  # it stays away, and jams go on without answers
+        try:
             self._begin()
+        except ComposerError as error:  # jams go on without answers
+            self._gone = brief(str(error))
+            if self._asked is not None:
+                self._found.put(Failed(self._asked, self._gone))
+                self.wake()
 
     def close(self) -> None:
         with self._lock:
@@ -193,6 +219,12 @@ class Process:
     def _read(self, pipe: Connection) -> None:
         while (found := _received(pipe)) is not None:
             self._found.put(found)
+            if isinstance(found, Answer | Failed):
+                with self._lock:
+                    self._answering = None
+                    newer = self._asked is not None and self._asked != found.request
+                if newer:
+                    self._send_asked()
             self.wake()
 
 
