@@ -13,6 +13,8 @@ from composer.live.record import Record
 from composer.live.session import keep
 from composer.theory import TICKS_PER_QUARTER
 
+MOST_IDLE = 100  # steps in which neither time passes nor anything comes: a loop without end
+
 
 @dataclass
 class Rehearsal:
@@ -30,7 +32,7 @@ class Rehearsal:
     def run(self, inputs: Iterable[tuple[float, Any]]) -> float:
         """Play through inputs (seconds, in order, with a mido message or Control); returns the moment of the end."""
         coming, now, waited = iter(inputs), 0.0, 0.0
-        following = next(coming, None)
+        following, idle = next(coming, None), 0
         while True:
             held = self.turns and self.improviser.phase != "listening"
             moments = [m for m in (self.improviser.wake, self.outbox.next) if m is not None]
@@ -40,6 +42,9 @@ class Rehearsal:
             if not moments:
                 return now
             before, now = now, max(min(moments), now)
+            idle = 0 if now > before or coming_at <= now else idle + 1
+            if idle > MOST_IDLE:
+                raise AssertionError(f"the improviser wants a moment that has passed: it is {now}, it asks for {moments}")
             waited += now - before if held else 0.0
             for event in self.outbox.due(now):
                 self.record.sent(event.moment, event.message)
