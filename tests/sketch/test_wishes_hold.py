@@ -6,11 +6,13 @@ from itertools import combinations
 
 import pytest
 from sketch.accept import Acceptor, Heard, Voice, voices
-from sketch.said import SAID, SIXTEENTHS, TWO, C, D, E, G, Said, View
+from sketch.said import DUPLE, SAID, SIXTEENTHS, TWO, C, D, E, G, Said, View, through
 
 from composer.score import Score
 from composer.sketch import REST, Automaton, Cells, Constraint, Hole, Sketch
+from composer.sketch.cadence import Opens, RestsOn
 from composer.sketch.cells import Table
+from composer.sketch.rhythm import Onsets
 from composer.sketch.wishes import from_text
 from composer.theory import Ints
 
@@ -75,3 +77,32 @@ def test_masks_of_two_wishes_hold_together_in_a_sketch(one: Said, other: Said) -
     accepts = [Acceptor(Both(sketch), TWO, E)] + [Acceptor(Unmasked(wish), TWO, E) for wish in wishes]
     for voice, notes in heard(TWO):
         assert all(accept(voice) for accept in accepts) == (one[2](notes) and other[2](notes))
+
+
+# Wishes of code, which no text names.
+MADE: list[tuple[Constraint, Score, View]] = [
+    (Opens(0), TWO, lambda notes: any(note.onset == 0 for note in notes)),
+    (Opens(3 * E), TWO, lambda notes: any(note.onset == 3 * E for note in notes)),
+    (RestsOn(frozenset({0, 7}), 2 * E, 4 * E), TWO, through(2, 4, C, G)),
+    (RestsOn(frozenset({2}), E, 2 * E), TWO, through(1, 2, D)),
+    (Onsets(frozenset({0})), DUPLE, lambda notes: all(note.onset % (2 * E) == 0 for note in notes)),
+    (Onsets(frozenset({E})), DUPLE, lambda notes: all(note.onset % (2 * E) == E for note in notes)),
+]
+
+
+@pytest.mark.parametrize(("wish", "score", "view"), MADE, ids=[str(wish) for wish, _, _ in MADE])
+def test_cells_of_wishes_without_a_name_accept_what_a_musician_would(
+    wish: Constraint, score: Score, view: View
+) -> None:
+    accept = Acceptor(wish, score, grid(score))
+    found = [(accept(voice), view(notes), voice) for voice, notes in heard(score)]
+    assert [voice for cells, notes, voice in found if cells != notes][:3] == []
+    assert 0 < sum(cells for cells, _, _ in found) < len(found)
+
+
+def test_wishes_without_a_name_say_what_they_ask() -> None:
+    assert [str(wish) for wish in (Opens(0), RestsOn(frozenset({10, 2}), 0, E), Onsets(frozenset({0, E})))] == [
+        "begins at once",
+        "comes to rest on D Bb",
+        "notes begin 0, 1/8 after a beat",
+    ]
