@@ -207,8 +207,10 @@ def _framed(call: Call, request: Request) -> _Frame:
     start = end - score.pickup
     if request.grid is not None:
         beat = score.meter.beat
-        tick = round((request.begins - call.zero) / call.quarter * TICKS_PER_QUARTER / beat) * beat
-        start = min(max(tick, beat), end)
+        tick = (request.begins - call.zero) / call.quarter * TICKS_PER_QUARTER
+        start = score.pickup + round((tick - score.pickup) / beat) * beat
+        start = min(start if start > 0 else start + beat, end + MOST_BARS * bar)
+        end = max(end, score.pickup - (score.pickup - start) // bar * bar)
     elif len(score.parts[0]) and int(score.parts[0].onset[-1]) >= start:
         start = end
     stop = start + bars * bar if request.grid is None else end + bars * bar

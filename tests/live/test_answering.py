@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -22,9 +23,14 @@ TUNE = (62, 66, 69, 66, 62, 66, 69, 71, 67, 71, 74, 71, 69, 66, 64, 62)  # two b
 OPEN = (*TUNE[:-1], 64)  # and ending on its second degree
 
 
-@pytest.fixture(scope="module")
-def model() -> Composer:
+@cache
+def folk() -> Composer:
     return Composer.load("folk-markov")
+
+
+@pytest.fixture
+def model() -> Composer:
+    return folk()
 
 
 @pytest.fixture
@@ -103,9 +109,9 @@ def test_it_is_played_on_the_channel_of_the_call(answering: Answering) -> None:
 def test_denser_answers_have_more_notes(answering: Answering) -> None:
     counts = [
         sum(len(answering.answer(asked(number=number, density=density)).notes) for number in range(4))
-        for density in (1.0, 4.0)
+        for density in (1.0, 2.0)
     ]
-    assert counts[1] > 1.5 * counts[0]
+    assert counts[1] > 1.3 * counts[0]
 
 
 def test_a_variation_keeps_the_calls_notes_on_the_beats(answering: Answering) -> None:
@@ -149,6 +155,16 @@ def test_on_a_grid_it_begins_where_it_was_asked_to(answering: Answering) -> None
         end = begins + answer.length * 0.5
         assert end % 2.0 == pytest.approx(0.0)  # it ends with a bar
         assert answer.notes[0].onset < 0.1
+
+
+def test_a_pickup_of_half_a_beat_does_not_shift_the_bars(answering: Answering) -> None:
+    grid = Steady(Meter(6, 8), 0.0, 1 / 3)
+    jig = (69, 74, 69, 66, 62, 66, 69, 71, 69, 67, 66, 64, 62)
+    notes = phrase(jig, step=1 / 6, start=5 / 6)
+    answer = answering.answer(Request(1, notes, Settings(key=Key.parse("D")), grid, 3.0))
+    assert answer.call.score.pickup == Q // 2
+    assert answer.call.zero + answer.start / Q / 3 == pytest.approx(3.0, abs=0.01)
+    assert int(answer.page.bar_numbers[-1]) + 1 == pytest.approx(3.0 + answer.length / 3)  # a bar lasts a second
 
 
 def test_the_same_request_gets_the_same_answer_and_another_seed_another(model: Composer) -> None:
@@ -201,7 +217,6 @@ ANY: list[Callable[[Settings], Settings]] = [
 @given(NOTES, st.sampled_from(ANY), st.sampled_from([None, Steady(Meter(6, 8), 0.1, 0.33)]))
 @settings(max_examples=25)
 def test_whatever_was_played_is_answered(
-    model: Composer,
     played: list[tuple[float, float, int, int]],
     chosen: Callable[[Settings], Settings],
     grid: Steady | None,
@@ -213,7 +228,7 @@ def test_whatever_was_played_is_answered(
     end = max(note.offset for note in notes)
     begins = 0.0 if grid is None else grid.seconds(-(-grid.quarters(end) // 1.5) * 1.5)
     request = Request(1, Phrase(tuple(sorted(notes)), end), chosen(Settings()), grid, begins)
-    answer = Answering(model, Memory(0.0)).answer(request)
+    answer = Answering(folk(), Memory(0.0)).answer(request)
     assert answer.notes
     assert answer.length > 0
     assert all(0 <= note.pitch <= 127 and 1 <= note.velocity <= 127 for note in answer.notes)
