@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jamming import Inputs, Partner, Stage, control, off, on, played, silent, sounding
 from mido import Message
 
 from composer.live.answering import Settings
@@ -17,7 +18,6 @@ from composer.live.improviser import AT_ONCE, ECHO, SLIP, Improviser
 from composer.live.midi_clock import Follower
 from composer.live.phrase import Segmenter
 from composer.theory import Meter
-from jamming import Inputs, Partner, Stage, control, off, on, played, silent, sounding
 
 GRID = Steady(Meter(4, 4), origin=0.25, quarter=0.5)
 CALL = [60, 62, 64, 65, 67]
