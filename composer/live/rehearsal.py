@@ -44,7 +44,9 @@ class Rehearsal:
             before, now = now, max(min(moments), now)
             idle = 0 if now > before or coming_at <= now else idle + 1
             if idle > MOST_IDLE:
-                raise AssertionError(f"the improviser wants a moment that has passed: it is {now}, it asks for {moments}")
+                raise AssertionError(
+                    f"the improviser wants a moment that has passed: it is {now}, it asks for {moments}"
+                )
             waited += now - before if held else 0.0
             for event in self.outbox.due(now):
                 self.record.sent(event.moment, event.message)
