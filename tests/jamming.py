@@ -62,7 +62,7 @@ def answer_to(request: Request, beats: int = 4, steps: int = 2) -> Answer:
 
 @dataclass
 class Partner:
-    """Answers as it is told, ``delay`` seconds after it was asked; a request asked meanwhile takes the other's place."""
+    """Answers as it is told, ``delay`` seconds after it was asked; a later request takes the place of one before."""
 
     delay: float = 0.0
     answers: Callable[[Request], Outcome] = answer_to

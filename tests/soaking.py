@@ -1,4 +1,4 @@
-"""Hours of jam on the virtual clock: a player with pedal, slips, barge-ins and floods, and a judge who misses nothing."""
+"""Hours of jam on the virtual clock: a player with pedal, slips, barge-ins and floods, and a judge of what came out."""
 
 from __future__ import annotations
 

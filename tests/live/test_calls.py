@@ -67,6 +67,14 @@ def test_too_many_messages_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
         read_calls(path)
 
 
+def refusal(path: Path) -> str:
+    try:
+        read_calls(path)
+    except ComposerError as error:
+        return str(error)
+    return ""
+
+
 @given(st.binary(max_size=200), st.integers(0, 120))
 def test_any_bytes_are_calls_or_one_line(tmp_path_factory: pytest.TempPathFactory, data: bytes, at: int) -> None:
     folder = tmp_path_factory.mktemp("calls")
@@ -74,7 +82,4 @@ def test_any_bytes_are_calls_or_one_line(tmp_path_factory: pytest.TempPathFactor
     path = folder / "calls.mid"
     for content in (data, whole[:at], whole[:at] + data[:3] + whole[at + 3 :]):
         path.write_bytes(content)
-        try:
-            read_calls(path)
-        except ComposerError as error:
-            assert "\n" not in str(error)
+        assert "\n" not in refusal(path)

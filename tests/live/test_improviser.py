@@ -105,7 +105,7 @@ def test_answers_follow_a_clock_whose_tempo_ramps() -> None:
     while moment < 12.0:  # from 100 up to 160 quarters a minute
         pulses.append(moment)
         moment += 60 / (24 * (100 + 5 * moment))
-    for number, now in enumerate(pulses):
+    for now in pulses:
         follower.push(Message("clock"), now)
         here = [(at, message) for at, message in music if at <= now]
         music = music[len(here) :]
@@ -256,7 +256,7 @@ def test_all_notes_off_that_comes_back_does_not_lift_the_players_key() -> None:
     found.run([*played(CALL), (moment, on(50))], until=moment)
     back = [(moment + 0.01, event.message) for event in found.sent if event.moment == moment]
     found.run([*back, (moment + 1.0, off(50))])
-    [_, request] = [news for news in found.told("call")]
+    [_, request] = found.told("call")
     assert found.partner.asked[-1].phrase.notes[0].offset == moment + 1.0
     assert request.facts["notes"] == 1
 
@@ -298,8 +298,9 @@ def test_a_setting_changed_in_the_silence_asks_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish", [Control("mode", "loud"), Control("temperature", "warm"), Control("tempo", math.nan), Control("volume", 1.0),
-             Control("key", "H flat"), Control("density", math.inf), Control("temperature", -1.0)]
+    "wish", [Control("mode", "loud"), Control("temperature", "warm"), Control("tempo", math.nan),
+             Control("volume", 1.0), Control("key", "H flat"), Control("density", math.inf),
+             Control("temperature", -1.0)],
 )  # fmt: skip
 def test_a_wish_without_sense_is_refused_in_a_line(wish: Control) -> None:
     found = stage().run([(0.0, wish), *played(CALL, start=0.5)])
@@ -434,7 +435,7 @@ def test_ten_thousand_messages_in_a_second_are_taken_and_the_next_phrase_answere
     assert len(found.partner.asked) < 200
 
 
-def test_a_flood_at_the_pace_of_hands_makes_phrases_with_a_bound(subtests: object = None) -> None:
+def test_a_flood_at_the_pace_of_hands_makes_phrases_with_a_bound() -> None:
     flood: Inputs = [(k / 100, on(40 + k % 40) if k % 2 == 0 else off(40 + (k - 1) % 40)) for k in range(10_000)]
     found = stage().run(flood)
     assert max(news.facts["notes"] for news in found.told("call")) <= 400

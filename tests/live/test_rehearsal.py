@@ -1,6 +1,7 @@
 """The jam on a virtual clock: who waits for whom, what is kept of it, and that it ends."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_polite_player_waits_until_the_answer_is_over() -> None:
     answered, calls = struck(kept.went), heard_at(kept)
     assert len(answered) == 16
     assert calls[5] > answered[7]
-    assert [b - a for a, b in zip(calls[5:], calls[6:], strict=False)] == pytest.approx([0.25] * 4)
+    assert [b - a for a, b in pairwise(calls[5:])] == pytest.approx([0.25] * 4)
     assert answered[8] == pytest.approx(calls[9] + 0.2 + 0.7 + AT_ONCE)
     assert not sounding(kept.went)
 
