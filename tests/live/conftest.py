@@ -1,4 +1,4 @@
-"""One MIDI server for all tests of a worker; without its programs a test is skipped with a remedy."""
+"""MIDI servers, one for all tests of a file; without its programs a test is skipped with a remedy."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def require_rtmidi() -> None:
     require(rtmidi.API_UNIX_JACK in rtmidi.get_compiled_api(), "python-rtmidi's JACK", "libjack-jackd2-dev")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def jack() -> Iterator[None]:
     """A JACK server of our own with the dummy driver; every client of this process and its children uses it."""
     for program in ("jackd", "jack_lsp"):
@@ -36,7 +36,7 @@ def listener(jack: None) -> Iterator[Listener]:
     found.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pipewire() -> Iterator[dict[str, str]]:
     """A PipeWire daemon of our own, as the environment of its clients."""
     for program in ("pipewire", "pw-midiplay", "pw-midirecord", "pw-link"):

@@ -15,39 +15,26 @@ from composer.errors import ComposerError
 from composer.live import player
 from composer.live.clock import ManualClock, MonotonicClock
 from composer.live.player import LEAD, performance, send
+from composer.live.ports import MemoryPort
 from composer.score import Part, Score
 from composer.styles import perform
 from composer.theory import TICKS_PER_QUARTER as Q
+from midi_programs import hanging
 from strategies import scores
 
 
-class Listener:
-    """A port that keeps what it gets and when, and fails with ``error`` at message number ``fails_at``."""
+class Listener(MemoryPort):
+    """A port that fails with ``error`` at message number ``fails_at``."""
 
     def __init__(self, clock: ManualClock, fails_at: int | None = None, error: BaseException | None = None) -> None:
+        super().__init__(clock)
         self.clock, self.fails_at, self.error = clock, fails_at, error
-        self.heard: list[tuple[float, Message]] = []
 
     def send(self, message: Any) -> None:
         if len(self.heard) == self.fails_at and self.error is not None:
             error, self.error = self.error, None
             raise error
-        self.heard.append((self.clock.now(), message))
-
-    @property
-    def messages(self) -> list[Message]:
-        return [message for _, message in self.heard]
-
-
-def hanging(messages: list[Message]) -> set[tuple[int, int]]:
-    """The notes that sound at the end, as (channel, pitch)."""
-    sounding: set[tuple[int, int]] = set()
-    for message in messages:
-        if message.type == "note_on":
-            sounding.add((message.channel, message.note))
-        elif message.type == "note_off":
-            sounding.discard((message.channel, message.note))
-    return sounding
+        super().send(message)
 
 
 def scale(count: int = 16) -> Score:

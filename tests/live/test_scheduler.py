@@ -1,5 +1,6 @@
 """The scheduler's thread: in time, in order, silent at once, and alive whatever the port does."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -94,12 +95,12 @@ def test_a_hush_is_sent_by_the_caller_before_it_returns(scheduler: Scheduler, po
 
 
 def test_closing_hushes_and_ends_the_thread(port: Kept) -> None:
-    before = threading.active_count()
+    before = threading.active_count(), sys.getswitchinterval()
     with Scheduler(port) as scheduler:
         scheduler.add(note(time.monotonic(), 3600, 60))
         while not port.messages:
             time.sleep(0.001)
-    assert threading.active_count() == before
+    assert (threading.active_count(), sys.getswitchinterval()) == before
     assert port.messages[1] == Message("note_off", note=60)
     count = len(port.messages)
     scheduler.add(note(time.monotonic(), 1, 60))
