@@ -25,7 +25,7 @@ from composer.analysis import FIRST, FOLK_PROFILES, LAST, find_key, find_mode
 from composer.live.bars import BARRED, WEIGHTS, Strikes, features
 from composer.live.call import Call, understand
 from composer.live.phrase import Heard, Phrase
-from composer.live.readings import KINDS, begun, followed
+from composer.live.readings import KINDS, begun, distinct, followed
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER, Key, Meter
 
@@ -95,7 +95,7 @@ class Judged(NamedTuple):
 
 
 def judged(call: Call, truth: Played, took: float) -> Judged:
-    """Places are right if the note stands where it was meant, counted from the first note, at its own tempo."""
+    """Places are right if the note stands where it was meant, but for one shift of all notes."""
     ratio = call.quarter / truth.quarter
     beat = truth.quarter * truth.meter.beat / TICKS_PER_QUARTER
     own = call.quarter * call.score.meter.beat / TICKS_PER_QUARTER
@@ -107,7 +107,7 @@ def judged(call: Call, truth: Played, took: float) -> Judged:
     meant = truth.places
     right = 0.0
     if len(found) == len(meant):
-        right = float(np.mean(np.abs((found - found[0]) - (meant - meant[0])) < 0.05))
+        right = float(np.mean(np.abs(found - meant - np.median(found - meant)) < 0.05))
     return Judged(
         ratio, phase, phase / beat, call.score.meter == truth.meter, abs(off - round(off)) * bar < beat / 3, right, took
     )
@@ -214,9 +214,9 @@ def choice(truth: Played) -> Choice | None:
     notes = truth.phrase.notes
     onset = np.array([note.onset for note in notes]) - notes[0].onset
     pitch, loud = np.array([note.pitch for note in notes]), np.array([float(note.velocity) for note in notes])
-    readings = followed(onset, begun(onset, None, None))
+    readings = followed(onset, begun(onset, None, None), None)
     rows, right = [], []
-    for column in np.argsort(readings.cost, kind="stable")[:BARRED].tolist():
+    for column in distinct(readings, BARRED):
         number, path = int(readings.kind[column]), readings.path[:, column]
         cost, beat = float(readings.cost[column] - readings.cost.min()), float(readings.beat[column])
         for name in KINDS[number].meters:

@@ -28,6 +28,9 @@ FOLK_PROFILES = {
 FOLK_MODES = {"major": 0.835, "mixolydian": 0.04, "dorian": 0.04, "minor": 0.085}  # near their shares there
 FIRST, LAST = 0.06, 0.03  # how much longer the first and the last note count, of all that sounds
 EVIDENCE, UNSEEN = 30.0, 0.01  # notes that a tune is worth, and what is added to each share; chosen on validation
+_FOLK_KEYS = [(mode, tonic) for mode in FOLK_PROFILES for tonic in range(12)]
+_FOLK_LOGS = np.log(np.stack([np.roll(FOLK_PROFILES[mode], tonic) for mode, tonic in _FOLK_KEYS]) / 1000 + UNSEEN)
+_FOLK_PRIOR = np.log([FOLK_MODES[mode] for mode, _ in _FOLK_KEYS])
 
 
 def find_key(pitch: ArrayLike, duration: ArrayLike) -> Key:
@@ -65,13 +68,8 @@ def find_mode(pitch: ArrayLike, duration: ArrayLike) -> Key:
     shares = np.bincount(classes, lengths / lengths.sum(), minlength=12)
     shares[classes[0]] += FIRST
     shares[classes[-1]] += LAST
-    fits = [
-        np.log(FOLK_MODES[mode]) + EVIDENCE * shares / shares.sum() @ np.log(np.roll(profile, tonic) / 1000 + UNSEEN)
-        for mode, profile in FOLK_PROFILES.items()
-        for tonic in range(12)
-    ]
-    mode, tonic = divmod(int(np.argmax(fits)), 12)
-    return plain_key(tonic, list(FOLK_PROFILES)[mode])
+    mode, tonic = _FOLK_KEYS[int(np.argmax(_FOLK_PRIOR + EVIDENCE * _FOLK_LOGS @ (shares / shares.sum())))]
+    return plain_key(tonic, mode)
 
 
 def plain_key(tonic_class: int, mode: str) -> Key:

@@ -1,7 +1,11 @@
-"""Property tests are the same in every run, and never fail because a machine is busy; ``run`` calls the command."""
+"""Property tests are the same in every run, and never fail because a machine is busy; ``run`` calls the command.
 
+Corpora are read once in a run, by whichever worker or child needs one first, and the user's cache stays as it is.
+"""
+
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +22,21 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("composer")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests begin first, so that no worker is left with one when the others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The cache of all pytest-xdist workers and their children: ``COMPOSER_CACHE`` if it is set, else of this run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COMPOSER_CACHE", os.environ.get("COMPOSER_CACHE", str(shared / "corpora")))
+        yield os.environ["COMPOSER_CACHE"]
 
 
 class Run:

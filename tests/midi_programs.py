@@ -62,11 +62,15 @@ def jack_server(period: int = 128) -> Iterator[dict[str, str]]:
     driver = ["-d", "dummy", "-r", "48000", "-p", str(period)]
     command = ["jackd", "--no-realtime", "--sync", "--port-max", "256", "--name", name, *driver]
     clients = {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
-    with (Path(tempfile.gettempdir()) / "composer-tests-jack.lock").open("w") as turn:
+    lock = Path(tempfile.gettempdir()) / "composer-tests-jack.lock"
+    with lock.open("w") as turn, tempfile.TemporaryFile("w+") as said:
         fcntl.flock(turn, fcntl.LOCK_EX)  # two servers at once, of two workers, lose each other's clients
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(command, stdout=said, stderr=said)
         try:
-            wait_for(lambda: _succeeds(["jack_lsp"], os.environ | clients))
+            wait_for(lambda: server.poll() is not None or _succeeds(["jack_lsp"], os.environ | clients))
+            if server.poll() is not None:  # as "Too many servers already active": eight, also those killed count
+                said.seek(0)
+                raise OSError(f"jackd ended at once: {said.read()}")
             yield clients
         finally:
             server.terminate()

@@ -23,7 +23,10 @@ NEW_SEEDS = 2**31
 def jam(
     file: Annotated[
         Path | None,
-        typer.Option(help="Calls from a file, answered offline: MIDI, ABC, MusicXML, or the log of a jam."),
+        typer.Option(help="Calls from a file, answered offline: MIDI, ABC, MusicXML."),
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="SESSION", help="The folder of a jam, played once more as it was asked for.")
     ] = None,
     source: Annotated[
         str | None, typer.Option("--in", metavar="PORT", help="Part of the keyboard's port name.")
@@ -52,6 +55,9 @@ def jam(
     ] = None,
     left_hand: Annotated[bool, typer.Option("--left-hand", help="Answers repeat your left hand, too.")] = False,
     silence: Annotated[float, typer.Option(help="Seconds of silence, key and pedal up, that end a phrase.")] = 0.7,
+    panic: Annotated[
+        str | None, typer.Option("--panic-key", metavar="NOTE", help="A key that silences everything, such as A0.")
+    ] = None,
     end: Annotated[int, typer.Option("--end-cc", metavar="N", help="The control change that ends a phrase.")] = 67,
     memory: Annotated[
         float, typer.Option(metavar="CALLS", help="After so many calls what was learned counts half; 0 learns nothing.")
@@ -83,8 +89,11 @@ def jam(
 
     from composer.cli.jam_asked import Asked
     from composer.live.answering import Settings
+    from composer.live.calls import read_calls
     from composer.live.controls import Control
     from composer.live.improviser import changed
+    from composer.live.record import read_session
+    from composer.theory import parse_pitch
 
     settings = Settings(
         bars=_whole("bars", bars, 1, 16),
@@ -99,15 +108,18 @@ def jam(
         settings = changed(settings, Control("tempo", tempo))
     if tempo == "auto" and (metronome or count_in or clock_out):
         raise UsageError("a metronome, a count-in and MIDI clock need a --tempo, such as 100, or clock")
-    if not 0.2 <= silence <= 10:
-        raise UsageError(f"a silence of {silence:g} s: take 0.2 to 10")
-    if not 0 <= memory <= 1000:
-        raise UsageError(f"a memory of {memory:g} calls: take 0 to 1000")
-    if not 0 <= end <= 119:
-        raise UsageError(f"--end-cc {end}: control changes have the numbers 0 to 119")
-    asked = Asked(model or MELODY, settings, tempo, silence, end, memory, output, save_model, as_json)
+    if replay is not None:
+        session = read_session(replay)
+        asked = Asked.of_log(session, output, save_model, as_json)
+        heard = [(moment - session.start, item) for moment, item in session.heard]
+        _rehearse(heard, f"{replay.stem}-again", asked, shared=asked.tempo != "auto", turns=False)
+        return
+    panic_key = None if panic is None else parse_pitch(panic)
+    asked = Asked(model or MELODY, settings, tempo, silence, end, panic_key, memory, output, save_model, as_json)
     if file is not None:
-        _rehearse(file, asked)
+        if tempo == "clock":
+            raise UsageError("a file brings no MIDI clock; give a --tempo in numbers, or auto")
+        _rehearse(read_calls(file), f"{file.stem}-jam", asked, shared=tempo != "auto", turns=True)
         return
     from composer.cli.jam_live import Pulse, Surface, play, plugs
 
@@ -119,23 +131,21 @@ def jam(
     )
 
 
-def _rehearse(file: Path, asked: Asked) -> None:
-    """The jam offline: calls from a file, the same answers every time."""
+def _rehearse(calls: list[tuple[float, Any]], name: str, asked: Asked, *, shared: bool, turns: bool) -> None:
+    """The jam offline: the same answers every time."""
     from composer.io import write_bytes
-    from composer.live.calls import read_calls
     from composer.live.improviser import Improviser
     from composer.live.phrase import Segmenter
     from composer.live.rehearsal import Rehearsal
     from composer.live.thinker import Inline, loaded
 
-    calls = read_calls(file)
     answering = loaded(asked.model, asked.memory)
+    grid = asked.grid(0.0) if shared else None
     segmenter = Segmenter(silence=asked.silence, ending=asked.end)
-    improviser = Improviser(Inline(answering), asked.settings, segmenter=segmenter, grid=asked.grid(0.0))
-    record = asked.record(0.0, answering.model.digest)
-    Rehearsal(improviser, record, turns=file.suffix != ".json").run(calls)
-    folder = asked.output or Path(f"{file.stem}-jam")
-    _saved(record, folder, asked.as_json, improviser)
+    improviser = Improviser(Inline(answering), asked.settings, segmenter=segmenter, grid=grid, panic=asked.panic)
+    record = asked.record(0.0, answering.model.digest, shared)
+    Rehearsal(improviser, record, turns=turns).run(calls)
+    _saved(record, asked.output or Path(name), asked.as_json, improviser)
     if asked.save_model is not None:
         write_bytes(answering.saved(), asked.save_model)
 

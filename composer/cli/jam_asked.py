@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from composer.errors import UsageError
 from composer.live.answering import Settings
+from composer.live.controls import Control
 from composer.live.grid import Steady
-from composer.live.record import Record
+from composer.live.improviser import changed
+from composer.live.record import Record, Session
 from composer.theory import Meter
+
+
+def _settings_of_log(settings: Mapping[str, Any]) -> Settings:
+    """The settings of a recorded session; raises :class:`UsageError` for what makes no sense in one."""
+    plain = {name: settings.get(name) for name in ("bars", "chords", "left_hand", "seed")}
+    kinds = {"bars": int | None, "chords": str, "left_hand": bool, "seed": int}
+    wrong = next((name for name, kind in kinds.items() if not isinstance(plain[name], kind)), None)
+    if wrong is not None:
+        raise UsageError(f"the log's setting {wrong} is {plain[wrong]!r}, which makes no sense")
+    meter = settings.get("meter")
+    found = replace(Settings(**plain), meter=None if meter is None else Meter.parse(str(meter)))  # type: ignore[arg-type]
+    for name in ("mode", "key", "temperature", "density", "tempo"):
+        value = settings.get(name)
+        if value is not None:
+            found = changed(found, Control(name, value))
+    return found
 
 
 @dataclass(frozen=True)
@@ -20,6 +41,7 @@ class Asked:
     tempo: str
     silence: float
     end: int
+    panic: int | None
     memory: float
     output: Path | None
     save_model: Path | None
@@ -30,13 +52,36 @@ class Asked:
         tempo = self.settings.tempo
         return None if tempo is None else Steady(self.settings.meter or Meter(4, 4), origin, 60 / tempo)
 
-    def record(self, start: float, digest: str) -> Record:
-        """A record of a session that begins at ``start``, seconds."""
+    @classmethod
+    def of_log(cls, session: Session, output: Path | None, save_model: Path | None, as_json: bool) -> Asked:
+        """What was asked of a recorded session; raises :class:`UsageError`."""
+        found = session.settings
+        limits = (found.get("silence"), found.get("end"), found.get("memory"))
+        silence, end, memory = (value if isinstance(value, int | float) else -1 for value in limits)
+        panic = found.get("panic") if isinstance(found.get("panic"), int) else None
+        tempo = str(found.get("tempo") or "auto") if found.get("shared") else "auto"
+        try:
+            settings = _settings_of_log(found)
+            return cls(session.model, settings, tempo, silence, int(end), panic, memory, output, save_model, as_json)
+        except UsageError as error:
+            raise UsageError(f"the session's settings make no sense ({error}); it cannot be played again") from None
+
+    def __post_init__(self) -> None:
+        if not 0.2 <= self.silence <= 10:
+            raise UsageError(f"a silence of {self.silence:g} s: take 0.2 to 10")
+        if not 0 <= self.memory <= 1000:
+            raise UsageError(f"a memory of {self.memory:g} calls: take 0 to 1000")
+        if not 0 <= self.end <= 119:
+            raise UsageError(f"--end-cc {self.end}: control changes have the numbers 0 to 119")
+
+    def record(self, start: float, digest: str, shared: bool) -> Record:
+        """A record of a session that begins at ``start``, seconds; whether player and engine ``shared`` a pulse."""
         named = {name: str(value) if isinstance(value, Meter) else value for name, value in vars(self.settings).items()}
         named["key"] = None if self.settings.key is None else str(self.settings.key)
         return Record(
             start=start,
-            settings=named | {"silence": self.silence, "memory": self.memory},
+            settings=named
+            | {"silence": self.silence, "end": self.end, "panic": self.panic, "memory": self.memory, "shared": shared},
             model=self.model,
             digest=digest,
             seed=self.settings.seed,

@@ -116,7 +116,10 @@ def play(asked: Asked, ports: Plugs, surface: Surface, pulse: Pulse) -> None:
             _in_time(thinker, asked)
         improviser, extras = _improviser(asked, thinker, pulse)
         start = improviser.grid.seconds(0.0) if improviser.grid else time.monotonic()
-        saver = Saver(asked.record(start, thinker.digest), asked.output or Path(time.strftime("jam-%Y%m%d-%H%M%S")))
+        saver = Saver(
+            asked.record(start, thinker.digest, improviser.grid is not None or asked.tempo == "clock"),
+            asked.output or Path(time.strftime("jam-%Y%m%d-%H%M%S")),
+        )
         jam = Jam(improviser, thinker, saver, **extras)
         thinker.wake = jam.wake
         source, sink = ports.cables(jam, stack)
@@ -155,7 +158,7 @@ def _improviser(asked: Asked, thinker: Process, pulse: Pulse) -> tuple[Improvise
     if sender is not None:
         sender.start()
     segmenter = Segmenter(silence=asked.silence, ending=asked.end)
-    improviser = Improviser(thinker, asked.settings, segmenter=segmenter, grid=grid)
+    improviser = Improviser(thinker, asked.settings, segmenter=segmenter, grid=grid, panic=asked.panic)
     metronome = Metronome() if pulse.metronome else None
     return improviser, {"follower": follower, "sender": sender, "metronome": metronome, "ahead": ahead}
 

@@ -23,7 +23,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 WORTH = 20.0  # tokens that what was known without a context is worth; with each element of one, half as many
-LEAST_WORTH = 1.0
+LEAST_WORTH = 2.0
+DEEPEST = 5  # elements of a context that is heard: beyond, contexts occur once each, and trust would add up
 HEAVIEST = 1_000_000  # weight of a sequence
 
 
@@ -47,7 +48,8 @@ def renumbered(trie: Trie, moved: list[Ints], sizes: Ints, label: int) -> Trie:
 def mixed(trie: Trie, roots: Ints, elements: list[Ints], tokens: Ints, weights: Floats) -> Trie:
     """The trie after ``tokens`` (N,), in contexts as for :meth:`Trie.count_up`, were heard ``weights`` (N,) times.
 
-    A token or an element of a context that does not exist (-1) is not heard, nor is what is longer than it.
+    A token or an element of a context that does not exist (-1) is not heard, nor is what is longer than it; nor is
+    anything in contexts of more than :data:`DEEPEST` elements.
     """
     levels, parent, element, moved, nodes = _joined(trie, roots, elements)
     contexts, size = len(parent), int(trie.sizes.max())
@@ -81,10 +83,10 @@ def _joined(trie: Trie, roots: Ints, elements: list[Ints]) -> tuple[Ints, Ints, 
     moved = np.arange(len(trie.parent))
     levels, parents, nodes = [0, len(trie.sizes)], [moved[: len(trie.sizes)]], [roots]
     symbols = [np.zeros(len(trie.sizes), dtype=np.int64)]
-    for element, start, end in zip(elements, trie.levels[1:-1], trie.levels[2:], strict=True):
+    for length, (element, start, end) in enumerate(zip(elements, trie.levels[1:-1], trie.levels[2:], strict=True), 1):
         parent = moved[trie.parent[start:end]]
         keys = parent * width + trie.element[start:end]
-        there = (nodes[-1] != NOT_THERE) & (element != NOT_THERE)
+        there = (nodes[-1] != NOT_THERE) & (element != NOT_THERE) & (length <= DEEPEST)
         heard = np.where(there, nodes[-1] * width + element, NOT_THERE)
         new = np.unique(heard[there])
         place = np.searchsorted(keys, new)

@@ -64,8 +64,8 @@ class Belief:
         self._flat = np.ones(self.pairs.size)  # messages, the largest of a position being 1; at the end, 1
         self._scale = np.zeros(lattice.end + 1)  # the logarithm of what they were divided by
         self._live = np.ones(len(self._flat), dtype=bool) if len(histories.banned) else None
-        for position in sorted(lattice.options, reverse=True):
-            self._send(position)
+        self._waiting = sorted(lattice.options)  # positions that have not sent theirs, ascending
+        self._send_to(0 if self._live is not None else lattice.opening)
         if self._live is not None and not self._live[self._first]:
             raise Infeasible("every way on copies more of the corpus than is allowed")
 
@@ -80,6 +80,7 @@ class Belief:
     @property
     def log_mass(self) -> float:
         """The logarithm of the probability that the chain by itself keeps the constraints, preferences weighed in."""
+        self._send_to(0)
         return float(np.log(self._flat[self._first]) + self._scale[0])
 
     @property
@@ -113,6 +114,7 @@ class Belief:
         """Of every position, its tokens (N,) and the probability that each begins there: the derivative of the
         logarithm of the mass by the logarithm of the token's weight.
         """
+        self._send_to(0)
         flow = np.zeros(len(self._flat))
         flow[self._first] = 1.0 / self._flat[self._first]
         for position in sorted(self.lattice.options):
@@ -145,6 +147,11 @@ class Belief:
             message[~self._live[here]] = 0.0
         self._flat[here] = message
         self._scale[position] = ways.reference + np.log(most)
+
+    def _send_to(self, position: int) -> None:
+        """The messages of all positions from this one on. While all is given no message is needed to sample."""
+        while self._waiting and self._waiting[-1] >= position:
+            self._send(self._waiting.pop())
 
     def _alive(self, spot: Spot, ways: Ways) -> Bools:
         """Whether anything can follow, where words are forbidden: by counting, without rounding."""

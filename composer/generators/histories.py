@@ -29,6 +29,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+WIDEST = 2**24  # keys that are looked up in a table, of 4 bytes each
+
 
 @dataclass(frozen=True)
 class Spot:
@@ -87,6 +89,7 @@ class Histories:
         self._grow()
         self._close()
         self._spots: dict[int, Spot] = {}
+        self._table = np.zeros(0, dtype=np.int32)  # of keys: faster than to search for them
 
     def spot(self, position: int) -> Spot:
         """The kind of place at a position on a way through the lattice."""
@@ -159,7 +162,7 @@ class Histories:
         words = self._possible_words()
         table = HistoryTrie(roots, max(int(trie.element.max()) + 1, self.arrives.shape[1]))
         names = np.arange(len(trie.parent))  # of each stored context among the histories of its length
-        long = np.zeros(len(trie.parent), dtype=np.int64)  # the length of that history
+        found = [(0, np.arange(roots))]  # lengths of histories, and the stored contexts that have them
         for length in range(1, trie.depth + 1):
             nodes = np.arange(trie.levels[length], trie.levels[length + 1])
             nodes = nodes[kept[trie.parent[nodes]]]
@@ -167,21 +170,21 @@ class Histories:
             if length == place:
                 nodes, above = nodes[used[element]], above[used[element]]
                 self.label_of[nodes] = trie.element[nodes]
-                names[nodes], long[nodes] = names[above], long[above]
+                back, names[nodes] = length - 1, names[above]
             else:
                 back = length if length < place else length - 1
                 there = known[(trie.root[nodes] - back) % self.slots, element]
                 nodes, above = nodes[there], above[there]
                 self.label_of[nodes] = self.label_of[above]
-                names[nodes], long[nodes] = words.add(table, back, names[above], element[there]), back
+                names[nodes] = words.add(table, back, names[above], element[there])
             kept[nodes] = True
+            found.append((back, nodes))
         for back in range(trie.depth, words.longest + 1):
             words.add(table, back, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
         table.finish()
         self.history_of = np.full(len(trie.parent), NOT_THERE)  # of each stored context that can occur here
-        for length in range(len(table.levels) - 1):
-            nodes = np.flatnonzero(kept & (long == length))
-            self.history_of[nodes] = table.numbers(length, names[nodes])
+        for back, nodes in found:
+            self.history_of[nodes] = table.numbers(back, names[nodes])
         self.table = table
         self.banned_after = words.histories(table)  # (B,) the history after which ``banned`` (B,) may not come
         self.banned = words.last
@@ -198,12 +201,12 @@ class Histories:
         member = np.zeros((tags, number), dtype=bool)
         tag_slot, tag_label = self.tags % self.slots, self.tags // self.slots
         arrived: Bools = np.asarray(self.arrives[:, table.first])  # (tags, histories)
-        by_label = np.argsort(self.label_of, kind="stable")
+        by_label = np.flatnonzero(self.history_of != NOT_THERE)
+        by_label = by_label[np.argsort(self.label_of[by_label], kind="stable")]
         edges = np.searchsorted(self.label_of[by_label], np.arange(int(tag_label.max()) + 2))
         self.nodes: list[Ints] = []  # of each tag: its stored contexts, labelled and free
         roots = self.model.trie_.root
         free = by_label[: edges[0]]
-        free = free[self.history_of[free] != NOT_THERE]
         for tag in range(tags):
             label, slot = int(tag_label[tag]), int(tag_slot[tag])
             nodes = np.concatenate([free, by_label[edges[label] : edges[label + 1]]])
@@ -321,7 +324,7 @@ class Histories:
         """Probabilities, tempered weights and successors of all rows, from the shortest histories on."""
         size = int(np.searchsorted(rows.owner, 1))  # the empty history has a row for every token
         keys = rows.owner * size + rows.token
-        above = np.searchsorted(keys, parent[rows.owner] * size + rows.token)
+        above = self._places(keys, parent[rows.owner] * size + rows.token, len(parent) * size)
         bounds = np.searchsorted(rows.owner, levels)
         p = np.array(rows.share)
         opened = self.lattice.constraints if isinstance(self.lattice.constraints, Opened) else None
@@ -361,6 +364,15 @@ class Histories:
             before=after[above][kept],
             start=self._beginning(tag),
         )  # fmt: skip
+
+    def _places(self, keys: Ints, wanted: Ints, end: int) -> Ints:
+        """(N,) where the wanted of the keys stand, which are ascending and below ``end``."""
+        if end > WIDEST:
+            return np.searchsorted(keys, wanted)
+        if len(self._table) < end:
+            self._table = np.zeros(end, dtype=np.int32)
+        self._table[keys] = np.arange(len(keys), dtype=np.int32)
+        return np.minimum(self._table[wanted], len(keys) - 1).astype(np.int64)
 
     def _beginning(self, tag: int) -> int:
         table, history = self.table, int(self.tags[tag] % self.slots)

@@ -34,7 +34,7 @@ class Ways:
     parent: Ints  # (P,) the pair of the history that it backs off to, in the same class
     levels: list[tuple[int, int]]  # where the pairs with histories of each length above 0 begin and end
     counts: Ints  # (P,) rows of each pair
-    row: Ints  # (R,) the row of the spot
+    row: Ints | slice  # (R,) the row of the spot; of one class, all rows as they are
     gain: Floats  # (R,) 0 where not allowed; else what scale and preferences make of the message it leads to
     after: Ints  # (R,) where that message stands
     before: Ints  # (R,) and that of the history that would follow the parent
@@ -94,8 +94,8 @@ class Pairs:
         counts = np.diff(spot.rows)[history]
         edges = spot.levels
         if self.classes[position] == 1:
-            row, parent = np.arange(len(spot.token)), spot.parent
-            which = np.zeros(1, dtype=np.int64)
+            row: Ints | slice = slice(None)
+            parent, which = spot.parent, np.zeros(1, dtype=np.int64)
         else:
             row = np.repeat(spot.rows[history] - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
             which = np.repeat(state, counts)
@@ -106,7 +106,7 @@ class Pairs:
         nats = scale[options.after] - reference + (0.0 if options.nats is None else options.nats)
         gains = np.where(options.follow == DEAD, 0.0, np.exp(nats))
         column = spot.column_of(options.tokens)[spot.token[row]]
-        gain = np.where(column < 0, 0.0, gains[which, column])
+        gain = np.where(column < 0, 0.0, gains[0][column] if len(gains) == 1 else gains[which, column])
         after, before = self._leads(options, column, which, (spot.after[row], spot.before[row]))
         levels = list(zip(edges[1:-1].tolist(), edges[2:].tolist(), strict=True))
         return Ways(history, parent, levels, counts, row, gain, after, before, reference)

@@ -82,6 +82,17 @@ class Lattice:
         """(V,) how many positions each token at a position lasts."""
         return self._advance[position % self.slots]
 
+    @property
+    def opening(self) -> int:
+        """The first position at which there is a choice, or a preference; the end if there is none."""
+        position = 0
+        while position < self.end:
+            options = self.options[position]
+            if len(options.tokens) > 1 or self.classes[position] > 1 or options.nats is not None:
+                break
+            position = int(options.after[0])
+        return position
+
     def number(self, slot: int, event: Events) -> int:
         """The number of a given event (D,) that stands after the known ones; -1 if there is none."""
         foreign = self.alphabets[slot][self.known[slot] :]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from composer.analysis import find_mode
+from composer.encodings.melody import Melody
 from composer.errors import Infeasible, UsageError
 from composer.live.call import Call, play_like, understand
 from composer.live.grid import Grid, Steady
@@ -31,7 +32,7 @@ from composer.theory import TICKS_PER_QUARTER, Key, Meter
 CHOIR = "chorales-maxent"  # which accompanies, where the model has one voice
 CENTRE = 71  # about where the melodies of the corpora lie; calls are moved there by octaves, and answers back
 REACH, COMPASS = 5, 17  # semitones beyond the call's notes that an answer may go; at least so many in all
-LIKE_THE_CALL = 2.0  # nats for each note that begins where, in a beat, none of the call did, or is longer than most
+LIKE_THE_CALL = 2.0  # nats for each note that begins where, in a beat, none of the call did, or is held over one
 MOST = 0.75  # of the call's notes are no longer than an answer's should be
 MOST_BARS = 16
 SAME_KEY = 4  # calls that are heard for the key of the next
@@ -104,6 +105,7 @@ class Answering:
     voices: int = field(init=False)
     _learned: Composer = field(init=False)
     _choir: Composer | None = None
+    _before: Call | None = None
     _tunes: deque[Part] = field(default_factory=lambda: deque(maxlen=SAME_KEY))  # melodies of late
 
     def __post_init__(self) -> None:
@@ -139,6 +141,7 @@ class Answering:
     def keep(self, answer: Answer) -> None:
         """Learn from the call of an answer, and remember its key."""
         self._tunes.append(answer.call.score.parts[0])
+        self._before = answer.call
         if self.voices == 1:
             melody = _transposed(answer.call.score.parts[0], _octaves(answer.call.score))
             score = replace(answer.call.score, parts=(melody,))
@@ -152,7 +155,14 @@ class Answering:
     def _understood(self, request: Request) -> Call:
         """The call; its key is that of the melodies of late, the latest weighing most, unless one was chosen."""
         asked = request.settings
-        call = understand(request.phrase, grid=request.grid, tempo=asked.tempo, meter=asked.meter, key=asked.key)
+        call = understand(
+            request.phrase,
+            grid=request.grid,
+            tempo=asked.tempo,
+            meter=asked.meter,
+            key=asked.key,
+            before=self._before,
+        )
         if asked.key is not None or not self._tunes:
             return call
         tunes = [*self._tunes, call.score.parts[0]]
@@ -164,11 +174,12 @@ class Answering:
     def _completed(self, frame: _Frame, request: Request) -> Score:
         """The page with the answer in it. Wishes that no completion keeps are given up, the least musical first."""
         page = replace(frame.page, parts=(*frame.page.parts, *(Part.of() for _ in range(self.voices - 1))))
-        below = [Hole(voice, 0, frame.end) for voice in range(1, self.voices)]
+        lead = max(frame.start - page.meter.bar, 0)  # a bar of harmony under the call's end, for the answer's to follow
+        below = [Hole(voice, lead, frame.end) for voice in range(1, self.voices)]
         holes = (Hole(0, frame.start, frame.end), *below)
         settings = request.settings
         seed = 1_000 * settings.seed + request.number
-        tried = list(_wishes(frame, request))
+        tried = list(_wishes(frame, request, lengths=isinstance(self.model.encoding, Melody)))
         for number, wishes in enumerate(tried, 1):
             try:
                 return self._learned.complete(Sketch(page, holes, wishes), seed=seed, temperature=settings.temperature)
@@ -214,7 +225,7 @@ def _octaves(score: Score) -> int:
     return 12 * round((CENTRE - float(np.median(score.parts[0].pitch))) / 12)
 
 
-def _wishes(frame: _Frame, request: Request) -> Iterator[tuple[Constraint, ...]]:
+def _wishes(frame: _Frame, request: Request, lengths: bool) -> Iterator[tuple[Constraint, ...]]:
     """What an answer keeps to, all of it first, then less and less."""
     page, settings = frame.page, request.settings
     notes, key = page.parts[0], page.key
@@ -225,7 +236,7 @@ def _wishes(frame: _Frame, request: Request) -> Iterator[tuple[Constraint, ...]]
     classes = key.scale | raised | set((notes.pitch % 12).tolist())
     scale = Scale(frozenset(p for p in range(128) if p % 12 in classes), "notes of the key and the call", 0)
     opens, rests = Opens(frame.start, 0), RestsOn(_degrees(page), frame.end - page.meter.beat, frame.end, 0)
-    style = tuple(Preference(wish, LIKE_THE_CALL) for wish in _paced(notes, page, settings.density))
+    style = tuple(Preference(wish, LIKE_THE_CALL) for wish in _paced(notes, page, settings.density, lengths))
     extra = (*_chart(frame, request), *_mode(frame, settings.mode))
     yield (opens, rests, compass, scale, *style, *extra)
     yield (opens, rests, compass, scale, *style)
@@ -242,14 +253,21 @@ def _degrees(page: Score) -> frozenset[int]:
     return frozenset((key.tonic_class + step) % 12 for step in ((0, third, 7) if closed else (0,)))
 
 
-def _paced(notes: Part, page: Score, density: float) -> tuple[Constraint, Constraint]:
-    """Notes begin where, in a beat, the call's did, and are as long as most of them; or so many to a beat."""
+def _paced(notes: Part, page: Score, density: float, lengths: bool) -> Iterator[Constraint]:
+    """Notes begin where, in a beat, the call's did, and are as short; or so many to a beat.
+
+    Where a model's events are whole notes, ``lengths`` are judged; on a grid, where to remember how long a note has
+    sounded takes long, it is what is held over beats.
+    """
     beat = page.meter.beat
+    into = (notes.onset.astype(np.int64) - page.pickup) % beat
+    places, longest = {0, *into.tolist()}, int(np.quantile(notes.duration, MOST))
     if density > 0:
         count = max(round(density), 1)
-        return Onsets(frozenset(beat * k // count for k in range(count)), 0), Longest(round(beat / density), 0)
-    into = (notes.onset.astype(np.int64) - page.pickup) % beat
-    return Onsets(frozenset(into.tolist()) | {0}, 0), Longest(int(np.quantile(notes.duration, MOST)), 0)
+        places, longest = {beat * k // count for k in range(count)}, round(beat / density)
+    yield Onsets(frozenset(places), not lengths and longest <= beat, 0)
+    if lengths:
+        yield Longest(longest, 0)
 
 
 def _mode(frame: _Frame, mode: str) -> Iterator[Constraint]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.analysis import find_mode
-from composer.live.bars import Strikes
+from composer.live.bars import Before, Strikes
 from composer.live.grid import Grid
 from composer.live.hands import hands, top_line
 from composer.live.phrase import Heard, Phrase
@@ -62,11 +62,13 @@ def understand(
     tempo: float | None = None,
     meter: Meter | None = None,
     key: Key | None = None,
+    before: Call | None = None,
 ) -> Call:
     """The page of a phrase of at least one note, and its feel; never raises for what was played.
 
-    A ``grid`` gives tempo, phase and meter; ``tempo`` (quarters a minute) leaves the phase open. Of a phrase longer
-    than 64 bars or 1,000 notes the end stays, and what follows a silence of 10 seconds.
+    A ``grid`` gives tempo, phase and meter; ``tempo`` (quarters a minute) leaves the phase open; where neither is
+    given, tempo and meter of the call ``before`` are likely to go on. Of a phrase longer than 64 bars or 1,000 notes
+    the end stays, and what follows a silence of 10 seconds.
     """
     notes = _remembered(phrase)
     strikes = struck_together([note.onset for note in notes])
@@ -78,7 +80,12 @@ def understand(
         top = np.zeros(len(onsets), dtype=np.int64)
         np.maximum.at(top, strikes, [note.pitch for note in notes])
         loud = np.bincount(strikes, [note.velocity for note in notes]).astype(np.float64)
-        pulse = find_pulse(Strikes(onsets, top, loud), quarter=60 / tempo if tempo else None, meter=meter)
+        pulse = find_pulse(
+            Strikes(onsets, top, loud),
+            quarter=60 / tempo if tempo else None,
+            meter=meter,
+            before=None if before is None else Before(before.score.meter, before.quarter),
+        )
     keep = pulse.places >= pulse.places[-1] - pulse.places[-1] % pulse.meter.bar - (MOST_BARS - 2) * pulse.meter.bar
     placed = [
         (int(pulse.places[strike]), note) for strike, note in zip(strikes.tolist(), notes, strict=True) if keep[strike]
@@ -123,7 +130,7 @@ def _page(placed: Sequence[tuple[int, Heard]], pulse: Pulse, key: Key | None) ->
         parts.append(Part.of(*zip(*_written(left, pulse, pickup), strict=True), key=found, name=LEFT))
     end = max(int(part.offset.max()) for part in parts)
     barlines = regular_barlines([meter], max(end, pickup + 1), pickup)
-    tempo = Tempo(60 / pulse.quarter * TICKS_PER_QUARTER / meter.beat, meter.beat)
+    tempo = Tempo(round(60 / pulse.quarter * TICKS_PER_QUARTER / meter.beat, 2), meter.beat)
     return Score.of(parts, meter=meter, key=found, tempo=tempo, barlines=barlines), shift
 
 
@@ -134,7 +141,8 @@ def _written(notes: Sequence[tuple[int, Heard]], pulse: Pulse, pickup: int) -> l
     rows: dict[tuple[int, int], tuple[int, int, int, int]] = {}
     for place, note in notes:
         sounds = (note.offset - note.onset) / pulse.quarter * TICKS_PER_QUARTER
-        room = following.get(place, _last_end(place, sounds, pulse.meter, pickup)) - place
+        end = following[place] if place in following else _last_end(place, sounds, pulse.meter, pickup)
+        room = end - place
         length = room
         if sounds < FILLED * room and room > TICKS_PER_QUARTER:
             length = min(max(-(-round(sounds) // EIGHTH) * EIGHTH, EIGHTH), room)
@@ -157,33 +165,33 @@ def _feel(score: Score, placed: Sequence[tuple[int, Heard]], shift: int, onsets:
     slots = _into(ticks, score) // SIXTEENTH
     late = [float(away[slots == slot].sum() / ((slots == slot).sum() + 1)) for slot in range(4)]
     melody = score.parts[0]
-    weight = weights(melody.onset, score)
+    weight = _weights(melody.onset, score)
     mean = float(melody.velocity.mean())
     over = melody.velocity - mean
     accents = [float(over[weight == k].sum() / ((weight == k).sum() + 2)) for k in range(4)]
     rows = {(place - shift, note.pitch): note for place, note in placed}
-    down = [
-        (rows[note.onset, note.pitch].released - rows[note.onset, note.pitch].onset) / note.duration for note in melody
-    ]
-    touch = float(np.clip(np.median(down) * TICKS_PER_QUARTER / pulse.quarter, 0.1, 0.98))
+    played = [rows[note.onset, note.pitch] for note in melody]
+    down = np.array([note.released - note.onset for note in played])
+    meant = [_swung(ticks, score, pulse.swing) for ticks in (melody.onset, melody.offset)]
+    touch = float(np.clip(np.median(down / (meant[1] - meant[0])) / pulse.quarter, 0.1, 0.98))
     return Feel(pulse.swing, tuple(late), touch, mean, tuple(accents))
 
 
 def play_like(part: Part, call: Call) -> tuple[Heard, ...]:
     """A part of a page with the bars of the call, played with its feel; times are seconds from the page's tick 0."""
-    onset, end = moments(part.onset, call), moments(part.offset, call)
+    onset, end = (_swung(ticks, call.score, call.feel.swing) * call.quarter for ticks in (part.onset, part.offset))
     start = np.maximum(onset + np.array(call.feel.late)[_into(part.onset, call.score) // SIXTEENTH], 0.0)
     released = start + np.maximum((end - onset) * call.feel.touch, 0.02)
-    accent = np.array(call.feel.accents)[weights(part.onset, call.score)]
+    accent = np.array(call.feel.accents)[_weights(part.onset, call.score)]
     velocity = np.clip(np.rint(call.feel.velocity + accent), 1, 127).astype(int)
     rows = zip(start.tolist(), released.tolist(), part.pitch.tolist(), velocity.tolist(), strict=True)
     return tuple(sorted(Heard(down, up, up, pitch, loud) for down, up, pitch, loud in rows))
 
 
-def moments(ticks: Ints, call: Call) -> Floats:
-    """(N,) seconds from the page's tick 0 at which its ticks come, swung but neither late nor early."""
-    into = _into(ticks, call.score) / TICKS_PER_QUARTER
-    return np.asarray((ticks / TICKS_PER_QUARTER - into + swung(into, np.array(call.feel.swing))) * call.quarter)
+def _swung(ticks: Ints, score: Score, swing: float) -> Floats:
+    """(N,) quarters from the page's tick 0 at which its ticks come."""
+    into = _into(ticks, score) / TICKS_PER_QUARTER
+    return np.asarray(ticks / TICKS_PER_QUARTER - into + swung(into, np.array(swing)))
 
 
 def _into(ticks: Ints, score: Score) -> NDArray[np.int64]:
@@ -191,7 +199,7 @@ def _into(ticks: Ints, score: Score) -> NDArray[np.int64]:
     return np.asarray((ticks.astype(np.int64) - score.pickup) % score.meter.bar % TICKS_PER_QUARTER)
 
 
-def weights(ticks: Ints, score: Score) -> NDArray[np.int64]:
+def _weights(ticks: Ints, score: Score) -> NDArray[np.int64]:
     """(N,) 0 at a bar line, 1 on a beat, 2 halfway through one or a third of it in, 3 elsewhere."""
     meter = score.meter
     into = (ticks.astype(np.int64) - score.pickup) % meter.bar

@@ -9,7 +9,6 @@ from typing import Any
 from composer.errors import ReadError, brief
 from composer.io import read, read_bytes
 from composer.live.player import performance
-from composer.live.record import LOG_FILE, read_session
 from composer.registry import MIDI
 
 MOST = 200_000  # messages
@@ -17,12 +16,9 @@ OURS = "composer"  # the track of a recorded session that is not the player's
 
 
 def read_calls(path: Path) -> list[tuple[float, Any]]:
-    """Seconds and messages of a MIDI file, pedals and all; of the log of a jam what was heard; of other music what
-    would be. Of a recorded session the player's part alone. Raises :class:`ReadError`.
+    """Seconds and messages of a MIDI file, pedals and all; of other music what would be heard. Of a recorded session
+    the player's part alone. Raises :class:`ReadError`.
     """
-    if path.is_dir() or path.name == LOG_FILE:
-        session = read_session(path)
-        return [(moment - session.start, item) for moment, item in session.heard]
     if path.suffix.lower() not in MIDI:
         return [(event.seconds, event.message) for event in performance(read(path))]
     import mido

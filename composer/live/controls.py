@@ -9,7 +9,8 @@ class Control(NamedTuple):
     """A wish beside the notes. Names and values:
 
     ``temperature`` 0.05 to 20, ``density`` notes a beat, 0 for as it comes, ``mode`` a name of :data:`MODES`, ``key`` a
-    key or ``auto``, ``tempo`` quarters a minute, ``tap`` (a beat, now), ``end`` (the phrase is over), ``panic``.
+    key or ``auto``, ``tempo`` quarters a minute, ``tap`` (a beat, now), ``end`` (the phrase is over), ``hush`` (the
+    answer stops), ``panic``, and ``quit``, which ends the jam.
     """
 
     name: str

@@ -40,29 +40,41 @@ class News:
     """Something that happened, for the log and the screen."""
 
     moment: float
-    kind: str  # call, answer, cut, goes on, late, silent, done, changed, panic
+    kind: str  # call, answer, cut, goes on, silent, done, changed, refused, hush, panic
     facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class _Playing:
-    """An answer on its way: its beginning is at ``origin``, in quarters of the grid or, without one, in seconds."""
+    """An answer on its way: it began at ``origin``, in quarters of its ``grid``."""
 
     answer: Answer
+    grid: Grid
     origin: float
-    quarter: float  # seconds, without a grid
     waiting: deque[Heard]
     starts: float  # seconds, of its first note
-    until: float  # seconds
+    until: float  # seconds, of the end of its last
+
+    def moment(self, quarters: float) -> float:
+        """When a place of the answer comes, in seconds."""
+        return self.grid.seconds(self.origin + quarters)
 
 
 class Improviser:
-    """A partner for one player. ``grid`` is the pulse that both follow; None: the player's own."""
+    """A partner for one player. ``grid`` is the pulse that both follow; None: the player's own. The key (MIDI pitch)
+    ``panic`` and control change 120 silence everything.
+    """
 
     def __init__(
-        self, thinker: Thinker, settings: Settings, *, segmenter: Segmenter | None = None, grid: Grid | None = None
+        self,
+        thinker: Thinker,
+        settings: Settings,
+        *,
+        segmenter: Segmenter | None = None,
+        grid: Grid | None = None,
+        panic: int | None = None,
     ) -> None:
-        self.thinker, self.settings, self.grid = thinker, settings, grid
+        self.thinker, self.settings, self.grid, self.panic = thinker, settings, grid, panic
         self.segmenter = segmenter or Segmenter()
         self.calls = self.late = self.bars = 0
         self.news: deque[News] = deque(maxlen=1000)
@@ -87,7 +99,7 @@ class Improviser:
         moments, playing = list[float](), self._playing
         if playing is not None:
             coming = playing.waiting
-            moments.append(self._moment(playing, coming[0].onset) - HORIZON / 2 if coming else playing.until)
+            moments.append(playing.moment(coming[0].onset) - HORIZON / 2 if coming else playing.until)
         if (ends := self.segmenter.ends) is not None:
             moments.append(ends - (AHEAD if self.segmenter.grid else 0.0))
             phrase = self.segmenter.so_far
@@ -114,6 +126,10 @@ class Improviser:
     def _hear(self, message: Any, now: float) -> None:
         if message.type == "control_change" and message.control == PANIC:
             self._panic(now)
+        if message.type in ("note_on", "note_off") and message.note == self.panic:
+            if message.type == "note_on" and message.velocity:
+                self._panic(now)
+            return
         strikes = message.type == "note_on" and message.velocity > 0 and message.channel != DRUMS
         if strikes and (self._playing or self._call):
             self._interrupted(now)
@@ -198,7 +214,8 @@ class Improviser:
                 self._due = answer.call.zero + math.ceil((self._due - answer.call.zero) / beat) * beat
             late = now > self._due + TOO_LATE
             start = self._due + math.ceil((now - self._due) / beat) * beat if late else max(now + AT_ONCE, self._due)
-            playing = _Playing(answer, start, answer.call.quarter, deque(notes), start, start)
+            own = Steady(answer.page.meter, start, answer.call.quarter)
+            playing = _Playing(answer, own, 0.0, deque(notes), start, start)
         else:
             late = now > self._due
             origin = grid.quarters(self._due)
@@ -206,7 +223,7 @@ class Improviser:
                 beats_gone = grid.quarters(_next_beat(snapshot(grid, now), now)) - origin
                 notes = tuple(note for note in notes if note.onset >= beats_gone - 1e-6)
             first = notes[0].onset if notes else 0.0
-            playing = _Playing(answer, origin, 0.0, deque(notes), grid.seconds(origin + first), 0.0)
+            playing = _Playing(answer, grid, origin, deque(notes), grid.seconds(origin + first), now)
         self.late += late
         self.latency = playing.starts - self._due
         self._playing, self.last = playing, answer
@@ -215,21 +232,18 @@ class Improviser:
 
     # --- playing --------------------------------------------------------------------------------------------------
 
-    def _moment(self, playing: _Playing, quarters: float) -> float:
-        if self.grid is not None and not playing.quarter:
-            return self.grid.seconds(playing.origin + quarters)
-        return playing.origin + quarters * (playing.quarter or playing.answer.call.quarter)
-
     def _play(self, now: float) -> None:
-        """Send the notes whose moment is near."""
+        """Send the notes whose moment is near; those whose moment has passed, as where a clock leapt, are left out."""
         from mido import Message
 
         playing = self._playing
         if playing is None:
             return
-        while playing.waiting and self._moment(playing, playing.waiting[0].onset) <= now + HORIZON:
+        while playing.waiting and (start := playing.moment(playing.waiting[0].onset)) <= now + HORIZON:
             note = playing.waiting.popleft()
-            start, stop = self._moment(playing, note.onset), self._moment(playing, note.released)
+            stop = playing.moment(note.released)
+            if start < now - TOO_LATE:
+                continue
             strike = Message("note_on", channel=note.channel, note=note.pitch, velocity=note.velocity)
             self._out.append(Timed(start, strike))
             self._out.append(Timed(max(stop, start + 0.01), Message("note_off", channel=note.channel, note=note.pitch)))
@@ -262,10 +276,15 @@ class Improviser:
                 phrase = self.segmenter.finish(now)
                 if phrase is not None:
                     self._over(phrase, now)
+            elif control.name == "hush":
+                self._hush, self._playing, self._call = True, None, None
+                self._tell(now, "hush")
             elif control.name == "tap":
                 self._tap(now)
             else:
                 self.settings = changed(self.settings, control)
+                if control.name == "tempo" and isinstance(self.grid, Steady):
+                    self._hasten(self.grid, now)
                 self._tell(now, "changed", name=control.name, value=control.value)
         except UsageError as error:
             self._tell(now, "refused", why=str(error))
@@ -280,6 +299,14 @@ class Improviser:
             for number in (64, 123, 120):
                 self._out.append(Timed(now, Message("control_change", channel=channel, control=number, value=0)))
         self._tell(now, "panic")
+
+    def _hasten(self, grid: Steady, now: float) -> None:
+        """A new tempo, from this place of the music on; an answer follows it."""
+        quarter = 60 / (self.settings.tempo or 60 / grid.quarter)
+        faster = replace(grid, origin=now - grid.quarters(now) * quarter, quarter=quarter)
+        if self._playing is not None and self._playing.grid is grid:
+            self._playing.grid = faster
+        self.grid = faster
 
     def _tap(self, now: float) -> None:
         """Taps set the tempo, and where its beats are."""
@@ -302,7 +329,7 @@ def changed(settings: Settings, control: Control) -> Settings:
         return replace(settings, mode=str(value))
     if name == "key":
         return replace(settings, key=None if value == "auto" else Key.parse(str(value)))
-    limits = {"temperature": (0.05, 20.0), "density": (0.0, 12.0), "tempo": (20.0, 400.0)}
+    limits = {"temperature": (0.05, 20.0), "density": (0.0, 16.0), "tempo": (20.0, 400.0)}
     if name not in limits:
         raise UsageError(f"{name!r} is nothing that a jam can be asked; there are {', '.join(limits)}, mode, key")
     low, high = limits[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, suppress
@@ -28,7 +27,6 @@ CLOCK = frozenset({"clock", "start", "continue", "stop", "songpos"})
 LOOK = 0.1  # seconds between two looks at what does not announce itself: the screen, ports, the process that answers
 PULSE_AHEAD = 0.3  # seconds that clicks and clock messages wait for their moment
 AT_ONCE = 256  # messages taken in one step: a flood is heard, and does not hold up the time
-SWITCH = 0.0005  # seconds until a waiting thread gets its turn: Python's usual 5 ms would be heard
 
 
 @dataclass
@@ -103,8 +101,6 @@ class Jam:
 
     def run(self, source: Cable, sink: Cable) -> None:
         """Play until it is over. Raises :class:`ComposerError` if a port cannot be opened at the beginning."""
-        usual = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH)
         gc.collect()
         gc.freeze()  # what is there now stays: to look through it again would take tens of milliseconds
         cables = (source, sink)
@@ -123,7 +119,6 @@ class Jam:
             for cable in reversed(cables):
                 cable.close()
             gc.unfreeze()
-            sys.setswitchinterval(usual)
 
     def _turn(self, notes: Scheduler, pulse: Scheduler, cables: tuple[Cable, Cable]) -> None:
         now = time.monotonic()
@@ -162,6 +157,7 @@ class Jam:
             if self.follower is not None:
                 self.follower.push(item, moment)
                 self.improviser.grid = self.follower if self.follower.running else None
+                return None if item.type == "clock" else Control("hush")  # the music is elsewhere now
             return None
         self.record.heard(moment, item)
         return item
@@ -189,6 +185,8 @@ class Jam:
                     self.improviser.segmenter.forget()  # a keyboard that is gone holds nothing down
         if (words := self.thinker.look()) is not None:
             self._notice(now, "process", words)
+        if self.follower is not None and self.follower.stalled(now):
+            self.improviser.grid = None
         if self.follower is not None and (words := self.follower.problem(now)) != self._clock_problem:
             self._clock_problem = words
             self._notice(now, "clock", words or "the MIDI clock is back")
@@ -204,7 +202,7 @@ class Jam:
         for item in news:
             if item.kind in ("silent", "refused"):
                 self.notice = str(item.facts["why"])
-            elif item.kind == "answer":
+            elif item.kind in ("done", "cut"):  # the engine's turn is over: now saving disturbs least
                 self.saver.soon()
 
     def _notice(self, now: float, kind: str, words: str) -> None:

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import deque
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
 
 from mido import Message
 
@@ -30,7 +28,8 @@ SIXTEENTH = PULSES // 4
 STALL = 0.5  # seconds without a pulse: four at the slowest tempo
 SAME = 0.001  # seconds; pulses closer than this are one that came twice
 SLIP = 0.006  # seconds; a first pulse further from its place is a new beginning, nearer it is jitter
-RECENT = 12  # pulses: what a tempo is first known from, and what is looked at for a jump
+RECENT = 12  # pulses that a tempo is first known from
+ODD = 4  # pulses out of place, one after another, that mean something in any case
 KEPT = 4096  # places of the past that are remembered, a sixteenth apart: 8 minutes at 120
 
 
@@ -70,6 +69,11 @@ class Track:
         self.bend += bend * error
         self.doubt += 0.1 * (error**2 - self.doubt)
 
+    def coast(self, steps: int) -> None:
+        """Pulses pass unheard; fewer than 0 for some that were too many."""
+        self.seconds = self.predicted(steps)
+        self.period += 2 * self.bend * steps
+
     def begin(self, seconds: float) -> None:
         """Move to a pulse that came out of step; the period is kept, but no longer trusted much."""
         self.seconds, self.bend, self.pulses = seconds, 0.0, RECENT // 2
@@ -86,19 +90,13 @@ class Track:
         return max(all_alike, self._least)
 
 
-class _Pulse(NamedTuple):
-    moment: float  # when it came
-    steps: int  # as how many it was counted
-    period: float  # as it was thought to be then
-
-
 class Follower:
     """The grid of a MIDI clock that comes in; its quarters count from the song's beginning, which is a bar line.
 
     It is a line through the last pulses, so it tells the future if the tempo stays, and the past as it was since it
-    started. Until pulses come it has the tempo given. A pulse that is lost is counted and one that comes twice is not,
-    by the time that has passed, unless all come at another pace then: the tempo has jumped, and each counts. While the
-    sender is stopped its pulses tell the tempo, and the next one is always that of the place it will go on from.
+    started. Until pulses come it has the tempo given. A pulse that is late alone is passed over; where several stay
+    out of place, some were lost or came twice, the tempo jumped or the sender paused, by what fits. While the sender is
+    stopped its pulses tell the tempo, and the next one is always that of the place it will go on from.
     """
 
     def __init__(self, meter: Meter | None = None, tempo: float = 120.0) -> None:
@@ -108,7 +106,7 @@ class Follower:
         self._index = -1  # the number of the last pulse
         self._moment, self._period = 0.0, 60 / (PULSES * tempo)  # when that was, smoothed; seconds to the next
         self._tracks: list[Track] = []
-        self._recent: deque[_Pulse] = deque(maxlen=RECENT)
+        self._odd: list[tuple[float, float]] = []  # pulses out of place: when, and how late in periods
         self._last: float | None = None  # when the last one came
         self._begins = False
         self._past: list[tuple[float, int]] = []  # moments of pulses, a sixteenth or more apart
@@ -181,58 +179,93 @@ class Follower:
             self._moment = seconds - self._period
 
     def _pulse(self, seconds: float) -> None:
-        if self._last is not None and seconds - self._last < SAME:
-            return
+        apart = math.inf if self._last is None else seconds - self._last
+        if apart < SAME and not (self._odd and self._best().predicted(1) < seconds):
+            return  # it came twice; not so what follows a late one at once, as from a thread that hung
         if self.stalled(seconds):  # it paused without a word: the count goes on, the tempo may be another
             self._tracks.clear()
-            self._recent.clear()
         self._last = seconds
         if not self._tracks:
-            self._tracks = [Track(degree, memory, seconds, self._period) for degree, memory in TRACKS]
-            self._begins, steps = False, 1
+            self._start([seconds], self._period)
+            steps = 1
+        elif self._begins:
+            steps = self._first(seconds)
         else:
-            steps = self._step(seconds)
-        self._recent.append(_Pulse(seconds, steps, self._period))
-        steps += self._jumped()
+            steps = self._next(seconds, burst=apart < SAME)
+        self._begins = False
         if self._followed():
             self._settle(steps)
 
-    def _step(self, seconds: float) -> int:
-        """Take a pulse; how many further it is: 0 for one that came twice, 2 where one was lost."""
-        best = self._best()
-        ahead = (seconds - best.predicted(1)) / best.period
-        odd = 0.5 + min(1.5 * math.sqrt(best.doubt) / best.period, 0.35)  # nearer to its moment it is the next
-        steps = max(1 + round(ahead), 0) if self._tracks[0].pulses >= 2 * RECENT and abs(ahead) > odd else 1
-        begins, self._begins = self._begins, False
-        if begins:
-            self._all_count()
-            if steps == 0 or abs(1 + ahead - steps) * self._period > SLIP:
-                for track in self._tracks:
-                    track.begin(seconds)
-                return 1
-        if steps:
-            for track in self._tracks:
-                track.push(seconds, steps)
-        return 1 if begins else steps
-
-    def _jumped(self) -> int:
-        """Where odd pulses come at another pace than before, each counts: by how many that sets the count right."""
-        odd = [1 - pulse.steps for pulse in self._recent if pulse.steps != 1]
-        if not odd or len(self._recent) < RECENT:
-            return 0
-        pace = median(b.moment - a.moment for a, b in pairwise(self._recent)) / self._recent[0].period
-        if 0.72 < pace < 1.4:
-            return 0
-        new = [pulse.moment for pulse in self._recent][-4:]
-        self._tracks = [Track(degree, memory, new[0], self._period) for degree, memory in TRACKS]
-        for moment in new[1:]:
+    def _start(self, moments: list[float], period: float) -> None:
+        """New tracks through pulses that follow each other."""
+        self._tracks = [Track(degree, memory, moments[0], period) for degree, memory in TRACKS]
+        for moment in moments[1:]:
             for track in self._tracks:
                 track.push(moment, 1)
-        self._recent.clear()
-        return sum(odd)
+        self._odd.clear()
 
-    def _all_count(self) -> None:
-        self._recent = deque((pulse._replace(steps=1) for pulse in self._recent), maxlen=RECENT)
+    def _first(self, seconds: float) -> int:
+        """The first pulse after a start: in step with those before it, or a new beginning."""
+        self._odd.clear()
+        steps = 1 + round(self._ahead(seconds))
+        for track in self._tracks:
+            if steps > 0 and abs(track.predicted(steps) - seconds) < SLIP:
+                track.push(seconds, steps)
+            else:
+                track.begin(seconds)
+        return 1
+
+    def _next(self, seconds: float, burst: bool) -> int:
+        """A pulse like others; how far it moves the count. One out of place does not move the line at first."""
+        ahead = self._ahead(seconds)
+        if self._tracks[0].pulses < 2 * RECENT or abs(ahead) < 0.5 + min(1.5 * self._jitter, 0.35):
+            self._odd.clear()
+            for track in self._tracks:
+                track.push(seconds, 1)
+            return 1
+        for track in self._tracks:
+            track.coast(1)
+        if not burst:
+            self._odd.append((seconds, ahead))
+        return 1 + self._explained()
+
+    def _explained(self) -> int:
+        """What pulses that stay out of place mean: another tempo, or as many lost or doubled, which is returned.
+
+        Else the sender itself paused for a moment, and the line moves there.
+        """
+        near = min(0.12 + 1.2 * self._jitter, 0.4)
+        moments, lates = [moment for moment, _ in self._odd[-ODD:]], [late for _, late in self._odd[-2:]]
+        together = len(lates) == 2 and abs(lates[0] - lates[1]) < near
+        if not together and len(moments) < ODD:
+            return 0
+        pace = median(b - a for a, b in pairwise(moments))
+        if not 0.75 < pace / self._best().period < 1.33:
+            if len(moments) == ODD:
+                self._start(moments, pace)
+            return 0
+        if not together and len(self._odd) < 2 * ODD:
+            return 0
+        self._odd.clear()
+        late = sum(lates) / 2
+        whole = round(late) if abs(late - round(late)) < near else 0
+        for track in self._tracks:
+            if whole:
+                track.coast(whole)
+            else:
+                track.seconds += late * track.period
+        return whole
+
+    @property
+    def _jitter(self) -> float:
+        """The usual error of a prediction, in periods."""
+        best = self._best()
+        return math.sqrt(best.doubt) / best.period
+
+    def _ahead(self, seconds: float) -> float:
+        """How late a pulse is, in periods."""
+        best = self._best()
+        return (seconds - best.predicted(1)) / best.period
 
     def _followed(self) -> bool:
         """Whether the tempo is one to follow; if not, it is heard out anew."""
@@ -241,7 +274,6 @@ class Follower:
             self.refused = None if 0.98 * SLOWEST < tempo < 1.02 * FASTEST else tempo
             if self.refused is not None:
                 self._tracks.clear()
-                self._recent.clear()
         return self.refused is None
 
     def _settle(self, steps: int) -> None:

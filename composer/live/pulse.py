@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.live.bars import Bars, Strikes, best_bars
+from composer.live.bars import Bars, Before, Strikes, best_bars
 from composer.live.grid import Grid
 from composer.live.readings import (
     DOTTED,
@@ -32,6 +32,7 @@ from composer.theory import TICKS_PER_QUARTER, Ints, Meter
 
 WIDTHS = (1.5, 3.0, 6.0, 24.0)  # beats over which a tempo may be steady
 RECENT = 6.0  # beats that tell the phase at the end, where the tempo is known
+TRIPLED = 4.0  # what it costs to read a beat as a triplet
 QUARTERS = (0.1, 4.0)  # seconds between which a quarter is kept
 
 
@@ -48,10 +49,12 @@ class Pulse(NamedTuple):
     expected: Floats  # (N,) seconds at which the tempo, as it bends, would have each onset, swing included
 
 
-def find_pulse(strikes: Strikes, *, quarter: float | None = None, meter: Meter | None = None) -> Pulse:
-    """The pulse of at least one strike; ``quarter`` (seconds) and ``meter`` where they are known."""
+def find_pulse(
+    strikes: Strikes, *, quarter: float | None = None, meter: Meter | None = None, before: Before | None = None
+) -> Pulse:
+    """The pulse of at least one strike; ``quarter`` (seconds) and ``meter`` where they are known; what was before."""
     since = strikes.onset - strikes.onset[0]
-    best = best_bars(followed(since, begun(since, quarter, meter)), strikes, meter)
+    best = best_bars(followed(since, begun(since, quarter, meter), quarter), strikes, meter, before)
     pulse = _settled(since, best, quarter)
     return pulse._replace(origin=pulse.origin + float(strikes.onset[0]), expected=pulse.expected + strikes.onset[0])
 
@@ -59,12 +62,13 @@ def find_pulse(strikes: Strikes, *, quarter: float | None = None, meter: Meter |
 def _settled(onsets: Floats, bars: Bars, quarter: float | None) -> Pulse:
     """The pulse of a reading: its tempo smoothed, or kept where it is known, and its swing measured."""
     places, swing = bars.places, bars.swing
+    width = _width(onsets, _felt(places, swing))
     for _ in range(2):
-        curve = _smooth(onsets, _felt(places, swing))
+        curve = _smooth(onsets, _felt(places, swing), width)[:2]
         places = _set_right(onsets, places, curve, bars.kind, swing)
         swing = _swing_of(onsets, places % TWELFTHS == TWELFTHS // 2, curve, swing) if bars.kind is QUARTER else 0.5
     felt = _felt(places, swing)
-    expected, pace = _smooth(onsets, felt)
+    expected, pace, _ = _smooth(onsets, felt, width)
     beat = float(np.clip(pace[-1] / bars.kind.quarters if quarter is None else quarter, *QUARTERS)) * bars.kind.quarters
     late = np.exp((felt - felt[-1]) / RECENT)  # how much each note says of where the beat is at the end
     origin = expected[-1] - felt[-1] * beat if quarter is None else late @ (onsets - felt * beat) / late.sum()
@@ -86,15 +90,15 @@ def _set_right(onsets: Floats, places: Whole, curve: tuple[Floats, Floats], kind
     return found if (np.diff(found) > 0).all() else places
 
 
-def _smooth(onsets: Floats, beats: Floats) -> tuple[Floats, Floats]:
+def _width(onsets: Floats, beats: Floats) -> float:
+    """Over how many beats the tempo is steady: the width that foretells each note best from the others."""
+    return min(WIDTHS, key=lambda width: _smooth(onsets, beats, width)[2])
+
+
+def _smooth(onsets: Floats, beats: Floats, width: float) -> tuple[Floats, Floats, float]:
     """(N,) when each place would come in a tempo that bends slowly, and seconds a beat there: lines through the notes
-    around each, weighted by the bell that foretells each note best from the others.
+    around each, weighted by a bell of ``width`` beats. Then how far each note lies from what the others say, squared.
     """
-    return min((_lines(onsets, beats, width) for width in WIDTHS), key=lambda found: found[2])[:2]
-
-
-def _lines(onsets: Floats, beats: Floats, width: float) -> tuple[Floats, Floats, float]:
-    """As above, with a bell of ``width`` beats, and how far each note lies from what the others say."""
     near = np.exp(-0.5 * ((beats[:, None] - beats) / width) ** 2)
     near /= near.sum(axis=1, keepdims=True)
     place, moment = near @ beats, near @ onsets
@@ -143,10 +147,21 @@ def on_grid(onsets: Floats, grid: Grid) -> Pulse:
 
 
 def _snapped(beats: Floats, kind: Beat, swing: float, pace: Floats | float) -> tuple[Whole, float]:
-    """The places (N,), in twelfths of a beat of ``pace`` seconds, that cost least in a swing, and what they cost."""
+    """The places (N,), in twelfths of a beat of ``pace`` seconds, that cost least in a swing, and what they cost.
+
+    A beat is divided in halves and quarters or in three, never both.
+    """
+    chances = np.append(kind.onset, kind.onset[0])
     places = np.append(kind.places, TWELFTHS)
+    halved = (places % 3 == 0) if kind is not DOTTED else np.ones(len(places), dtype=bool)
+    three = (places % 4 == 0) & (kind is not DOTTED)
     whole = np.floor(beats)
     away = (beats - whole)[:, None] - swung(places / TWELFTHS, np.array(swing))
-    cost = 0.5 * (away * np.reshape(pace, (-1, 1)) / JITTER) ** 2 - np.log(np.append(kind.onset, kind.onset[0]))
-    found = whole.astype(np.int64) * TWELFTHS + places[cost.argmin(axis=1)]
-    return found, float(cost.min(axis=1).sum())
+    timing = 0.5 * (away * np.reshape(pace, (-1, 1)) / JITTER) ** 2
+    costs = [np.where(halved, timing - np.log(chances), np.inf), np.where(three, timing, np.inf)]
+    beat = np.unique(whole, return_inverse=True)[1]
+    totals = [np.bincount(beat, cost.min(axis=1)) for cost in costs]
+    tripled = totals[1] + TRIPLED < totals[0]
+    best = np.where(tripled[beat], places[costs[1].argmin(axis=1)], places[costs[0].argmin(axis=1)])
+    found = whole.astype(np.int64) * TWELFTHS + best
+    return found, float(np.where(tripled, totals[1] + TRIPLED, totals[0]).sum())

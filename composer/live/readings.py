@@ -17,7 +17,7 @@ from composer.theory import TICKS_PER_QUARTER, Meter
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-METERS = {"4/4": 0.5, "3/4": 0.1, "2/4": 0.15, "6/8": 0.25}  # how likely they are before anything is heard
+SIMPLE = ("4/4", "3/4", "2/4")
 TRIPLET = 0.02  # the probability of a note on each of the two places of a triplet
 # the tempi at which a beat is felt: about 600 ms, a fifth of a decade either way (R. Parncutt, Music Perception 11,
 # 1994; L. van Noorden and D. Moelants, J. New Music Research 28, 1999)
@@ -25,10 +25,11 @@ FELT, SPREAD = 0.55, 0.2
 BEATS = np.exp(np.arange(np.log(0.28), np.log(1.25), 0.045))  # seconds
 JITTER = 0.018  # seconds by which hands miss what they mean
 BENDING = 0.02  # share by which the tempo may wander within a beat
+STRAYING = 1.15  # at most, from a tempo that is known
 SWINGS = {0.5: 0.6, 0.58: 0.2, 0.66: 0.2}
 
 TWELFTHS = 12  # of a beat: places are counted in them
-PRUNED = {5: 240, 10: 100, 20: 60, 40: 30, 80: 12}  # after so many notes, so many readings are kept
+PRUNED = {5: 240, 10: 100, 20: 60, 40: 30, 80: 10, 160: 4}  # after so many notes, so many readings are kept
 NEVER = 1e9
 
 
@@ -37,6 +38,7 @@ class Beat(NamedTuple):
 
     places: Whole
     onset: Floats
+    likely: float  # before anything is heard
     meters: tuple[str, ...]
     quarters: float
     swings: tuple[float, ...]
@@ -44,12 +46,13 @@ class Beat(NamedTuple):
     starts: dict[int, float]  # where the first note stands, and how likely
 
 
-def _simple(onsets: Sequence[float], meters: tuple[str, ...], swings: dict[float, float]) -> Beat:
+def _simple(onsets: Sequence[float], likely: float, swings: dict[float, float]) -> Beat:
     chances = np.array([onsets[0], onsets[1], TRIPLET, onsets[2], TRIPLET, onsets[3]])
     return Beat(
         np.array([0, 3, 4, 6, 8, 9]),
         chances,
-        meters,
+        likely,
+        SIMPLE,
         1.0,
         (*swings,),
         (*swings.values(),),
@@ -57,18 +60,19 @@ def _simple(onsets: Sequence[float], meters: tuple[str, ...], swings: dict[float
     )
 
 
-QUARTER = _simple((0.95, 0.04, 0.52, 0.18), ("4/4", "3/4"), SWINGS)
-RUNNING = _simple((0.97, 0.45, 0.86, 0.58), ("2/4",), {0.5: 1.0})
+QUARTER = _simple((0.95, 0.04, 0.52, 0.18), 0.6, SWINGS)
+RUNNING = _simple((0.97, 0.45, 0.86, 0.58), 0.15, {0.5: 1.0})
 DOTTED = Beat(
     np.arange(0, 12, 2),
     np.array([0.98, 0.02, 0.64, 0.05, 0.93, 0.05]),
+    0.25,
     ("6/8",),
     1.5,
     (0.5,),
     (1.0,),
     {0: 0.44, 4: 0.03, 8: 0.5, 10: 0.03},
 )
-STRAIGHT = _simple((0.95, 0.2, 0.6, 0.3), ("4/4",), SWINGS)  # any quarter, where a grid gives it
+STRAIGHT = _simple((0.95, 0.2, 0.6, 0.3), 1.0, SWINGS)  # any quarter, where a grid gives it
 KINDS = (QUARTER, RUNNING, DOTTED)
 
 
@@ -90,12 +94,15 @@ class Readings(NamedTuple):
 
 
 def begun(onsets: Floats, quarter: float | None, meter: Meter | None) -> Readings:
+    """All readings of the first of some onsets (N,), seconds; of what is known, a quarter in seconds or the meter, only
+    those that agree.
+    """
     rows = []
     for number, kind in enumerate(KINDS):
         if meter is not None and not fits(kind, meter):
             continue
         beats = BEATS if quarter is None else np.array([quarter * kind.quarters])
-        share = np.log(sum(METERS[name] for name in kind.meters))
+        share = np.log(kind.likely)
         for swing, lilt in zip(kind.swings, kind.lilts, strict=True):
             for start, chance in kind.starts.items():
                 felt = (np.log10(beats / FELT) / SPREAD) ** 2 / 2
@@ -111,6 +118,7 @@ def begun(onsets: Floats, quarter: float | None, meter: Meter | None) -> Reading
 
 
 def fits(kind: Beat, meter: Meter) -> bool:
+    """Whether a meter has such beats: dotted quarters in 6/8, 9/8 and 12/8, else quarters."""
     return (meter.beat == TICKS_PER_QUARTER * 3 // 2) == (kind is DOTTED)
 
 
@@ -122,9 +130,13 @@ for _number, _kind in enumerate(KINDS):
     INDEX[_number, _kind.places] = np.arange(len(_kind.places))
 
 
-def followed(onsets: Floats, now: Readings) -> Readings:
+def followed(onsets: Floats, now: Readings, quarter: float | None) -> Readings:
+    """The readings left after all onsets (N,); where the ``quarter`` (seconds) is known none strays from it."""
     for number, moment in enumerate(onsets[1:].tolist(), 1):
         now = _step(now, number, moment)
+        if quarter is not None:
+            told = quarter * np.array([kind.quarters for kind in KINDS])[now.kind]
+            now = now._replace(beat=np.clip(now.beat, told / STRAYING, told * STRAYING))
         if number in PRUNED:
             now = _pruned(now, PRUNED[number])
     return now
@@ -172,3 +184,19 @@ def _pruned(now: Readings, count: int) -> Readings:
     same = np.stack([now.kind, np.rint(now.swing * 100).astype(np.int64), now.path[0], now.place])[:, order]
     first = np.sort(np.unique(same, axis=1, return_index=True)[1])
     return now.select(order[first[:count]])
+
+
+def distinct(now: Readings, count: int) -> list[int]:
+    """The columns of the best readings, best first; of those with the same beats only the best, whatever its swing."""
+    dotted = now.kind == len(KINDS) - 1
+    since = now.moment - swung(now.place % TWELFTHS / TWELFTHS, now.swing) * now.beat  # when its last beat was
+    found: list[int] = []
+    for column in np.argsort(now.cost, kind="stable").tolist():
+        away = (since[found] - since[column]) / now.beat[column]
+        near = np.abs(away - np.rint(away)) < 0.12
+        alike = np.abs(np.log(now.beat[found] / now.beat[column])) < 0.04
+        if not (near & alike & (dotted[found] == dotted[column])).any():
+            found.append(column)
+        if len(found) == count:
+            break
+    return found

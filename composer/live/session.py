@@ -68,7 +68,8 @@ def _answered(page: Score, start: int) -> tuple[Part, ...]:
 
 
 def _drawn(parts: Iterable[Part], page: Score) -> tuple[Drawn, ...]:
-    beat = page.meter.beat
     return tuple(
-        Drawn((note.onset - page.pickup) / beat, note.duration / beat, note.pitch) for part in parts for note in part
+        Drawn((note.onset - page.pickup) / TICKS_PER_QUARTER, note.duration / TICKS_PER_QUARTER, note.pitch)
+        for part in parts
+        for note in part
     )

@@ -93,6 +93,7 @@ class Process:
         self._begin()
 
     def _begin(self) -> None:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of small matrices: threads cost more than they bring
         context = multiprocessing.get_context("spawn")
         pipe, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, *self._arguments), daemon=True, name="composer-answers")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Literal
+from typing import Literal, Self
 
-from composer.errors import ComposerError
-from composer.live.backends import Direction, client
+from composer.live.backends import CLIENT, Direction, client
 from composer.live.ports import stem
 
 EVERY = 0.5  # seconds between two looks
+SILENCE = 1.5  # seconds that a beat may stay out; then the server is dead
+ACTIVE_SENSING = 0xFE
 
 Change = Literal["lost", "back"]
 
@@ -18,28 +20,60 @@ Change = Literal["lost", "back"]
 class Listing:
     """The names of the ports there are, asked through one client that stays, in 0.1 ms: a loop in time may call it.
 
-    Where there are none it makes a new client, as the server of the old one may have died. :meth:`close` it.
+    A JACK server that has died still lists its ports, and what is sent to it is never taken, which in the end stops
+    the process. So with JACK a beat goes round between two looks; once it stays out there are no ports any more, and
+    only another process can join the next server. :meth:`close` it.
     """
 
     def __init__(self, direction: Direction, backend: str = "auto") -> None:
         """Raises what :func:`composer.live.ports.output_names` does."""
-        self._asked = direction, backend
         self._held = ExitStack()
-        self._client, _ = self._held.enter_context(client(direction, backend))
+        self._client, answering = self._held.enter_context(client(direction, backend))
+        self._beat = self._held.enter_context(_Beat()) if answering == "jack" else None
 
     def __call__(self) -> list[str]:
-        if not self._client.get_ports():
-            try:
-                fresh = ExitStack()
-                self._client, _ = fresh.enter_context(client(*self._asked))
-            except ComposerError:
-                return []
-            self._held.close()
-            self._held = fresh
+        if self._beat is not None and not self._beat.goes_on():
+            return []
         return list(self._client.get_ports())
 
     def close(self) -> None:
         self._held.close()
+
+
+class _Beat:
+    """A message that the JACK server carries from us to us."""
+
+    def __init__(self) -> None:
+        self._out_since: float | None = None  # a beat
+        self._over = False
+
+    def __enter__(self) -> Self:
+        self._held = ExitStack()
+        self._out, _ = self._held.enter_context(client("output", "jack", f"{CLIENT}-beat"))
+        back, _ = self._held.enter_context(client("input", "jack", f"{CLIENT}-beat"))
+        back.ignore_types(active_sense=False)
+        back.set_callback(self._came)
+        self._out.open_virtual_port("out")
+        own = [name for name in back.get_ports() if name.startswith(f"{CLIENT}-beat")]
+        back.open_port(back.get_ports().index(own[-1]), "in")
+        self._held.callback(back.cancel_callback)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def goes_on(self) -> bool:
+        """Whether the server still carries what is sent; sends the next beat."""
+        now = time.monotonic()
+        since = self._out_since
+        self._over = self._over or (since is not None and now - since > SILENCE)
+        if since is None and not self._over:
+            self._out_since = now
+            self._out.send_message([ACTIVE_SENSING])
+        return not self._over
+
+    def _came(self, *_: object) -> None:
+        self._out_since = None
 
 
 class Watch:

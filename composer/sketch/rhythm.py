@@ -64,9 +64,10 @@ class Longest(Constraint):
 
 @dataclass(frozen=True)
 class Onsets(Constraint):
-    """Notes begin at these places in a beat alone, in ticks after it; rests and what is held go on anywhere."""
+    """Notes begin at these places in a beat alone, in ticks after it; if ``moving``, none is held over a beat."""
 
     places: frozenset[int]
+    moving: bool = False
     voice: int | None = None
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
@@ -74,10 +75,13 @@ class Onsets(Constraint):
         into = ticks - starts[np.maximum(np.searchsorted(starts, ticks, "right") - 1, 0)]
         table = np.repeat(np.isin(into, list(self.places))[:, None], SYMBOLS, axis=1)
         table[:, REST] = True
-        return Cells(table, np.ones((1, SYMBOLS), dtype=bool))
+        hold = np.repeat(((into != 0) | (not self.moving))[:, None], SYMBOLS, axis=1)
+        hold[:, REST] = True
+        return Cells(table, hold)
 
     def __str__(self) -> str:
-        return f"notes begin {', '.join(value_name(place) for place in sorted(self.places))} after a beat"
+        places = ", ".join(value_name(place) for place in sorted(self.places))
+        return f"notes begin {places} after a beat" + (", none is held over one" if self.moving else "")
 
 
 @dataclass(frozen=True)

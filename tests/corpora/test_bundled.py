@@ -1,6 +1,5 @@
 """The bundled corpora are what their cards say: every tune accounted for, variants together, notes as they stand."""
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from composer import corpora
 from composer.corpora.base import SPLITS, Reading, read_card
 from composer.corpora.bundled import music21_corpus
 from composer.corpora.cache import checksum
@@ -47,14 +47,14 @@ def test_the_sources_are_those_of_the_card(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_counts_are_those_of_the_card(name: str, bundled) -> None:
-    corpus = bundled(name)
+def test_counts_are_those_of_the_card(name: str) -> None:
+    corpus = corpora.load(name)
     assert corpus.counts == corpus.card.counts
 
 
 @pytest.mark.parametrize(("name", "count"), [("folk", 4_248), pytest.param("essen", 8_514, marks=slow)])
-def test_every_tune_is_a_piece_or_among_the_rejected(name: str, count: int, bundled) -> None:
-    corpus = bundled(name)
+def test_every_tune_is_a_piece_or_among_the_rejected(name: str, count: int) -> None:
+    corpus = corpora.load(name)
     written = [
         f"{path.parent.name}/{path.stem}:{int(number)}"
         for path in resolve(CORPORA[name])().files()
@@ -66,8 +66,8 @@ def test_every_tune_is_a_piece_or_among_the_rejected(name: str, count: int, bund
 
 
 @slow
-def test_every_chorale_of_the_edition_is_accounted_for(bundled) -> None:
-    corpus = bundled("chorales")
+def test_every_chorale_of_the_edition_is_accounted_for() -> None:
+    corpus = corpora.load("chorales")
     ids = [piece.id for piece in corpus] + [entry.id for entry in corpus.rejected]
     assert sorted(int(id[:3]) for id in ids) == list(range(1, 372))
     assert [piece.id for piece in corpus] == sorted(piece.id for piece in corpus)
@@ -76,9 +76,9 @@ def test_every_chorale_of_the_edition_is_accounted_for(bundled) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_groups_are_whole_and_splits_follow_the_rule(name: str, bundled) -> None:
+def test_groups_are_whole_and_splits_follow_the_rule(name: str) -> None:
     groups = defaultdict(list)
-    for piece in bundled(name):
+    for piece in corpora.load(name):
         groups[piece.group].append(piece)
     for smallest, pieces in groups.items():
         assert smallest == min(piece.id for piece in pieces)
@@ -97,14 +97,14 @@ def test_groups_are_whole_and_splits_follow_the_rule(name: str, bundled) -> None
         chorales("Was mein Gott will, das g'scheh' allzeit", ["Ich hab' in Gottes Herz und Sinn"]),
     ],
 )
-def test_tunes_that_musicians_know_under_several_names_are_one_group(name, first, others, bundled) -> None:
-    corpus = bundled(name)
+def test_tunes_that_musicians_know_under_several_names_are_one_group(name, first, others) -> None:
+    corpus = corpora.load(name)
     assert {corpus.find(other).group for other in others} == {corpus.find(first).group}
 
 
-def test_no_test_tune_has_a_near_copy_in_training(bundled) -> None:
+def test_no_test_tune_has_a_near_copy_in_training() -> None:
     """Plain sets of note names' intervals, without the split's own arithmetic, for every tenth tune of the test set."""
-    corpus = bundled("folk")
+    corpus = corpora.load("folk")
 
     def runs(score) -> set[tuple[int, ...]]:
         steps = [step for step in np.diff(melody(score)).tolist() if step]
@@ -119,11 +119,11 @@ def test_no_test_tune_has_a_near_copy_in_training(bundled) -> None:
 
 
 @slow
-def test_chorales_have_the_notes_that_music21_counts(bundled) -> None:
+def test_chorales_have_the_notes_that_music21_counts() -> None:
     """music21's own flat parse, tied notes joined; a plain one, one with a pickup, and one printed twice."""
     from music21 import converter
 
-    corpus = bundled("chorales")
+    corpus = corpora.load("chorales")
     for id in ("001-bwv269", "005-bwv267", "050-bwv244.37"):
         score = corpus.find(id).score
         (path,) = music21_corpus("bach", id.partition("-")[2] + ".mxl")
@@ -133,36 +133,30 @@ def test_chorales_have_the_notes_that_music21_counts(bundled) -> None:
 
 
 @slow
-def test_a_chorale_as_a_musician_knows_it(bundled) -> None:
-    score = bundled("chorales").find("Aus meines Herzens Grunde").score
+def test_a_chorale_as_a_musician_knows_it() -> None:
+    score = corpora.load("chorales").find("Aus meines Herzens Grunde").score
     assert (str(score.key), str(score.meter), score.pickup) == ("G major", "3/4", 10_080)
     assert score.end / score.meter.bar == 21
     assert [part.pitch[0] for part in score.parts] == [67, 62, 59, 43]
 
 
-def test_a_folk_tune_as_a_musician_knows_it(bundled) -> None:
-    piece = bundled("folk").find("drowsy maggie")
+def test_a_folk_tune_as_a_musician_knows_it() -> None:
+    piece = corpora.load("folk").find("drowsy maggie")
     assert piece.id.endswith(":1425")
     score = piece.score
     assert (score.meter.bar, score.bars, score.pickup, score.key.signature) == (40_320, 16, 0, 1)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_cached_load_needs_no_heavy_library_and_makes_no_score(name: str, bundled, shared_cache: str) -> None:
-    bundled(name)
+def test_a_cached_load_needs_no_heavy_library_and_makes_no_score(name: str) -> None:
+    corpora.load(name)
     program = (
         "import sys; from composer import corpora;"
         f"music = corpora.load({name!r}); assert len(music) > 300;"
         "heavy = {'torch', 'music21', 'safetensors', 'composer.io.abc', 'composer.io.musicxml'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "COMPOSER_CACHE": shared_cache},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
 

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save
 
 from composer.errors import ComposerError, ReadError, UsageError
-from composer.generators.adapted import HEAVIEST, LEAST_WORTH, WORTH
+from composer.generators.adapted import DEEPEST, HEAVIEST, LEAST_WORTH, WORTH
 from composer.generators.base import Online
 from composer.generators.markov import Markov
 from composer.inference.sequence import Sequence
@@ -159,6 +159,16 @@ def test_a_heavy_weight_leaves_the_counts_alone(options: dict[str, object]) -> N
         expected = [np.log(after[gram] / total[gram[0]]) for gram in tokens_of(model, sequence)]
         found = adapted.log_prob(sequence)
         np.testing.assert_allclose(found, np.reshape(expected, (len(sequence), -1)).sum(axis=1), rtol=0, atol=1e-4)
+
+
+def test_the_deepest_contexts_hear_nothing() -> None:
+    """One phrase has each of its longest contexts once: they would all but forbid everything else."""
+    model, heard = Markov(8, ()).fit(walks(1, 30)), walks(2, 5)
+    before, after = model.trie_, model.adapted(heard, [1.0] * 5).trie_
+    assert (np.diff(after.levels)[DEEPEST + 1 :] == np.diff(before.levels)[DEEPEST + 1 :]).all()
+    assert (np.diff(after.levels)[1 : DEEPEST + 1] > np.diff(before.levels)[1 : DEEPEST + 1]).any()
+    deep = slice(before.levels[DEEPEST + 1], None), slice(after.levels[DEEPEST + 1], None)
+    assert (before.backoff[deep[0]] == after.backoff[deep[1]]).all()
 
 
 def test_what_was_not_known_can_be_written_afterwards() -> None:

@@ -13,7 +13,7 @@ from mido import Message
 
 from composer.errors import ComposerError, UsageError
 from composer.io import read
-from composer.live import player, ports
+from composer.live import player, ports, watch
 from composer.live.outbox import Timed
 from composer.live.player import performance, play
 from composer.live.scheduler import Scheduler
@@ -158,18 +158,31 @@ def test_virtual_ports_are_found_and_joined_by_name(jack: None) -> None:
 def test_a_port_that_vanishes_and_comes_back_is_told_and_reopened(listener: Listener) -> None:
     name = f"{listener.name}:in"
     names = Listing("output", "jack")
-    watch = Watch(name, names)
+    seen = Watch(name, names)
     with ports.open_output(name, "jack"):
-        assert watch.poll(0) is None
+        assert seen.poll(0) is None
         listener.close()
-        assert watch.poll(EVERY) == "lost"
-        assert watch.poll(2 * EVERY) is None
+        assert seen.poll(EVERY) == "lost"
+        assert seen.poll(2 * EVERY) is None
         again = Listener(listener.name)
-        assert watch.poll(3 * EVERY) == "back"
-    with ports.open_output(watch.name, "jack") as port:
+        assert seen.poll(3 * EVERY) == "back"
+    with ports.open_output(seen.name, "jack") as port:
         port.send(Message("note_on", note=60))
         wait_for(lambda: again.messages == [Message("note_on", note=60)])
     again.close()
+    names.close()
+
+
+def test_a_server_that_stands_still_has_no_ports_any_more(jack: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent to a dead server fills a buffer, and the process stands when that is full."""
+    names = Listing("output", "jack")
+    with ports.open_input("jam", "jack", lambda *_: None, virtual=True):
+        for _ in range(20):
+            assert "jam:in" in names()
+            time.sleep(0.01)
+        monkeypatch.setattr(watch, "SILENCE", 0.02)
+        names._beat._out_since = time.monotonic() - 1  # a beat that never comes back
+        assert names() == []
     names.close()
 
 

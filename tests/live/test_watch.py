@@ -2,9 +2,7 @@
 
 import pytest
 
-from composer.errors import ComposerError
-from composer.live import watch
-from composer.live.watch import EVERY, Listing, Watch, returned
+from composer.live.watch import EVERY, Watch, returned
 
 
 def test_a_port_is_lost_once_and_back_once() -> None:
@@ -47,35 +45,3 @@ def test_it_looks_no_more_often_than_it_may() -> None:
 )
 def test_a_port_comes_back_under_its_name_or_another_number(name: str, names: list[str], found: str | None) -> None:
     assert returned(name, names) == found
-
-
-def test_a_server_that_died_is_asked_anew_once_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    server: dict[str, list[str]] = {"first": ["keys:out"]}
-    made: list[str] = []
-
-    class Connected:
-        def __init__(self, *_: object) -> None:
-            if not server:
-                raise ComposerError("no JACK server answers")
-            self.server = next(iter(server))
-
-        def __enter__(self) -> tuple["Connected", str]:
-            made.append(self.server)
-            return self, "jack"
-
-        def __exit__(self, *_: object) -> None:
-            made.remove(self.server)
-
-        def get_ports(self) -> list[str]:
-            return server.get(self.server, [])
-
-    monkeypatch.setattr(watch, "client", Connected)
-    listing = Listing("input", "jack")
-    assert listing() == ["keys:out"]
-    server.clear()
-    assert listing() == []
-    server["second"] = ["keys:out"]
-    assert listing() == ["keys:out"]
-    assert made == ["second"]
-    listing.close()
-    assert made == []
