@@ -107,14 +107,17 @@ class Jam:
         try:
             for cable in cables:
                 cable.open()
-            with Scheduler(sink.port, self._lost) as notes, Scheduler(sink.port, self._lost) as pulse:
-                pulse.add(self.ahead)
-                try:
-                    while not self._quits:
-                        self._turn(notes, pulse, cables)
-                finally:
-                    notes.hush()
-                    self._keep_sent(notes)
+            notes, pulse = Scheduler(sink.port, self._lost), Scheduler(sink.port, self._lost)
+            try:
+                with notes, pulse:
+                    pulse.add(self.ahead)
+                    try:
+                        while not self._quits:
+                            self._turn(notes, pulse, cables)
+                    finally:
+                        notes.hush()
+            finally:
+                self._keep_sent(notes)
         finally:
             for cable in reversed(cables):
                 cable.close()

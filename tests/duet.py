@@ -1,0 +1,183 @@
+"""A jam as its player has it: the command in a process of its own, a keyboard before it, a recorder behind it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mido import Message
+
+from composer.live.ports import Port, open_output
+from composer.live.record import Session, read_session
+from midi_programs import Listener, hanging, wait_for
+
+TUNE = (62, 66, 69, 66, 62, 66, 69, 71)  # a bar of eighths
+PATIENCE = 60.0  # seconds, for a machine that does much else
+
+
+class Program:
+    """``composer jam`` with these options; :attr:`said` are its lines, :attr:`folder` is where it saves."""
+
+    def __init__(self, folder: Path, *options: str, clients: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        command = [sys.executable, "-m", "composer.cli", "jam", "--backend", "jack", "-o", str(folder), *options]
+        environment = os.environ | (clients or {}) | {"COLUMNS": "1000"}
+        quiet = subprocess.DEVNULL
+        self.process = subprocess.Popen(
+            command, stdin=quiet, stdout=quiet, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        self.said: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        self.said.extend(self.process.stderr)
+
+    def wait_for_port(self, name: str) -> None:
+        """Until other programs see its port, or its connection to theirs."""
+
+        def there() -> bool:
+            assert self.process.poll() is None, "".join(self.said)
+            return name in subprocess.run(["jack_lsp", "-c"], capture_output=True, text=True, check=False).stdout
+
+        wait_for(there, PATIENCE)
+
+    def answering(self) -> int:
+        """The process that answers, by its number: the youngest one begun by the jam's."""
+        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        named = [int(pid) for pid in found if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        return max(named)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signal it and wait; returns its exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        code = self.process.wait(PATIENCE)
+        self._reader.join(10)
+        return code
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(10)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    def session(self) -> Session:
+        return read_session(self.folder)
+
+
+@dataclass
+class Keys:
+    """What plays; times are kept by absolute deadlines."""
+
+    port: Port
+    played: list[tuple[float, Message]] = field(default_factory=list)
+
+    def send(self, kind: str, **values: int) -> float:
+        """Returns the moment before it was sent."""
+        message, now = Message(kind, **values), time.monotonic()
+        self.port.send(message)
+        self.played.append((now, message))
+        return now
+
+    def play(self, pitches: Sequence[int] = TUNE, step: float = 0.2, start: float | None = None) -> float:
+        """Notes ``step`` seconds apart, the first of four louder; returns when the last key went up."""
+        start = time.monotonic() if start is None else start
+        last = start
+        for k, pitch in enumerate(pitches):
+            sleep_until(start + k * step)
+            self.send("note_on", note=pitch, velocity=90 if k % 4 == 0 else 72)
+            sleep_until(start + (k + 0.8) * step)
+            last = self.send("note_off", note=pitch)
+        return last
+
+    def pedal(self, down: bool) -> float:
+        return self.send("control_change", control=64, value=127 * down)
+
+
+def sleep_until(moment: float) -> None:
+    time.sleep(max(moment - time.monotonic(), 0.0))
+
+
+@dataclass
+class Stage:
+    """A jam with its player and who listens to it."""
+
+    jam: Program
+    keys: Keys
+    ear: Listener
+
+    def since(self, moment: float) -> list[tuple[float, Message]]:
+        """What was heard after a moment."""
+        return [(t, m) for t, m in list(self.ear.heard) if t >= moment]
+
+    def answer(self, since: float, notes: int = 1) -> float:
+        """Wait for so many notes; returns the moment at which the first was heard."""
+        wait_for(lambda: len(strikes(self.since(since))) >= notes, PATIENCE)
+        return strikes(self.since(since))[0][0]
+
+    def silence(self, seconds: float = 0.3) -> None:
+        """Wait until nothing sounds, nor has begun for so long."""
+
+        def silent() -> bool:
+            heard = strikes(list(self.ear.heard))
+            return not self.ear.hanging() and (not heard or time.monotonic() - heard[-1][0] > seconds)
+
+        wait_for(silent, PATIENCE)
+
+
+def strikes(rows: Iterable[tuple[float, Message]]) -> list[tuple[float, Message]]:
+    """The notes that begin."""
+    return [(t, m) for t, m in rows if m.type == "note_on" and m.velocity]
+
+
+def unmatched(messages: Sequence[Message]) -> int:
+    """Note-ons less note-offs, and what sounds at the end: 0 if every note has its end."""
+    ons = sum(m.type == "note_on" and m.velocity > 0 for m in messages)
+    offs = sum(m.type == "note_off" or (m.type == "note_on" and m.velocity == 0) for m in messages)
+    return abs(ons - offs) + len(hanging(messages))
+
+
+@contextmanager
+def stage(folder: Path, *options: str) -> Iterator[Stage]:
+    """A jam on virtual ports, joined to a keyboard of ours and a listener in another process."""
+    with ExitStack() as stack:
+        jam = Program(folder, "--virtual", *options)
+        stack.callback(jam.close)
+        ear = Listener(f"ear-{jam.process.pid}")
+        stack.callback(ear.close)
+        jam.wait_for_port("composer-out:out")
+        connect("composer-out:out", f"{ear.name}:in")
+        keys = stack.enter_context(open_output("composer-in:in", "jack"))
+        yield Stage(jam, Keys(keys), ear)
+
+
+def connect(source: str, sink: str) -> None:
+    subprocess.run(["jack_connect", source, sink], check=True, capture_output=True)
+
+
+@contextmanager
+def running(*command: str) -> Iterator[subprocess.Popen[str]]:
+    """A program whose lines are read through ``stdout``; it is ended on leaving."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
