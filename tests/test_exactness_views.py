@@ -117,13 +117,11 @@ def test_the_notes_are_those_that_the_view_reads(name: str) -> None:
 @pytest.mark.parametrize("text", ROWS)
 @pytest.mark.parametrize("name", VIEWS)
 def test_alone(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Columns count what preferences say of held notes if they say it of every pitch, or where a wish makes them remember
-    what is held.
-    """
+    """Columns count what preferences say of held notes only where a wish makes them remember what is held."""
     (_, score, _, pace), here = VIEWS[name], world(name)
     here.agrees(wishing(score, from_text(pace(text), score)), allowed(name, text))
     if text in SOFT:
-        if name == "voices" and not text.startswith(("rhythm", "pins")):
+        if name == "voices":
             monkeypatch.setattr(broken, "BEATS", ())
         soft = wishing(score, from_text(pace(f"{text} weight 0.7"), score))
         here.agrees(soft, written(name), -0.7 * breaches(name, text), heat=0.8)
