@@ -309,6 +309,9 @@ class Improviser:
             else:
                 self.settings = changed(self.settings, control)
                 if control.name == "tempo" and isinstance(self.grid, Steady):
+                    quarter = 60 / float(control.value)
+                    self.grid = Steady(self.grid.meter, now - self.grid.quarters(now) * quarter, quarter)
+                if control.name == "tempo" and isinstance(self.grid, Steady):
                     self._hasten(self.grid, now)
                 self._tell(now, "changed", name=control.name, value=control.value)
         except UsageError as error:

@@ -110,7 +110,7 @@ def test_answers_follow_a_clock_whose_tempo_ramps() -> None:
         here = [(at, message) for at, message in music if at <= now]
         music = music[len(here) :]
         found.run(here, until=now)
-    for at, _ in [(event.moment, event) for event in found.strikes]:
+    for at in strikes(found):
         number = next(k for k, pulse in enumerate(pulses) if pulse > at)
         place.append((number - 1 + (at - pulses[number - 1]) / (pulses[number] - pulses[number - 1])) / 24)
     assert place[0] == pytest.approx(round(place[0]), abs=0.02)
@@ -314,6 +314,15 @@ def test_taps_set_the_tempo_and_where_the_beat_is() -> None:
     found = stage().run([*taps, *played(CALL, start=4.0)])
     place = strikes(found)[0] / 0.4
     assert place == pytest.approx(round(place), abs=1e-6)
+
+
+def test_a_tempo_asked_for_bends_the_grid_where_it_is() -> None:
+    found = stage(grid=GRID).run([(1.25, Control("tempo", 60.0))])
+    assert found.improviser.grid == Steady(Meter(4, 4), -0.75, 1.0)
+    found.run(played(CALL, start=2.25))
+    moments = strikes(found)
+    assert (moments[0] + 0.75) % 1.0 == pytest.approx(0.0, abs=1e-9)
+    assert moments[1] - moments[0] == pytest.approx(0.5)
 
 
 # --- a grid that changes ------------------------------------------------------------------------------------------
