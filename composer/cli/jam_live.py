@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import typer
@@ -19,9 +20,10 @@ from composer.cli.keys import HELP, Keys, pressed
 from composer.cli.terminal import working
 from composer.errors import ComposerError, UsageError
 from composer.io import write_bytes
-from composer.live.answering import Request
+from composer.live.answering import Request, Settings
+from composer.live.controls import Control
 from composer.live.improviser import PAUSE, Improviser
-from composer.live.jam import Cable, Jam
+from composer.live.jam import Cable, Inbox, Jam
 from composer.live.metronome import Metronome, count_in
 from composer.live.midi_clock import Follower, Sender
 from composer.live.osc import OscServer
@@ -38,6 +40,9 @@ CLIENTS = "composer-in", "composer-out"  # of virtual ports
 SETTLE = 0.5  # seconds from the start to the first beat
 MARGIN = 0.05  # seconds of the silence that are kept for what is not foreseen
 TRIAL = (62, 66, 69, 66, 62, 66, 69, 71, 67, 71, 74, 71, 69, 66, 64, 66) * 2  # four bars of eighths
+
+
+Hear = Callable[[float, Any], None]
 
 
 class Surface(NamedTuple):
@@ -64,11 +69,11 @@ class Plugs(NamedTuple):
     virtual: bool
     backend: str
 
-    def cables(self, jam: Jam, stack: ExitStack) -> tuple[Cable, Cable]:
-        """The two cables of a jam, watched if they are other programs'."""
+    def open(self, hear: Hear, stack: ExitStack) -> tuple[Cable, Cable]:
+        """The two cables of a jam, open, and watched if they are other programs'."""
 
         def listen(name: str) -> AbstractContextManager[Any]:
-            return open_input(name, self.backend, jam.hear, virtual=self.virtual)
+            return open_input(name, self.backend, hear, virtual=self.virtual)
 
         def speak(name: str) -> AbstractContextManager[Any]:
             return open_output(name, self.backend, virtual=self.virtual)
@@ -79,7 +84,11 @@ class Plugs(NamedTuple):
             for listing in listings:
                 stack.callback(listing.close)
             watches = [Watch(n, listing) for n, listing in zip((self.source, self.sink), listings, strict=True)]
-        return Cable(listen, self.source, watches[0]), Cable(speak, self.sink, watches[1])
+        cables = Cable(listen, self.source, watches[0]), Cable(speak, self.sink, watches[1])
+        for cable in cables:
+            stack.callback(cable.close)
+            cable.open()
+        return cables
 
 
 def plugs(source: str | None, sink: str | None, virtual: bool, backend: str) -> Plugs:
@@ -114,16 +123,16 @@ def play(asked: Asked, ports: Plugs, surface: Surface, pulse: Pulse) -> None:
             thinker = Process(asked.model, asked.memory)
             stack.callback(thinker.close)
             _in_time(thinker, asked)
+        inbox: Inbox = SimpleQueue()
+        thinker.wake = lambda: inbox.put(None)
+        source, sink = ports.open(lambda moment, item: inbox.put((moment, item)), stack)
+        show = _shown(stack, inbox, asked.settings, surface)
         improviser, extras = _improviser(asked, thinker, pulse)
         start = improviser.grid.seconds(0.0) if improviser.grid else time.monotonic()
-        saver = Saver(
-            asked.record(start, thinker.digest, improviser.grid is not None or asked.tempo == "clock"),
-            asked.output or Path(time.strftime("jam-%Y%m%d-%H%M%S")),
-        )
-        jam = Jam(improviser, thinker, saver, **extras)
-        thinker.wake = jam.wake
-        source, sink = ports.cables(jam, stack)
-        jam.show = _shown(stack, jam, surface)
+        shared = improviser.grid is not None or asked.tempo == "clock"
+        folder = asked.output or Path(time.strftime("jam-%Y%m%d-%H%M%S"))
+        saver = Saver(asked.record(start, thinker.digest, shared), folder)
+        jam = Jam(inbox, improviser, thinker, saver, show, **extras)
         try:
             jam.run(source, sink)
         except KeyboardInterrupt:
@@ -163,13 +172,16 @@ def _improviser(asked: Asked, thinker: Process, pulse: Pulse) -> tuple[Improvise
     return improviser, {"follower": follower, "sender": sender, "metronome": metronome, "ahead": ahead}
 
 
-def _shown(stack: ExitStack, jam: Jam, surface: Surface) -> Callable[[State], None]:
+def _shown(stack: ExitStack, inbox: Inbox, settings: Settings, surface: Surface) -> Callable[[State], None]:
     """Where states go: the screen, and OSC."""
-    settings = jam.improviser.settings
+
+    def take(control: Control) -> None:
+        inbox.put((time.monotonic(), control))
+
+    server = _server(stack, take, surface)
     keys = Keys(settings.mode, settings.temperature)
-    can = stack.enter_context(pressed(lambda control: jam.hear(time.monotonic(), control), keys))
+    can = stack.enter_context(pressed(take, keys))
     show = stack.enter_context(screen())
-    server = _server(stack, jam, surface)
 
     def shown(state: State) -> None:
         keys.mode, keys.temperature = state.mode, state.temperature  # as OSC may have changed them
@@ -180,7 +192,7 @@ def _shown(stack: ExitStack, jam: Jam, surface: Surface) -> Callable[[State], No
     return shown
 
 
-def _server(stack: ExitStack, jam: Jam, surface: Surface) -> OscServer | None:
+def _server(stack: ExitStack, take: Callable[[Control], None], surface: Surface) -> OscServer | None:
     if surface.port is None:
         if surface.mapping or surface.target:
             raise UsageError("--osc-map and --osc-to need --osc PORT, where OSC is heard")
@@ -192,8 +204,7 @@ def _server(stack: ExitStack, jam: Jam, surface: Surface) -> OscServer | None:
         if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
             raise UsageError(f"--osc-to {surface.target!r}: write a host and a port, such as 127.0.0.1:6448")
         target = host, int(port)
-    receive: Callable[[Any], None] = lambda control: jam.hear(time.monotonic(), control)  # noqa: E731
-    return stack.enter_context(OscServer(surface.port, mapping, receive, target=target))
+    return stack.enter_context(OscServer(surface.port, mapping, take, target=target))
 
 
 def _published(state: State) -> dict[str, float | int | str]:

@@ -30,6 +30,9 @@ PULSE_AHEAD = 0.3  # seconds that clicks and clock messages wait for their momen
 AT_ONCE = 256  # messages taken in one step: a flood is heard, and does not hold up the time
 
 
+Inbox = SimpleQueue[tuple[float, Any] | None]
+
+
 @dataclass
 class Cable:
     """A port by name, that may vanish and come back: ``connect`` opens it, and is undone when it is lost."""
@@ -70,46 +73,39 @@ class Jam:
     """Runs until ``quit`` comes or it is interrupted; however it ends, no note hangs.
 
     Whatever thread has something for it puts it into ``inbox`` with its moment (seconds, monotonic): mido messages and
-    :class:`Control`s. :attr:`show` gets a state ten times a second. ``ahead`` are messages to send in any case.
+    :class:`Control`s; None only wakes it. ``show`` gets a state ten times a second. ``ahead`` are messages to send in
+    any case.
     """
 
     def __init__(
         self,
+        inbox: Inbox,
         improviser: Improviser,
         thinker: Process,
         saver: Saver,
+        show: Callable[[State], None],
         *,
         follower: Follower | None = None,
         sender: Sender | None = None,
         metronome: Metronome | None = None,
         ahead: Iterable[Timed] = (),
     ) -> None:
-        self.inbox: SimpleQueue[tuple[float, Any] | None] = SimpleQueue()
+        self.inbox = inbox
         self.improviser, self.thinker, self.saver, self.record = improviser, thinker, saver, saver.record
         self.follower, self.sender, self.metronome, self.ahead = follower, sender, metronome, ahead
-        self.show: Callable[[State], None] = lambda state: None
+        self.show = show
         self.notice = ""
         self._quits = False
         self._pulsed = 0.0  # until when clicks and clock messages have been scheduled
         self._next_look = 0.0
         self._clock_problem: str | None = None
 
-    def hear(self, moment: float, item: Any) -> None:
-        """Called by any thread, with a message or control."""
-        self.inbox.put((moment, item))
-
-    def wake(self) -> None:
-        """Called by any thread: there is an answer."""
-        self.inbox.put(None)
-
     def run(self, source: Cable, sink: Cable) -> None:
-        """Play until it is over. Raises :class:`ComposerError` if a port cannot be opened at the beginning."""
+        """Play on these cables, which are open, until it is over; then they are closed."""
         gc.collect()
         gc.freeze()  # what is there now stays: to look through it again would take tens of milliseconds
         cables = (source, sink)
         try:
-            for cable in cables:
-                cable.open()
             notes, pulse = Scheduler(sink.port, self._lost), Scheduler(sink.port, self._lost)
             sink.release = partial(_let_go, notes, pulse)
             try:
