@@ -28,7 +28,19 @@ class Program:
 
     def __init__(self, folder: Path, *options: str, clients: dict[str, str] | None = None) -> None:
         self.folder = folder
-        command = [sys.executable, "-m", "composer.cli", "jam", "--backend", "jack", "-o", str(folder), *options]
+        command = [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            "-m",
+            "composer.cli",
+            "jam",
+            "--backend",
+            "jack",
+            "-o",
+            str(folder),
+            *options,
+        ]
         environment = os.environ | (clients or {}) | {"COLUMNS": "1000"}
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen(

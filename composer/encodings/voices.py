@@ -147,7 +147,7 @@ class Voices(Encoding):
         """A hold does not say which pitch it holds: where that matters, a machine remembers it, or until when what
         sounds may be held. Where in many voices there is too much to remember, the lower ones are made to begin an
         allowed note on the beat before (:func:`_struck`): sufficient, and easy to sing. What preferences say about
-        held notes counts if they say it of every pitch, and in voices of which a machine remembers the pitch.
+        held notes counts in voices of which a machine remembers the pitch.
         """
         ticks = step_ticks(sketch.score, self.grid)
         tonic = tonics(sketch.score, ticks, self.relative)
@@ -165,13 +165,7 @@ class Voices(Encoding):
             if any(part.held.any() for part in parts):
                 held = [Sounding(~hold, weight) for weight, _, hold in preferred(sketch, voice, ticks)]
                 readers[voice] = Reader([Sounding(cells.hold), *held, *parts])
-            else:
-                costs[:, voice, HOLD_SYMBOL] = sum(
-                    weight * hold[:, :REST].all(axis=1) for weight, _, hold in preferred(sketch, voice, ticks)
-                )
-            if voice in readers:
-                continue
-            if parts or 1 < kinds <= MOST_REMEMBERED // remembered:
+            elif parts or 1 < kinds <= MOST_REMEMBERED // remembered:
                 readers[voice] = Reader([Holding(cells.hold), *parts])
                 remembered *= kinds
             elif kinds > 1:

@@ -32,7 +32,7 @@ from composer.theory import TICKS_PER_QUARTER, Key, Meter
 CHOIR = "chorales-maxent"  # which accompanies, where the model has one voice
 CENTRE = 71  # about where the melodies of the corpora lie; calls are moved there by octaves, and answers back
 REACH, COMPASS = 5, 17  # semitones beyond the call's notes that an answer may go; at least so many in all
-LIKE_THE_CALL = 2.0  # nats for each note that begins where, in a beat, none of the call did, or is held over one
+LIKE_THE_CALL = 2.0  # nats for each note that begins where, in a beat, none of the call did, or is longer than most
 MOST = 0.75  # of the call's notes are no longer than an answer's should be
 MOST_BARS = 16
 SAME_KEY = 4  # calls that are heard for the key of the next
@@ -258,8 +258,8 @@ def _degrees(page: Score) -> frozenset[int]:
 def _paced(notes: Part, page: Score, density: float, lengths: bool) -> Iterator[Constraint]:
     """Notes begin where, in a beat, the call's did, and are as short; or so many to a beat.
 
-    Where a model's events are whole notes, ``lengths`` are judged; on a grid, where to remember how long a note has
-    sounded takes long, it is what is held over beats.
+    That they are short is asked of models whose events have ``lengths``: on a grid, it takes too long to remember how
+    long a note has sounded.
     """
     beat = page.meter.beat
     into = (notes.onset.astype(np.int64) - page.pickup) % beat
@@ -267,7 +267,7 @@ def _paced(notes: Part, page: Score, density: float, lengths: bool) -> Iterator[
     if density > 0:
         count = max(round(density), 1)
         places, longest = {beat * k // count for k in range(count)}, round(beat / density)
-    yield Onsets(frozenset(places), not lengths and longest <= beat, 0)
+    yield Onsets(frozenset(places), 0)
     if lengths:
         yield Longest(longest, 0)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -37,12 +38,14 @@ class Cable:
     name: str
     watch: Watch | None = None  # None: a port of our own, which stays
     port: Any = None
+    release: Callable[[], None] = lambda: None  # by those who send; called before it is closed
     _held: ExitStack = field(default_factory=ExitStack)
 
     def open(self) -> None:
         self.port = self._held.enter_context(self.connect(self.name))
 
     def close(self) -> None:
+        self.release()
         self.port = None
         with suppress(ComposerError, OSError):  # what is closed is gone already
             self._held.close()
@@ -108,6 +111,7 @@ class Jam:
             for cable in cables:
                 cable.open()
             notes, pulse = Scheduler(sink.port, self._lost), Scheduler(sink.port, self._lost)
+            sink.release = partial(_let_go, notes, pulse)
             try:
                 with notes, pulse:
                     pulse.add(self.ahead)
@@ -214,3 +218,8 @@ class Jam:
 
     def _lost(self, error: Exception) -> None:
         self._notice(time.monotonic(), "port", f"the output failed ({error}); it is taken up again when it comes back")
+
+
+def _let_go(*schedulers: Scheduler) -> None:
+    for scheduler in schedulers:
+        scheduler.connect(None)

@@ -35,9 +35,16 @@ class Output:
         self._lock = Lock()
 
     def send(self, message: Any, /) -> None:
-        """Send a mido message now."""
+        """Send a mido message now; raises :class:`ComposerError` when the port is closed."""
         with self._lock:
+            if self._client is None:
+                raise ComposerError("the port is closed")
             self._client.send_message(message.bytes())
+
+    def close(self) -> None:
+        """Nothing is sent any more: python-rtmidi would crash on a client that was deleted."""
+        with self._lock:
+            self._client = None
 
 
 class Input:
@@ -117,9 +124,11 @@ def open_output(name: str, backend: str = "auto", *, virtual: bool = False) -> I
     """
     with client("output", backend, name if virtual else CLIENT) as (made, answering):
         _open(made, answering, name, "output", virtual)
+        port = Output(made)
         try:
-            yield Output(made)
+            yield port
         finally:
+            port.close()
             time.sleep(DRAIN)
             made.close_port()
 

@@ -64,10 +64,9 @@ class Longest(Constraint):
 
 @dataclass(frozen=True)
 class Onsets(Constraint):
-    """Notes begin at these places in a beat alone, in ticks after it; if ``moving``, none is held over a beat."""
+    """Notes begin at these places in a beat alone, in ticks after it; rests and what is held go on anywhere."""
 
     places: frozenset[int]
-    moving: bool = False
     voice: int | None = None
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
@@ -75,13 +74,10 @@ class Onsets(Constraint):
         into = ticks - starts[np.maximum(np.searchsorted(starts, ticks, "right") - 1, 0)]
         table = np.repeat(np.isin(into, list(self.places))[:, None], SYMBOLS, axis=1)
         table[:, REST] = True
-        hold = np.repeat(((into != 0) | (not self.moving))[:, None], SYMBOLS, axis=1)
-        hold[:, REST] = True
-        return Cells(table, hold)
+        return Cells(table, np.ones((1, SYMBOLS), dtype=bool))
 
     def __str__(self) -> str:
-        places = ", ".join(value_name(place) for place in sorted(self.places))
-        return f"notes begin {places} after a beat" + (", none is held over one" if self.moving else "")
+        return f"notes begin {', '.join(value_name(place) for place in sorted(self.places))} after a beat"
 
 
 @dataclass(frozen=True)

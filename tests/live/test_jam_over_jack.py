@@ -16,12 +16,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from duet import PATIENCE, TUNE, Keys, Program, Stage, running, sleep_until, stage, strikes, unmatched
 from mido import Message, MidiFile
 
-from composer.live.outbox import Timed
 from composer.live.ports import open_output
-from composer.live.scheduler import Scheduler
-from duet import PATIENCE, TUNE, Keys, Program, Stage, connect, running, sleep_until, stage, strikes, unmatched
 from midi_programs import Listener, wait_for
 from system import require_program
 
@@ -296,5 +294,3 @@ def test_jams_ended_in_mid_answer_leave_no_note_hanging(band: Band) -> None:
         assert unmatched(jam.ear.messages) == 0
         assert "Traceback" not in "".join(jam.jam.said)
         assert {path.name for path in jam.jam.folder.iterdir()} == {"session.mid", "session.abc", "session.json"}
-
-

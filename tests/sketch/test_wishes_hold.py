@@ -86,11 +86,6 @@ MADE: list[tuple[Constraint, Score, View]] = [
     (RestsOn(frozenset({0, 7}), 2 * E, 4 * E), TWO, through(2, 4, C, G)),
     (RestsOn(frozenset({2}), E, 2 * E), TWO, through(1, 2, D)),
     (Onsets(frozenset({0})), DUPLE, lambda notes: all(note.onset % (2 * E) == 0 for note in notes)),
-    (
-        Onsets(frozenset({0, E}), moving=True),
-        DUPLE,
-        lambda notes: not any(note.onset < line < note.end for note in notes for line in range(0, 7 * E, 2 * E)),
-    ),
     (Onsets(frozenset({E})), DUPLE, lambda notes: all(note.onset % (2 * E) == E for note in notes)),
 ]
 
