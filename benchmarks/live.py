@@ -204,7 +204,7 @@ def soaked(arguments: argparse.Namespace) -> None:
 
 
 def answers(arguments: argparse.Namespace) -> None:
-    """Phrases of folk tunes, one at a time, each answer as late on the virtual clock as it took in truth."""
+    """Phrases of folk tunes, one at a time; each answer comes on the virtual clock after the processor time it took."""
     header("grid", "answers", "late", "took, median ms", "p99 ms", "max ms", "begins after its due, p99 ms", "max ms")
     dice, tunes = random.Random(1), phrases()
     for name, grid in (("none", None), ("120", GRID)):

@@ -10,8 +10,9 @@ from typing import Any
 
 from mido import Message
 
-from composer.live.answering import Answer, Request
+from composer.live.answering import Answer, Request, Settings
 from composer.live.call import Call, Feel
+from composer.live.grid import Grid
 from composer.live.improviser import Improviser, News
 from composer.live.outbox import Outbox, Timed
 from composer.live.phrase import Heard
@@ -162,3 +163,8 @@ def sounding(sent: Iterable[Timed]) -> Counter[tuple[int, int]]:
             assert strikes or found[key] > 0, f"{message} ends what does not sound"
             found[key] += 1 if strikes else -1
     return +found
+
+
+def stage(partner: Partner | None = None, grid: Grid | None = None, settings: Settings | None = None) -> Stage:
+    partner = partner or Partner()
+    return Stage(Improviser(partner, settings or Settings(), grid=grid), partner)

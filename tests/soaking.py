@@ -195,7 +195,9 @@ def soak(tunes: Sequence[Tune], answering: Answering, hours: float, *, fresh: in
 
 
 class Worker(Partner):
-    """A thinker in a process of its own, as far as time goes: real answers, there after the time that they took."""
+    """A thinker in a process of its own, as far as time goes: real answers, there after the processor's time that they
+    took, so that what else runs on the machine does not count.
+    """
 
     def __init__(self, answering: Answering) -> None:
         super().__init__()
@@ -209,9 +211,9 @@ class Worker(Partner):
         self._begin()
 
     def keep(self, answer: Answer) -> None:
-        began = time.perf_counter()
+        began = time.process_time()
         self.answering.keep(answer)
-        self._learning += time.perf_counter() - began
+        self._learning += time.process_time() - began
 
     @property
     def ready(self) -> float:
@@ -227,8 +229,8 @@ class Worker(Partner):
     def _begin(self) -> None:
         if self._at_work is None and self._next is not None:
             request, self._next = self._next, None
-            began = time.perf_counter()
+            began = time.process_time()
             found = answered(self.answering, request)
-            self.took.append(time.perf_counter() - began)
+            self.took.append(time.process_time() - began)
             self._at_work = self.now + self.took[-1] + self._learning, found
             self._learning = 0.0
