@@ -28,8 +28,20 @@ class Program:
 
     def __init__(self, folder: Path, *options: str, clients: dict[str, str] | None = None) -> None:
         self.folder = folder
-        command = [sys.executable, "-X", "faulthandler", "-m", "composer.cli", "jam", "--backend", "jack", "-o", str(folder), *options]
-        environment = os.environ | (clients or {}) | {"COLUMNS": "1000"}
+        command = [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            "-m",
+            "composer.cli",
+            "jam",
+            "--backend",
+            "jack",
+            "-o",
+            str(folder),
+            *options,
+        ]
+        environment = os.environ | (clients or {}) | {"PYTHONFAULTHANDLER": "1"}
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen(
             command, stdin=quiet, stdout=quiet, stderr=subprocess.PIPE, text=True, env=environment
@@ -68,8 +80,12 @@ class Program:
         return code
 
     def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        self.process.terminate()  # a JACK server may stop where its client is killed
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self._reader.join(10)
         assert self.process.stderr is not None
         self.process.stderr.close()

@@ -14,14 +14,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from jamming import PATIENCE, TUNE, Keys, Program, Stage, running, sleep_until, stage, strikes, unmatched
 from mido import Message, MidiFile
 
-from composer.live.outbox import Timed
-from composer.live.ports import open_output
-from composer.live.scheduler import Scheduler
-from jamming import PATIENCE, TUNE, Keys, Program, Stage, connect, running, sleep_until, stage, strikes, unmatched
+from composer.live.ports import open_input, open_output
 from midi_programs import Listener, wait_for
 from system import require_program
 
@@ -226,7 +225,7 @@ def joined(port: str) -> bool:
     return len(said.splitlines()) > 1
 
 
-ENDINGS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
+ENDINGS = {signal.SIGINT: 130, signal.SIGHUP: 129}  # SIGTERM is above
 
 
 @pytest.fixture(scope="module")
@@ -298,3 +297,30 @@ def test_jams_ended_in_mid_answer_leave_no_note_hanging(band: Band) -> None:
         assert {path.name for path in jam.jam.folder.iterdir()} == {"session.mid", "session.abc", "session.json"}
 
 
+def test_without_the_port_or_any_midi_it_says_so_in_a_line(
+    jack: None, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]
+) -> None:
+    with (
+        open_input("synth-a", "jack", ignore, virtual=True),
+        open_input("synth-b", "jack", ignore, virtual=True),
+        open_output("keyboard", "jack", virtual=True),
+    ):
+        unknown = run("jam", "--backend", "jack", "--in", "nowhere", "--out", "synth-a")
+        assert_refused(unknown, "no MIDI port 'nowhere'; the input ports are: ", "keyboard:out")
+        ambiguous = run("jam", "--backend", "jack", "--in", "keyboard", "--out", "synth")
+        assert_refused(ambiguous, "'synth' fits several MIDI ports; name one of: ", "synth-a:in", "synth-b:in")
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "composer-nobody")
+    for ports in (["--virtual"], ["--in", "keyboard", "--out", "synth"], []):
+        assert_refused(run("jam", "--backend", "jack", *ports), "no JACK server answers; start one (")
+
+
+def ignore(moment: float, message: Message) -> None:
+    pass
+
+
+def assert_refused(asked: Any, *words: str) -> None:
+    assert asked.code in {1, 2}
+    assert asked.out == ""
+    assert len(asked.err.splitlines()) == 1
+    for each in words:
+        assert each in asked.err
