@@ -167,16 +167,19 @@ def unmatched(messages: Sequence[Message]) -> int:
 
 
 @contextmanager
-def stage(folder: Path, *options: str) -> Iterator[Stage]:
-    """A jam on virtual ports, joined to a keyboard of ours and a listener in another process."""
+def stage(folder: Path, *options: str, client: str = "") -> Iterator[Stage]:
+    """A jam on virtual ports, joined to a keyboard of ours and a listener in another process.
+
+    ``client`` is what JACK adds to the names of those who come second.
+    """
     with ExitStack() as stack:
         jam = Program(folder, "--virtual", *options)
         stack.callback(jam.close)
         ear = Listener(f"ear-{jam.process.pid}")
         stack.callback(ear.close)
-        jam.wait_for_port("composer-out:out")
-        connect("composer-out:out", f"{ear.name}:in")
-        keys = stack.enter_context(open_output("composer-in:in", "jack"))
+        jam.wait_for_port(f"composer-out{client}:out")
+        connect(f"composer-out{client}:out", f"{ear.name}:in")
+        keys = stack.enter_context(open_output(f"composer-in{client}:in", "jack"))
         yield Stage(jam, Keys(keys), ear)
 
 
