@@ -3,6 +3,8 @@
 python benchmarks/live.py deadlines                    # the scheduler alone, then with two busy processes beside it
 python benchmarks/live.py deadlines --jack --period 32 # through a JACK server to another process
 python benchmarks/live.py barge-in
+python benchmarks/live.py answers --calls 100          # the command itself over JACK, in real time: minutes
+python benchmarks/live.py answers --calls 100 --tempo 120
 """
 
 import argparse
@@ -13,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
 import numpy as np
@@ -24,7 +27,8 @@ from composer.live.ports import MemoryPort, Port, open_output
 from composer.live.scheduler import LATE, Scheduler, Sent
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from midi_programs import Listener, jack_server
+from jamming import TUNE, Stage, stage, unmatched
+from midi_programs import Listener, jack_server, wait_for
 
 LENGTH = 0.02  # seconds of a note
 
@@ -156,6 +160,61 @@ def barge_in(arguments: argparse.Namespace) -> None:
         row(beside, "the return", len(returned), *spread(returned), "")
 
 
+def answers(arguments: argparse.Namespace) -> None:
+    """The command over JACK: from the last key-up to an answer beyond the silence, missed beats, barge-in to silence.
+
+    As a listener in another process hears it, the path through JACK there and back included; "inside" is what the log
+    of the jam says. Every second answer is cut short by a note; of the others two notes are heard first.
+    """
+    os.environ |= {"PYTHONPATH": str(Path(__file__).parents[1])}
+    header("model", "of", "times", "median ms", "p99 ms", "max ms", "missed", "hanging")
+    with jack_server(arguments.period) as clients, TemporaryDirectory() as folder:
+        os.environ |= clients
+        for model in arguments.models:
+            options = ["--model", model, "--silence", str(arguments.silence), "--seed", "1", "--memory", "0"]
+            options += [] if arguments.tempo is None else ["--tempo", str(arguments.tempo)]
+            options += [] if arguments.tempo is None else ["--metronome"]
+            with stage(Path(folder) / model, *options) as jam:
+                beyond, silent = play_calls(jam, arguments)
+                jam.jam.end()
+                told_answers(model, jam, beyond, silent)
+
+
+def play_calls(jam: Stage, arguments: argparse.Namespace) -> tuple[list[float], list[float]]:
+    """Seconds from the last key-up to each answer, beyond the silence; and from each barge-in to the last note-off."""
+    beyond, silent = [], []
+    step = 0.125 if arguments.tempo is None else 30 / arguments.tempo
+    for number in range(arguments.calls):
+        last = jam.keys.play(TUNE, step)
+        beyond.append(jam.answer(last, notes=1) - last - arguments.silence)
+        jam.answer(last, notes=2)
+        if number % 2:
+            cut = jam.keys.send("note_on", note=50)
+            time.sleep(0.3)
+            jam.keys.send("note_off", note=50)
+            offs = [t for t, m in jam.since(cut) if m.type == "note_off" and m.channel != 9]
+            silent += [max(offs) - cut] if offs else []
+            time.sleep(3 * arguments.silence)  # the accident is over
+        else:
+            wait_for(lambda since=last: no_melody(jam, since, 2 * arguments.silence), 60)
+    return beyond, silent
+
+
+def no_melody(jam: Stage, since: float, seconds: float) -> bool:
+    """Whether no note of an answer was heard for so long."""
+    heard = [t for t, m in jam.since(since) if m.channel != 9 and m.type in {"note_on", "note_off"}]
+    return time.monotonic() - heard[-1] > seconds
+
+
+def told_answers(model: str, jam: Stage, beyond: list[float], silent: list[float]) -> None:
+    found = [event for event in jam.jam.session().events if event["kind"] == "answer"]
+    late, hanging = sum(event["late"] for event in found), unmatched(jam.ear.messages)
+    row(model, "phrase end to answer, over JACK", len(beyond), *spread(beyond), late, hanging)
+    row(model, "the same, inside", len(found), *spread([event["latency"] for event in found]), "", "")
+    row(model, "finding it", len(found), *spread([event["took"] for event in found]), "", "")
+    row(model, "barge-in to silence, over JACK", len(silent), *spread(silent), "", "")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
@@ -172,6 +231,14 @@ def main() -> None:
     command.add_argument("--times", type=int, default=1000)
     command.add_argument("--beside", nargs="+", choices=BESIDE, default=["nothing", "2 processes"])
     command.set_defaults(run=barge_in)
+
+    command = commands.add_parser("answers", help=answers.__doc__)
+    command.add_argument("--models", nargs="+", default=["folk-markov", "folk-maxent", "chorales-maxent"])
+    command.add_argument("--calls", type=int, default=100)
+    command.add_argument("--silence", type=float, default=0.7)
+    command.add_argument("--tempo", type=float, help="quarters a minute of a metronome; free time if not given")
+    command.add_argument("--period", type=int, default=32, help="frames of JACK's period, 48,000 a second")
+    command.set_defaults(run=answers)
 
     arguments = parser.parse_args()
     arguments.run(arguments)

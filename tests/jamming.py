@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mido import Message
 
+from composer.live.phrase import DRUMS
 from composer.live.ports import Port, open_output
 from composer.live.record import Session, read_session
 from midi_programs import Listener, hanging, wait_for
@@ -140,16 +141,20 @@ class Stage:
         return [(t, m) for t, m in list(self.ear.heard) if t >= moment]
 
     def answer(self, since: float, notes: int = 1) -> float:
-        """Wait for so many notes; returns the moment at which the first was heard."""
-        wait_for(lambda: len(strikes(self.since(since))) >= notes, PATIENCE)
-        return strikes(self.since(since))[0][0]
+        """Wait for so many notes, clicks aside; returns the moment at which the first was heard."""
+        wait_for(lambda: len(self.melody(since)) >= notes, PATIENCE)
+        return self.melody(since)[0][0]
+
+    def melody(self, since: float) -> list[tuple[float, Message]]:
+        """The notes that began after a moment, clicks aside."""
+        return [(t, m) for t, m in strikes(self.since(since)) if m.channel != DRUMS]
 
     def silence(self, seconds: float = 0.3) -> None:
         """Wait until nothing sounds, nor has begun for so long."""
 
         def silent() -> bool:
-            heard = strikes(list(self.ear.heard))
-            return not self.ear.hanging() and (not heard or time.monotonic() - heard[-1][0] > seconds)
+            heard, sounding = self.melody(0.0), {channel for channel, _ in self.ear.hanging()}
+            return sounding <= {DRUMS} and (not heard or time.monotonic() - heard[-1][0] > seconds)
 
         wait_for(silent, PATIENCE)
 

@@ -14,6 +14,7 @@ import pytest
 from mido import Message
 
 from composer.live.outbox import Timed
+from composer.live.phrase import DRUMS
 from composer.live.ports import open_input, open_output
 from composer.live.scheduler import Scheduler
 from jamming import PATIENCE, TUNE, Stage, connect, running, sleep_until, stage, strikes, unmatched
@@ -122,13 +123,13 @@ def test_a_minute_of_playing(jack: None, tmp_path: Path) -> None:
         wait_for(lambda: hushed(jam.ear.messages))
         session, heard = jam.jam.session(), list(jam.ear.heard)
     reader.join(5)
-    clicks = [t for t, m in strikes(heard) if m.channel == 9]
+    clicks = [t for t, m in strikes(heard) if m.channel == DRUMS]
     assert unmatched([m for _, m in heard]) == 0
     assert statistics.median(np.diff(clicks)) == pytest.approx(BEAT, abs=0.005)
     assert len(clicks) == pytest.approx((clicks[-1] - clicks[0]) / BEAT + 1, abs=0.5)
     answers = [event for event in session.events if event["kind"] == "answer"]
     assert len(answers) >= 8
-    firsts = [next(t for t, m in strikes(heard) if m.channel != 9 and t > event["at"] - NEAR) for event in answers]
+    firsts = [next(t for t, m in strikes(heard) if m.channel != DRUMS and t > event["at"] - NEAR) for event in answers]
     away = [abs((first - clicks[0]) / BEAT - round((first - clicks[0]) / BEAT)) * BEAT for first in firsts]
     assert statistics.median(away) < NEAR
     assert [event for event in answers if event["late"] and event["took"] < 0.5] == []
@@ -151,14 +152,10 @@ def play_for_a_minute(jam: Stage) -> None:
         if turn % 4 == 2:
             sleep_until(last + 0.4)
             last = jam.keys.pedal(False)
-        wait_for(lambda since=last: len(melody(jam, since)) >= 3, PATIENCE)
+        wait_for(lambda since=last: len(jam.melody(since)) >= 3, PATIENCE)
         if turn % 4 != 3:
-            wait_for(lambda: time.monotonic() - melody(jam, start)[-1][0] > 3 * BEAT, PATIENCE)
+            wait_for(lambda: time.monotonic() - jam.melody(start)[-1][0] > 3 * BEAT, PATIENCE)
         turn += 1
-
-
-def melody(jam: Stage, since: float) -> list[tuple[float, Message]]:
-    return [(t, m) for t, m in strikes(jam.since(since)) if m.channel != 9]
 
 
 def hushed(messages: list[Message]) -> bool:
