@@ -3,40 +3,32 @@
 python benchmarks/live.py deadlines                    # the scheduler alone, then with two busy processes beside it
 python benchmarks/live.py deadlines --jack --period 32 # through a JACK server to another process
 python benchmarks/live.py barge-in
-python benchmarks/live.py soak                         # 24 simulated hours of jam on the virtual clock
-python benchmarks/live.py answers                      # how many would miss their beat, by the time that each took
+python benchmarks/live.py answers --calls 100          # the command itself over JACK, in real time: minutes
+python benchmarks/live.py answers --calls 100 --tempo 120
 """
 
 import argparse
 import os
-import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
 import numpy as np
 from mido import Message
 
-from composer import corpora
-from composer.live.answering import Answering, Settings
 from composer.live.clock import MonotonicClock
-from composer.live.improviser import Improviser
-from composer.live.memory import Memory
 from composer.live.outbox import Timed
 from composer.live.ports import MemoryPort, Port, open_output
 from composer.live.scheduler import LATE, Scheduler, Sent
-from composer.pipeline import Composer
-from composer.theory import TICKS_PER_QUARTER
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from jamming import Stage
-from soaking import GRID, Worker, phrase, soak
-
-from midi_programs import Listener, jack_server
+from duet import TUNE, Stage, stage, unmatched
+from midi_programs import Listener, jack_server, wait_for
 
 LENGTH = 0.02  # seconds of a note
 
@@ -168,53 +160,59 @@ def barge_in(arguments: argparse.Namespace) -> None:
         row(beside, "the return", len(returned), *spread(returned), "")
 
 
-def phrases(count: int = 200) -> list[list[tuple[float, float, int]]]:
-    """The first two bars of folk tunes nobody has trained on."""
-    found = []
-    for tune in corpora.load("folk").test:
-        end = tune.pickup + 2 * tune.meter.bar
-        notes = [
-            (n.onset / TICKS_PER_QUARTER, n.duration / TICKS_PER_QUARTER, n.pitch)
-            for n in tune.parts[0]
-            if n.onset < end
-        ]
-        if len(tune.meters) == 1 and str(tune.meter) == "4/4" and len(notes) >= 4:
-            found.append(notes)
-    return found[:: max(len(found) // count, 1)][:count]
-
-
-def soaked(arguments: argparse.Namespace) -> None:
-    """Hours of jam; notes, memory at the end of each hour, and how far answers were from the grid."""
-    answering = Answering(Composer.load(arguments.model), Memory(0.0))
-    began = time.perf_counter()
-    judge = soak(phrases(), answering, arguments.hours, fresh=arguments.fresh)
-    header("hours", "heard", "steps", "calls", "answers", "cut", "gone on", "notes on", "notes off", "hanging")
-    kinds = judge.kinds
-    row(arguments.hours, judge.heard_messages, judge.steps, kinds["call"], kinds["answer"], kinds["cut"],
-        kinds["goes on"], judge.ons, judge.offs, judge.hanging)  # fmt: skip
-    print()
-    header("deviation of", "at most, ms")
-    for of, error in (("beats", judge.beat_error), ("bar lines", judge.bar_error), ("notes", judge.note_error)):
-        row(of, f"{1000 * error:.6f}")
-    print()
-    header("after hour", "MB in use")
-    for hour in sorted({1, 2, 6, 12, 18, len(judge.hours)} & set(range(1, len(judge.hours) + 1))):
-        row(hour, f"{judge.hours[hour - 1][1] / 1e6:.2f}")
-    print(f"\nin {time.perf_counter() - began:.0f} s")
-
-
 def answers(arguments: argparse.Namespace) -> None:
-    """Phrases of folk tunes, one at a time; each answer comes on the virtual clock after the processor time it took."""
-    header("grid", "answers", "late", "took, median ms", "p99 ms", "max ms", "begins after its due, p99 ms", "max ms")
-    dice, tunes = random.Random(1), phrases()
-    for name, grid in (("none", None), ("120", GRID)):
-        worker = Worker(Answering(Composer.load(arguments.model), Memory(8.0)))
-        improviser = Improviser(worker, Settings(), grid=grid)
-        calls = [event for k in range(arguments.times) for event in phrase(tunes[k % len(tunes)], 16.0 * k, dice)]
-        stage = Stage(improviser, worker).run(calls)
-        told = stage.told("answer")
-        late = [max(news.facts["latency"], 0.0) for news in told]
-        row(name, len(told), improviser.late, *spread(worker.took), *spread(late)[1:])
+    """The command over JACK: from the last key-up to an answer beyond the silence, missed beats, barge-in to silence.
+
+    As a listener in another process hears it, the path through JACK there and back included; "inside" is what the log
+    of the jam says. Every second answer is cut short by a note; of the others two notes are heard first.
+    """
+    os.environ |= {"PYTHONPATH": str(Path(__file__).parents[1])}
+    header("model", "of", "times", "median ms", "p99 ms", "max ms", "missed", "hanging")
+    with jack_server(arguments.period) as clients, TemporaryDirectory() as folder:
+        os.environ |= clients
+        for model in arguments.models:
+            options = ["--model", model, "--silence", str(arguments.silence), "--seed", "1", "--memory", "0"]
+            options += [] if arguments.tempo is None else ["--tempo", str(arguments.tempo)]
+            options += [] if arguments.tempo is None else ["--metronome"]
+            with stage(Path(folder) / model, *options) as jam:
+                beyond, silent = play_calls(jam, arguments)
+                jam.jam.end()
+                told_answers(model, jam, beyond, silent)
+
+
+def play_calls(jam: Stage, arguments: argparse.Namespace) -> tuple[list[float], list[float]]:
+    """Seconds from the last key-up to each answer, beyond the silence; and from each barge-in to the last note-off."""
+    beyond, silent = [], []
+    step = 0.125 if arguments.tempo is None else 30 / arguments.tempo
+    for number in range(arguments.calls):
+        last = jam.keys.play(TUNE, step)
+        beyond.append(jam.answer(last, notes=1) - last - arguments.silence)
+        jam.answer(last, notes=2)
+        if number % 2:
+            cut = jam.keys.send("note_on", note=50)
+            time.sleep(0.3)
+            jam.keys.send("note_off", note=50)
+            offs = [t for t, m in jam.since(cut) if m.type == "note_off" and m.channel != 9]
+            silent += [max(offs) - cut] if offs else []
+            time.sleep(3 * arguments.silence)  # the accident is over
+        else:
+            wait_for(lambda since=last: no_melody(jam, since, 2 * arguments.silence), 60)
+    return beyond, silent
+
+
+def no_melody(jam: Stage, since: float, seconds: float) -> bool:
+    """Whether no note of an answer was heard for so long."""
+    heard = [t for t, m in jam.since(since) if m.channel != 9 and m.type in {"note_on", "note_off"}]
+    return time.monotonic() - heard[-1] > seconds
+
+
+def told_answers(model: str, jam: Stage, beyond: list[float], silent: list[float]) -> None:
+    found = [event for event in jam.jam.session().events if event["kind"] == "answer"]
+    late, hanging = sum(event["late"] for event in found), unmatched(jam.ear.messages)
+    row(model, "phrase end to answer, over JACK", len(beyond), *spread(beyond), late, hanging)
+    row(model, "the same, inside", len(found), *spread([event["latency"] for event in found]), "", "")
+    row(model, "finding it", len(found), *spread([event["took"] for event in found]), "", "")
+    row(model, "barge-in to silence, over JACK", len(silent), *spread(silent), "", "")
 
 
 def main() -> None:
@@ -234,15 +232,12 @@ def main() -> None:
     command.add_argument("--beside", nargs="+", choices=BESIDE, default=["nothing", "2 processes"])
     command.set_defaults(run=barge_in)
 
-    command = commands.add_parser("soak", help=soaked.__doc__)
-    command.add_argument("--hours", type=float, default=24)
-    command.add_argument("--model", default="folk-markov")
-    command.add_argument("--fresh", type=int, default=100, help="answers of the model from each place in a bar")
-    command.set_defaults(run=soaked)
-
     command = commands.add_parser("answers", help=answers.__doc__)
-    command.add_argument("--times", type=int, default=1000)
-    command.add_argument("--model", default="folk-markov")
+    command.add_argument("--models", nargs="+", default=["folk-markov", "folk-maxent", "chorales-maxent"])
+    command.add_argument("--calls", type=int, default=100)
+    command.add_argument("--silence", type=float, default=0.7)
+    command.add_argument("--tempo", type=float, help="quarters a minute of a metronome; free time if not given")
+    command.add_argument("--period", type=int, default=32, help="frames of JACK's period, 48,000 a second")
     command.set_defaults(run=answers)
 
     arguments = parser.parse_args()

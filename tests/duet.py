@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mido import Message
 
+from composer.live.phrase import DRUMS
 from composer.live.ports import Port, open_output
 from composer.live.record import Session, read_session
 from midi_programs import Listener, hanging, wait_for
@@ -41,7 +42,7 @@ class Program:
             str(folder),
             *options,
         ]
-        environment = os.environ | (clients or {}) | {"COLUMNS": "1000"}
+        environment = os.environ | (clients or {}) | {"PYTHONFAULTHANDLER": "1"}
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen(
             command, stdin=quiet, stdout=quiet, stderr=subprocess.PIPE, text=True, env=environment
@@ -80,8 +81,12 @@ class Program:
         return code
 
     def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        self.process.terminate()  # a JACK server may stop where its client is killed
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self._reader.join(10)
         assert self.process.stderr is not None
         self.process.stderr.close()
@@ -136,16 +141,20 @@ class Stage:
         return [(t, m) for t, m in list(self.ear.heard) if t >= moment]
 
     def answer(self, since: float, notes: int = 1) -> float:
-        """Wait for so many notes; returns the moment at which the first was heard."""
-        wait_for(lambda: len(strikes(self.since(since))) >= notes, PATIENCE)
-        return strikes(self.since(since))[0][0]
+        """Wait for so many notes, clicks aside; returns the moment at which the first was heard."""
+        wait_for(lambda: len(self.melody(since)) >= notes, PATIENCE)
+        return self.melody(since)[0][0]
+
+    def melody(self, since: float) -> list[tuple[float, Message]]:
+        """The notes that began after a moment, clicks aside."""
+        return [(t, m) for t, m in strikes(self.since(since)) if m.channel != DRUMS]
 
     def silence(self, seconds: float = 0.3) -> None:
         """Wait until nothing sounds, nor has begun for so long."""
 
         def silent() -> bool:
-            heard = strikes(list(self.ear.heard))
-            return not self.ear.hanging() and (not heard or time.monotonic() - heard[-1][0] > seconds)
+            heard, sounding = self.melody(0.0), {channel for channel, _ in self.ear.hanging()}
+            return sounding <= {DRUMS} and (not heard or time.monotonic() - heard[-1][0] > seconds)
 
         wait_for(silent, PATIENCE)
 
@@ -163,16 +172,19 @@ def unmatched(messages: Sequence[Message]) -> int:
 
 
 @contextmanager
-def stage(folder: Path, *options: str) -> Iterator[Stage]:
-    """A jam on virtual ports, joined to a keyboard of ours and a listener in another process."""
+def stage(folder: Path, *options: str, client: str = "") -> Iterator[Stage]:
+    """A jam on virtual ports, joined to a keyboard of ours and a listener in another process.
+
+    ``client`` is what JACK adds to the names of those who come second.
+    """
     with ExitStack() as stack:
         jam = Program(folder, "--virtual", *options)
         stack.callback(jam.close)
         ear = Listener(f"ear-{jam.process.pid}")
         stack.callback(ear.close)
-        jam.wait_for_port("composer-out:out")
-        connect("composer-out:out", f"{ear.name}:in")
-        keys = stack.enter_context(open_output("composer-in:in", "jack"))
+        jam.wait_for_port(f"composer-out{client}:out")
+        connect(f"composer-out{client}:out", f"{ear.name}:in")
+        keys = stack.enter_context(open_output(f"composer-in{client}:in", "jack"))
         yield Stage(jam, Keys(keys), ear)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jamming import Inputs, Partner, control, off, on, played
 from mido import Message
 
 from composer.live.answering import Answer, Answering, Request, Settings
@@ -22,6 +21,7 @@ from composer.live.rehearsal import Rehearsal
 from composer.live.thinker import Outcome, answered
 from composer.theory import TICKS_PER_QUARTER as Q
 from composer.theory import Meter
+from jamming import Inputs, Partner, control, off, on, played
 
 GRID = Steady(Meter(4, 4), origin=0.0, quarter=0.5)
 Tune = Sequence[tuple[float, float, int]]  # onset and length in quarters, pitch

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import mido
 import pytest
-from jamming import off, on
 
 import composer
 from composer.cli.jam_asked import Asked
 from composer.errors import ComposerError
 from composer.live.answering import Settings
+from jamming import off, on
 
 CALLS = """X:1
 T:Calls

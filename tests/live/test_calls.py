@@ -6,11 +6,11 @@ import mido
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jamming import control, off, on, played
 
 from composer.errors import ComposerError, ReadError
 from composer.live.calls import read_calls
 from composer.live.record import MIDI_FILE, Record
+from jamming import control, off, on, played
 
 
 def midi(path: Path, *tracks: list[mido.Message]) -> Path:

@@ -6,7 +6,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jamming import Inputs, Partner, Stage, control, off, on, played, silent, sounding, stage
 from mido import Message
 
 from composer.live.controls import Control
@@ -14,6 +13,7 @@ from composer.live.grid import Grid, Steady
 from composer.live.improviser import AT_ONCE, SLIP
 from composer.live.midi_clock import Follower
 from composer.theory import Meter
+from jamming import Inputs, Partner, Stage, control, off, on, played, silent, sounding, stage
 
 GRID = Steady(Meter(4, 4), origin=0.25, quarter=0.5)
 CALL = [60, 62, 64, 65, 67]

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jamming import Inputs, Partner, Stage, control, off, on, played, sounding, stage
 from mido import Message
 
 from composer.live.answering import Settings
@@ -15,6 +14,7 @@ from composer.live.grid import Grid, Steady
 from composer.live.improviser import AT_ONCE, ECHO, Improviser
 from composer.live.phrase import Segmenter
 from composer.theory import Meter
+from jamming import Inputs, Partner, Stage, control, off, on, played, sounding, stage
 
 GRID = Steady(Meter(4, 4), origin=0.25, quarter=0.5)
 CALL = [60, 62, 64, 65, 67]

@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
-from duet import PATIENCE, TUNE, Keys, Program, Stage, running, sleep_until, stage, strikes, unmatched
 from mido import Message, MidiFile
 
-from composer.live.ports import open_output
+from composer.live.ports import Port, open_input, open_output
+from duet import PATIENCE, TUNE, Keys, Program, Stage, running, sleep_until, stage, strikes, unmatched
 from midi_programs import Listener, wait_for
 from system import require_program
 
@@ -167,6 +168,33 @@ def test_the_answering_process_is_killed_and_replaced(jam: Stage) -> None:
     assert jam.jam.answering() != dead
 
 
+def test_two_jams_at_once_are_each_their_own(jam: Stage, tmp_path: Path) -> None:
+    """The second, ended by Ctrl-C in mid-answer, leaves the first alone."""
+    options = ("--silence", str(SILENCE), "--seed", "2")
+    with stage(tmp_path / "session", *options, client="-01") as other:
+        both = Keys(Both(jam.keys.port, other.keys.port))
+        last = both.play(TUNE * 2)
+        jam.answer(last, notes=2)
+        other.answer(last, notes=2)
+        assert other.jam.end(signal.SIGINT) == 0  # the usual way to end one
+        wait_for(lambda: hushed(other, last))
+        assert unmatched(other.ear.messages) == 0
+    jam.keys.played += both.played
+    jam.silence()
+    assert not any(m.is_cc(123) for _, m in jam.since(last))  # it played to its end
+
+
+class Both:
+    """Two ports that get the same."""
+
+    def __init__(self, *ports: Port) -> None:
+        self._ports = ports
+
+    def send(self, message: Message, /) -> None:
+        for port in self._ports:
+            port.send(message)
+
+
 def test_one_call_ended_by_sigterm_and_the_log_of_all_that_was_heard(jam: Stage) -> None:
     """The last test of this jam, whose whole session is compared with what the listener heard."""
     last = jam.keys.play(TUNE * 2)
@@ -201,21 +229,20 @@ def plain(message: Message) -> Message:
     return message.copy(velocity=0) if message.type == "note_off" else message
 
 
-@dataclass
-class Band:
-    """Jams at once, before one keyboard, each with a listener of its own."""
-
-    keys: Keys
-    jams: list[Stage]
-    keyboard: ExitStack
-
-    def answers(self, since: float) -> None:
-        for jam in self.jams:
-            jam.answer(since, notes=2)
-
-    def wait_for_ports(self, jams: list[Stage]) -> None:
-        for jam in jams:
-            wait_for(lambda name=jam.ear.name: joined(f"{name}:in"), PATIENCE)
+@pytest.fixture(scope="module")
+def plugged(jack: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, ExitStack]]:
+    """A jam on the ports of other programs, and what holds the keyboard's port open."""
+    with ExitStack() as stack:
+        keyboard = stack.enter_context(ExitStack())
+        keys = Keys(keyboard.enter_context(open_output("some-keys", "jack", virtual=True)))
+        ear = Listener("some-synth")
+        stack.callback(ear.close)
+        folder = tmp_path_factory.mktemp("plugged") / "session"
+        jam = Program(folder, "--in", "some-keys", "--out", ear.name, "--silence", str(SILENCE), "--seed", "1")
+        stack.callback(jam.close)
+        for name in ("some-keys:out", "some-synth:in"):
+            wait_for(lambda port=name: joined(port), PATIENCE)
+        yield Stage(jam, keys, ear), keyboard
 
 
 def joined(port: str) -> bool:
@@ -224,73 +251,68 @@ def joined(port: str) -> bool:
     return len(said.splitlines()) > 1
 
 
-ENDINGS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
-
-
-@pytest.fixture(scope="module")
-def band(jack: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Band]:
-    """A jam for each way to end one."""
-    with ExitStack() as stack:
-        keyboard = stack.enter_context(ExitStack())
-        keys = Keys(keyboard.enter_context(open_output("band-keys", "jack", virtual=True)))
-        jams = []
-        for number in range(len(ENDINGS)):
-            ear = Listener(f"band-ear-{number}")
-            stack.callback(ear.close)
-            folder = tmp_path_factory.mktemp("band") / "session"
-            options = ("--in", "band-keys", "--out", ear.name, "--silence", "2", "--bars", "4", "--seed", str(number))
-            jam = Program(folder, *options)
-            stack.callback(jam.close)
-            jams.append(Stage(jam, keys, ear))
-        made = Band(keys, jams, keyboard)
-        made.wait_for_ports(jams)
-        time.sleep(0.5)  # the inputs are open; so are, a moment later, the loops
-        yield made
-
-
-def test_a_port_that_goes_in_mid_answer_is_taken_up_again(band: Band) -> None:
-    band.answers(band.keys.play())
-    one, *others = band.jams
+def test_a_port_that_goes_in_mid_answer_is_taken_up_again(plugged: tuple[Stage, ExitStack]) -> None:
+    one, _ = plugged
+    one.answer(one.keys.play(TUNE * 2), notes=2)
     gone = one.ear
     gone.close()
-    wait_for(lambda: "has gone" in "".join(one.jam.said), PATIENCE)
-    for other in others:
-        other.silence()
-        assert unmatched(other.ear.messages) == 0
+    wait_for(lambda: "some-synth:in has gone" in "".join(one.jam.said), PATIENCE)
     one.ear = Listener(gone.name)
-    wait_for(lambda: "is back" in "".join(one.jam.said), PATIENCE)
-    band.wait_for_ports([one])
-    band.answers(band.keys.play())
-    for jam in band.jams:
-        jam.silence()
-        assert unmatched(jam.ear.messages) == 0
-        assert "Traceback" not in "".join(jam.jam.said)
-    assert [event["words"].split()[1:3] for event in one.jam.session().events if event["kind"] == "port"]
+    wait_for(lambda: "some-synth:in is back" in "".join(one.jam.said) and joined("some-synth:in"), PATIENCE)
+    one.answer(one.keys.play())
+    one.silence()
+    assert unmatched(one.ear.messages) == 0
 
 
-def test_a_keyboard_that_goes_with_keys_down_holds_nothing(band: Band) -> None:
-    band.keys.play(TUNE[:3])
-    band.keys.send("note_on", note=60)
-    band.keyboard.close()
-    for jam in band.jams:
-        wait_for(lambda said=jam.jam.said: "band-keys:out has gone" in "".join(said), PATIENCE)
-    band.keys = Keys(band.keyboard.enter_context(open_output("band-keys", "jack", virtual=True)))
-    for jam in band.jams:
-        wait_for(lambda said=jam.jam.said: "band-keys:out is back" in "".join(said), PATIENCE)
-    time.sleep(0.5)
-    band.answers(band.keys.play())
-    for jam in band.jams:
-        jam.silence()
-        assert unmatched(jam.ear.messages) == 0
+def test_a_keyboard_that_goes_with_keys_down_holds_nothing(plugged: tuple[Stage, ExitStack]) -> None:
+    one, keyboard = plugged
+    one.keys.play(TUNE[:3])
+    one.keys.send("note_on", note=60)
+    keyboard.close()
+    wait_for(lambda: "some-keys:out has gone" in "".join(one.jam.said), PATIENCE)
+    one.keys.port = keyboard.enter_context(open_output("some-keys", "jack", virtual=True))
+    wait_for(lambda: "some-keys:out is back" in "".join(one.jam.said) and joined("some-keys:out"), PATIENCE)
+    one.answer(one.keys.play())
+    one.silence()
+    assert unmatched(one.ear.messages) == 0
 
 
-def test_jams_ended_in_mid_answer_leave_no_note_hanging(band: Band) -> None:
-    """The last test of this band."""
-    band.answers(band.keys.play())
-    for jam, (number, code) in zip(band.jams, ENDINGS.items(), strict=True):
-        ending = time.monotonic()
-        assert jam.jam.end(number) == code
-        wait_for(lambda: hushed(jam, ending))  # noqa: B023
-        assert unmatched(jam.ear.messages) == 0
-        assert "Traceback" not in "".join(jam.jam.said)
-        assert {path.name for path in jam.jam.folder.iterdir()} == {"session.mid", "session.abc", "session.json"}
+def test_a_closed_terminal_in_mid_answer_leaves_no_note_hanging(plugged: tuple[Stage, ExitStack]) -> None:
+    """The last test of this jam."""
+    one, _ = plugged
+    last = one.keys.play(TUNE * 2)
+    one.answer(last, notes=2)
+    assert one.jam.end(signal.SIGHUP) == 129
+    wait_for(lambda: hushed(one, last))
+    assert unmatched(one.ear.messages) == 0
+    assert "Traceback" not in "".join(one.jam.said)
+    assert {path.name for path in one.jam.folder.iterdir()} == {"session.mid", "session.abc", "session.json"}
+
+
+def test_without_the_port_or_any_midi_it_says_so_in_a_line(
+    jack: None, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]
+) -> None:
+    with (
+        open_input("synth-a", "jack", ignore, virtual=True),
+        open_input("synth-b", "jack", ignore, virtual=True),
+        open_output("keyboard", "jack", virtual=True),
+    ):
+        unknown = run("jam", "--backend", "jack", "--in", "nowhere", "--out", "synth-a")
+        assert_refused(unknown, "no MIDI port 'nowhere'; the input ports are: ", "keyboard:out")
+        ambiguous = run("jam", "--backend", "jack", "--in", "keyboard", "--out", "synth")
+        assert_refused(ambiguous, "'synth' fits several MIDI ports; name one of: ", "synth-a:in", "synth-b:in")
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "composer-nobody")
+    for ports in (["--virtual"], ["--in", "keyboard", "--out", "synth"], []):
+        assert_refused(run("jam", "--backend", "jack", *ports), "no JACK server answers; start one (")
+
+
+def ignore(moment: float, message: Message) -> None:
+    pass
+
+
+def assert_refused(asked: Any, *words: str) -> None:
+    assert asked.code in {1, 2}
+    assert asked.out == ""
+    assert len(asked.err.splitlines()) == 1
+    for each in words:
+        assert each in asked.err

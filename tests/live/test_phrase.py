@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jamming import Inputs, control, off, on, played
 from mido import Message
 
 from composer.live.grid import Steady
 from composer.live.phrase import BRIEF, MOST_NOTES, Phrase, Segmenter
 from composer.theory import Meter
+from jamming import Inputs, control, off, on, played
 
 PEDAL, END = 64, 67
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jamming import Inputs, Partner, control, off, on, played, silent, sounding
 
 from composer.live.answering import Answering, Settings
 from composer.live.controls import Control
@@ -21,6 +20,7 @@ from composer.live.session import state_of
 from composer.live.thinker import Inline
 from composer.pipeline import Composer
 from composer.theory import Meter
+from jamming import Inputs, Partner, control, off, on, played, silent, sounding
 
 GRID = Steady(Meter(4, 4), 0.0, 0.5)
 CALL = [60, 62, 64, 65, 67]

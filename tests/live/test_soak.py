@@ -3,13 +3,13 @@
 import random
 
 import pytest
-from jamming import Stage, sounding
-from soaking import Worker, phrase, soak
 
 from composer.live.answering import Answering, Settings
 from composer.live.improviser import Improviser
 from composer.live.memory import Memory
 from composer.pipeline import Composer
+from jamming import Stage, sounding
+from soaking import Worker, phrase, soak
 
 TUNES = [
     [(k / 2, 0.5, pitch) for k, pitch in enumerate((62, 66, 69, 66, 62, 66, 69, 71, 67, 71, 74, 71, 69, 66, 64, 64))],

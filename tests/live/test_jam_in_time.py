@@ -1,0 +1,162 @@
+"""The jam on the beat, over JACK: with a MIDI clock that others send, with our own, and for a minute of playing."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mido import Message
+
+from composer.live.outbox import Timed
+from composer.live.phrase import DRUMS
+from composer.live.ports import open_input, open_output
+from composer.live.scheduler import Scheduler
+from jamming import PATIENCE, TUNE, Stage, connect, running, sleep_until, stage, strikes, unmatched
+from midi_programs import wait_for
+from system import require_program
+
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.slow]
+
+PULSES = 24
+NEAR = 0.05  # seconds from its place at which a note is on it: the path through JACK, and a machine that is busy
+
+
+@pytest.fixture(scope="module")
+def following(jack: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    options = ("--tempo", "clock", "--silence", "1.5", "--seed", "1")
+    with stage(tmp_path_factory.mktemp("clock") / "session", *options) as made:
+        yield made
+
+
+def off_the_grid(moments: Sequence[float], pulses: Sequence[float], step: float) -> list[float]:
+    """How many seconds each moment is from the next multiple of ``step`` quarters, by the pulses from the start on."""
+    places = np.arange(len(pulses)) / PULSES
+    near = np.round(np.interp(moments, pulses, places) / step) * step
+    return np.abs(np.array(moments) - np.interp(near, places, pulses)).tolist()
+
+
+def test_answers_are_on_the_beats_of_a_clock_that_speeds_up(following: Stage) -> None:
+    """From 60 to 200 quarters a minute within 16 quarters; a call and an answer in that, and at the end of it."""
+    places = np.arange(44 * PULSES) / PULSES
+    tempo = np.clip(60 + 140 * (places - 4) / 16, 60, 200)
+    start = time.monotonic() + 0.5
+    moments = start + np.concatenate([[0], np.cumsum(60 / tempo[:-1] / PULSES)])
+    with open_output("composer-in:in", "jack") as port, Scheduler(port) as clock:
+        clock.add([Timed(start - 0.005, Message("start"))])
+        clock.add(Timed(moment, Message("clock")) for moment in moments.tolist())
+        for first in (4, 28):
+            for k, pitch in enumerate(TUNE):
+                at, end = np.interp([first + k / 2, first + k / 2 + 0.4], places, moments)
+                sleep_until(at)
+                following.keys.send("note_on", note=pitch, velocity=80)
+                sleep_until(end)
+                last = following.keys.send("note_off", note=pitch)
+            following.answer(last, notes=4)
+            following.silence()
+            onsets = [t for t, _ in strikes(following.since(last))]
+            assert off_the_grid(onsets[:1], moments, 1.0)[0] < NEAR
+            assert statistics.median(off_the_grid(onsets, moments, 0.5)) < NEAR
+        clock.hush()
+        port.send(Message("stop"))
+    assert unmatched(following.ear.messages) == 0
+
+
+def test_answers_are_on_the_beats_of_jack_midi_clock(following: Stage) -> None:
+    for program in ("jack_midi_clock", "jack_transport"):
+        require_program(program, "jack-midi-clock")
+    heard: list[tuple[float, Message]] = []
+    with (
+        running("jack_midi_clock", "-b", "150", "-P"),
+        open_input("beats", "jack", lambda *row: heard.append(row), virtual=True),
+    ):
+        wait_for(lambda: "jack_midi_clock:mclk_out" in ports(), PATIENCE)
+        for sink in ("beats:in", "composer-in:in"):
+            connect("jack_midi_clock:mclk_out", sink)
+        transport("locate 0\nplay")
+        wait_for(lambda: any(m.type in {"start", "continue"} for _, m in heard), PATIENCE)
+        sleep_until(time.monotonic() + 1.0)
+        last = following.keys.play(step=0.2)
+        following.answer(last, notes=4)
+        following.silence()
+        transport("stop")
+    began = next(k for k, (_, m) in enumerate(heard) if m.type in {"start", "continue"})
+    pulses = [t for t, m in heard[began:] if m.type == "clock"]
+    onsets = [t for t, _ in strikes(following.since(last))]
+    assert off_the_grid(onsets[:1], pulses, 1.0)[0] < NEAR
+    assert unmatched(following.ear.messages) == 0
+
+
+def ports() -> str:
+    return subprocess.run(["jack_lsp"], capture_output=True, text=True, check=False).stdout
+
+
+def transport(commands: str) -> None:
+    subprocess.run(["jack_transport"], input=f"{commands}\nquit\n", text=True, capture_output=True, check=False)
+
+
+SECONDS = 60.0
+BEAT = 0.5
+
+
+def test_a_minute_of_playing(jack: None, tmp_path: Path) -> None:
+    """Calls, slips, pedal and barge-ins to a metronome, while another program follows our clock.
+
+    Asserted of what the listener, in its own process, hears: every note-on has its note-off; most answers begin on a
+    beat within :data:`NEAR`; the metronome neither stops nor doubles. An answer may be late only where its log says
+    that finding it took more than half of the silence: then the machine was not ours.
+    """
+    require_program("jack_mclk_dump", "jack-midi-clock")
+    options = ("--tempo", "120", "--metronome", "--clock-out", "--silence", "1", "--seed", "1")
+    lines: list[str] = []
+    with stage(tmp_path / "session", *options) as jam, running("jack_mclk_dump", "-n", "composer-out:out") as dump:
+        assert dump.stdout is not None
+        reader = threading.Thread(target=lambda out=dump.stdout: lines.extend(out), daemon=True)
+        reader.start()
+        play_for_a_minute(jam)
+        assert jam.jam.end() == 143
+        wait_for(lambda: hushed(jam.ear.messages))
+        session, heard = jam.jam.session(), list(jam.ear.heard)
+    reader.join(5)
+    clicks = [t for t, m in strikes(heard) if m.channel == DRUMS]
+    assert unmatched([m for _, m in heard]) == 0
+    assert statistics.median(np.diff(clicks)) == pytest.approx(BEAT, abs=0.005)
+    assert len(clicks) == pytest.approx((clicks[-1] - clicks[0]) / BEAT + 1, abs=0.5)
+    answers = [event for event in session.events if event["kind"] == "answer"]
+    assert len(answers) >= 8
+    firsts = [next(t for t, m in strikes(heard) if m.channel != DRUMS and t > event["at"] - NEAR) for event in answers]
+    away = [abs((first - clicks[0]) / BEAT - round((first - clicks[0]) / BEAT)) * BEAT for first in firsts]
+    assert statistics.median(away) < NEAR
+    assert [event for event in answers if event["late"] and event["took"] < 0.5] == []
+    assert any("120." in line or "119." in line for line in lines)
+
+
+def play_for_a_minute(jam: Stage) -> None:
+    """By turns: a call heard to its end, one with a slip in it, one with the pedal, and one that is cut."""
+    random = np.random.default_rng(1)
+    start = time.monotonic()
+    turn = 0
+    while time.monotonic() - start < SECONDS:
+        pitches = (60 + np.array([0, 2, 4, 5, 7, 9, 11, 12])[random.integers(0, 8, 8)]).tolist()
+        if turn % 4 == 2:
+            jam.keys.pedal(True)
+        last = jam.keys.play(pitches, BEAT / 2)
+        if turn % 4 == 1:
+            sleep_until(last + 0.3)
+            last = jam.keys.play(pitches[:1], 0.05)
+        if turn % 4 == 2:
+            sleep_until(last + 0.4)
+            last = jam.keys.pedal(False)
+        wait_for(lambda since=last: len(jam.melody(since)) >= 3, PATIENCE)
+        if turn % 4 != 3:
+            wait_for(lambda: time.monotonic() - jam.melody(start)[-1][0] > 3 * BEAT, PATIENCE)
+        turn += 1
+
+
+def hushed(messages: list[Message]) -> bool:
+    return any(m.is_cc(123) for m in messages[-100:])
