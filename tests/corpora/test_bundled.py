@@ -18,12 +18,14 @@ from composer.corpora.splits import RULE, melody, split_of
 from composer.errors import ReadError
 from composer.registry import CORPORA, resolve
 
-slow = pytest.mark.slow  # music21 takes half a minute to read the chorales, once
-NAMES = ["folk", pytest.param("chorales", marks=slow), pytest.param("essen", marks=slow)]
+slow = pytest.mark.slow
+of_chorales = pytest.mark.xdist_group("chorales")  # music21 takes half a minute to read them: in one worker, once
+CHORALES = [slow, of_chorales]
+NAMES = ["folk", pytest.param("chorales", marks=CHORALES), pytest.param("essen", marks=slow)]
 
 
 def chorales(first: str, others: list[str]):
-    return pytest.param("chorales", first, others, marks=slow)
+    return pytest.param("chorales", first, others, marks=CHORALES)
 
 
 @pytest.mark.parametrize("name", CORPORA)
@@ -66,6 +68,7 @@ def test_every_tune_is_a_piece_or_among_the_rejected(name: str, count: int) -> N
 
 
 @slow
+@of_chorales
 def test_every_chorale_of_the_edition_is_accounted_for() -> None:
     corpus = corpora.load("chorales")
     ids = [piece.id for piece in corpus] + [entry.id for entry in corpus.rejected]
@@ -119,6 +122,7 @@ def test_no_test_tune_has_a_near_copy_in_training() -> None:
 
 
 @slow
+@of_chorales
 def test_chorales_have_the_notes_that_music21_counts() -> None:
     """music21's own flat parse, tied notes joined; a plain one, one with a pickup, and one printed twice."""
     from music21 import converter
@@ -133,6 +137,7 @@ def test_chorales_have_the_notes_that_music21_counts() -> None:
 
 
 @slow
+@of_chorales
 def test_a_chorale_as_a_musician_knows_it() -> None:
     score = corpora.load("chorales").find("Aus meines Herzens Grunde").score
     assert (str(score.key), str(score.meter), score.pickup) == ("G major", "3/4", 10_080)

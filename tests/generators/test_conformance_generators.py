@@ -137,6 +137,7 @@ WORLDS = {
 COLUMNS = {"maxent"}  # what writes columns of a grid, one integer a voice, and nothing else
 each_class = pytest.mark.parametrize("cls", CLASSES)
 each_world = pytest.mark.parametrize("world", WORLDS)
+in_one_worker = pytest.mark.xdist_group("conditioned")  # which enumerates each world once
 
 
 @functools.cache
@@ -153,6 +154,17 @@ def build(cls: type[Generator], world: str) -> tuple[Generator, object, list[Seq
             pytest.skip("does not learn while it plays")
         return generator.adapted(sequences, np.linspace(0.0, 2.0, 60).tolist()), masks, sequences
     return made(cls, sequences, **options), masks, sequences
+
+
+@functools.cache
+def conditioned(cls: type[Generator], world: str, masked: bool) -> tuple[list[Sequence], np.ndarray]:
+    """Every sequence that keeps the constraints, and the logarithm of its probability inside them."""
+    generator, masks, _ = build(cls, world)
+    if not isinstance(generator, Exact):
+        pytest.skip("has no exact likelihood")
+    constraints = masks(masked=masked)
+    worlds = everything(constraints)
+    return worlds, np.array([generator.log_prob(sequence, constraints).sum() for sequence in worlds])
 
 
 @each_class
@@ -227,14 +239,12 @@ def test_probabilities_of_all_columns_sum_to_one(cls: type[Generator], world: st
 @each_class
 @each_world
 @pytest.mark.parametrize("masked", [False, True])
+@in_one_worker
 def test_sampler_agrees_with_its_log_prob(cls: type[Generator], world: str, masked: bool) -> None:
     """Chi-square of 5,000 samples against the enumerated probabilities, which sum to 1."""
+    worlds, inside = conditioned(cls, world, masked)
     generator, masks, _ = build(cls, world)
-    if not isinstance(generator, Exact):
-        pytest.skip("has no exact likelihood")
-    constraints = masks(masked=masked)
-    worlds = everything(constraints)
-    p = np.array([np.exp(generator.log_prob(sequence, constraints).sum()) for sequence in worlds])
+    p, constraints = np.exp(inside), masks(masked=masked)
     assert p.sum() == pytest.approx(1.0, abs=1e-9)
     n = 5_000
     drawn = Counter(s.events.tobytes() for s in generator.sample(constraints, n=n, rng=np.random.default_rng(5)))
@@ -253,16 +263,13 @@ def test_sampler_agrees_with_its_log_prob(cls: type[Generator], world: str, mask
 @each_class
 @each_world
 @pytest.mark.parametrize("masked", [False, True])
+@in_one_worker
 def test_conditioning_is_exact(cls: type[Generator], world: str, masked: bool) -> None:
     """p(sequence | constraints) is p(sequence) over the sum of all that keep them, at every order."""
-    generator, masks, _ = build(cls, world)
-    if not isinstance(generator, Exact):
-        pytest.skip("has no exact likelihood")
-    constraints = masks(masked=masked)
-    worlds = everything(constraints)
+    worlds, inside = conditioned(cls, world, masked)
+    generator, _, _ = build(cls, world)
     free = np.array([generator.log_prob(sequence).sum() for sequence in worlds])
-    conditioned = np.array([generator.log_prob(sequence, constraints).sum() for sequence in worlds])
-    assert np.allclose(conditioned, free - np.log(np.exp(free).sum()), rtol=0, atol=1e-9)
+    assert np.allclose(inside, free - np.log(np.exp(free).sum()), rtol=0, atol=1e-9)
 
 
 def begins(column: np.ndarray, hold: int | None) -> np.ndarray:
