@@ -92,6 +92,8 @@ def write_bytes(data: bytes, path: str | Path) -> Path:
     try:
         if target.is_dir():
             raise WriteError(f"{path}: is a folder; give a file name")
+        if target.exists() and not target.is_file():  # a device or pipe, in whose place a file would be put
+            raise WriteError(f"{path}: is not a file; give the name of one")
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
             temporary = file.name
             file.write(data)
@@ -101,9 +103,11 @@ def write_bytes(data: bytes, path: str | Path) -> Path:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, target)
+        temporary = None
     except (OSError, ValueError) as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or error
         raise WriteError(f"{path}: cannot be written ({reason})") from None
+    finally:
+        if temporary is not None:  # it failed, or was stopped
+            Path(temporary).unlink(missing_ok=True)
     return target

@@ -105,6 +105,24 @@ def test_what_cannot_be_written(tmp_path: Path, name: str) -> None:
     assert left_in(tmp_path / "folder") == []
 
 
+def test_what_is_no_file_stays_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WriteError, match="pipe: is not a file"):
+        write_bytes(b"x", tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+    assert left_in(tmp_path) == ["pipe"]
+
+
+def test_nothing_is_left_where_writing_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_bytes(b"x", tmp_path / "a")
+    assert left_in(tmp_path) == []
+
+
 def test_a_place_that_takes_no_files() -> None:
     with pytest.raises(WriteError, match=r"^/proc/tune\.mid: cannot be written"):
         write(TUNE, "/proc/tune.mid")
