@@ -35,6 +35,7 @@ REACH, COMPASS = 5, 17  # semitones beyond the call's notes that an answer may g
 LIKE_THE_CALL = 2.0  # nats for each note that begins where, in a beat, none of the call did, or is longer than most
 MOST = 0.75  # of the call's notes are no longer than an answer's should be
 MOST_BARS = 16
+SIXTEENTH = TICKS_PER_QUARTER // 4
 SAME_KEY = 4  # calls that are heard for the key of the next
 
 
@@ -238,7 +239,7 @@ def _wishes(frame: _Frame, request: Request, lengths: bool) -> Iterator[tuple[Co
     classes = key.scale | raised | set((notes.pitch % 12).tolist())
     scale = Scale(frozenset(p for p in range(128) if p % 12 in classes), "notes of the key and the call", 0)
     opens, rests = Opens(frame.start, 0), RestsOn(_degrees(page), frame.end - page.meter.beat, frame.end, 0)
-    style = tuple(Preference(wish, LIKE_THE_CALL) for wish in _paced(notes, page, settings.density, lengths))
+    style = tuple(_paced(notes, page, settings.density, lengths))
     extra = (*_chart(frame, request), *_mode(frame, settings.mode))
     yield (opens, rests, compass, scale, *style, *extra)
     yield (opens, rests, compass, scale, *style)
@@ -255,7 +256,7 @@ def _degrees(page: Score) -> frozenset[int]:
     return frozenset((key.tonic_class + step) % 12 for step in ((0, third, 7) if closed else (0,)))
 
 
-def _paced(notes: Part, page: Score, density: float, lengths: bool) -> Iterator[Constraint]:
+def _paced(notes: Part, page: Score, density: float, lengths: bool) -> Iterator[Preference]:
     """Notes begin where, in a beat, the call's did, and are as short; or so many to a beat.
 
     That they are short is asked of models whose events have ``lengths``: on a grid, it takes too long to remember how
@@ -265,11 +266,11 @@ def _paced(notes: Part, page: Score, density: float, lengths: bool) -> Iterator[
     into = (notes.onset.astype(np.int64) - page.pickup) % beat
     places, longest = {0, *into.tolist()}, int(np.quantile(notes.duration, MOST))
     if density > 0:
-        count = max(round(density), 1)
-        places, longest = {beat * k // count for k in range(count)}, round(beat / density)
-    yield Onsets(frozenset(places), 0)
-    if lengths:
-        yield Longest(longest, 0)
+        count = min(max(round(density), 1), beat // SIXTEENTH)
+        places, longest = {beat * k // count for k in range(count)}, round(beat / min(density, count))
+    yield Preference(Onsets(frozenset(places), 0), LIKE_THE_CALL)
+    if lengths:  # what a long note costs is what the many that could stand in its place cost together
+        yield Preference(Longest(longest, 0), LIKE_THE_CALL * max(beat / longest, 1.0))
 
 
 def _mode(frame: _Frame, mode: str) -> Iterator[Constraint]:

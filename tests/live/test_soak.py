@@ -1,4 +1,4 @@
-"""A short soak; ``benchmarks/live.py soak`` is the long one."""
+"""A short soak; ``benchmarks/rehearsal.py soak`` is the long one."""
 
 import random
 
