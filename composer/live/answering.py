@@ -35,6 +35,7 @@ REACH, COMPASS = 5, 17  # semitones beyond the call's notes that an answer may g
 LIKE_THE_CALL = 2.0  # nats for each note that begins where, in a beat, none of the call did, or is longer than most
 MOST = 0.75  # of the call's notes are no longer than an answer's should be
 MOST_BARS = 16
+ON_THE_CHART = 3.0  # nats for each beat off the chord, where not every one can be on it
 SIXTEENTH = TICKS_PER_QUARTER // 4
 SAME_KEY = 4  # calls that are heard for the key of the next
 
@@ -240,8 +241,10 @@ def _wishes(frame: _Frame, request: Request, lengths: bool) -> Iterator[tuple[Co
     scale = Scale(frozenset(p for p in range(128) if p % 12 in classes), "notes of the key and the call", 0)
     opens, rests = Opens(frame.start, 0), RestsOn(_degrees(page), frame.end - page.meter.beat, frame.end, 0)
     style = tuple(_paced(notes, page, settings.density, lengths))
-    extra = (*_chart(frame, request), *_mode(frame, settings.mode))
-    yield (opens, rests, compass, scale, *style, *extra)
+    chart, extra = tuple(_chart(frame, request)), tuple(_mode(frame, settings.mode))
+    yield (opens, rests, compass, scale, *style, *chart, *extra)
+    if chart:
+        yield (opens, rests, compass, scale, *style, *(Preference(wish, ON_THE_CHART) for wish in chart), *extra)
     yield (opens, rests, compass, scale, *style)
     yield (opens, rests, *style)
     yield (opens,)
@@ -302,7 +305,7 @@ def _chart(frame: _Frame, request: Request) -> Iterator[Constraint]:
         before = round((zero * TICKS_PER_QUARTER + page.pickup) / bar)
     bars = page.bars - (1 if page.pickup else 0)
     text = " | ".join(chart[(before + number) % len(chart)] for number in range(bars))
-    yield Preference(replace(Chords.parse(text, page), voice=0), 3.0)
+    yield replace(Chords.parse(text, page), voice=0)
 
 
 def _transposed(part: Part, semitones: int) -> Part:
