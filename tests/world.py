@@ -131,16 +131,17 @@ class World:
             here = np.flatnonzero((self.place == place) & np.isfinite(found))
             for number in np.unique(state[here]).tolist():
                 weights = walk.weights(states[number])
-                nodes = here[state[here] == number]
-                for token in np.flatnonzero(weights).tolist():
-                    after = self.child[nodes, token]
-                    assert (after >= 0).all(), "it goes over the end"
-                    following = walk.next(states[number], token)
-                    if following not in numbers:
-                        numbers[following] = len(states)
-                        states.append(following)
-                    state[after] = numbers[following]
-                    found[after] = found[nodes] + np.log(weights[token] / weights.sum())
+                tokens = np.flatnonzero(weights)
+                nodes = here[state[here] == number, None]
+                after = self.child[nodes, tokens]
+                assert (after >= 0).all(), "it goes over the end"
+                found[after] = found[nodes] + np.log(weights[tokens] / weights.sum())
+                following = [walk.next(states[number], token) for token in tokens.tolist()]
+                for new in following:
+                    if new not in numbers:
+                        numbers[new] = len(states)
+                        states.append(new)
+                state[after] = [numbers[new] for new in following]
         return np.asarray(found[self.leaves])
 
     def shares(self, p: Floats) -> Floats:
