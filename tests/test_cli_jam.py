@@ -120,6 +120,8 @@ def test_a_wild_file_is_played_without_a_hanging_note(run, tmp_path: Path) -> No
     [
         (["--mode", "loud"], "'loud' is not a mode"),
         (["--key", "H"], "key"),
+        (["--bars", "²"], "--bars '²': write auto, or a number from 1 to 16"),
+        (["--meter", "64/1"], "a meter of 64/1: its bars are longer than"),
         (["--bars", "0"], "--bars '0': write auto, or a number from 1 to 16"),
         (["--tempo", "1000000"], "tempo '1000000': write a number from 20 to 400"),
         (["--tempo", "nan"], "tempo 'nan'"),
@@ -129,9 +131,13 @@ def test_a_wild_file_is_played_without_a_hanging_note(run, tmp_path: Path) -> No
         (["--silence", "0"], "a silence of 0 s: take 0.2 to 10"),
         (["--end-cc", "128"], "0 to 119"),
         (["--memory", "-1"], "take 0 to 1000"),
-        (["--metronome"], "need a --tempo"),
         (["--chords", "no.txt"], "no.txt"),
         (["--model", "nobody"], "there is no model of this name"),
+        (["--osc", "9000"], "--osc is for a jam on ports"),
+        (["--tempo", "100", "--count-in"], "--count-in is for a jam on ports"),
+        (["--replay", "first"], "--file and --replay are two jams"),
+        (["--save-model", "."], "--save-model .: give the name of a file"),
+        (["--save-model", "nowhere/mine.safetensors"], "in a folder that there is"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_line(run, calls: Path, options: list[str], words: str) -> None:
@@ -140,6 +146,28 @@ def test_what_makes_no_sense_is_refused_in_a_line(run, calls: Path, options: lis
     assert words in result.err
     assert len(result.err.strip().splitlines()) == 1
     assert not Path("calls-jam").exists()
+
+
+@pytest.mark.parametrize("option", ["--metronome", "--count-in", "--clock-out"])
+def test_what_is_heard_of_the_tempo_needs_one(run, option: str) -> None:
+    result = run("jam", option)
+    assert result.code == 2
+    assert "need a --tempo" in result.err
+
+
+def test_calls_without_an_answer_are_told_and_why(run, calls: Path) -> None:
+    result = run("jam", "--file", calls, "--meter", "1/64", "-o", "out")
+    assert result.code == 0
+    assert "no answer to call 1: folk-markov cannot complete this sketch" in result.err
+    [silent] = json.loads(run("jam", "--file", calls, "--meter", "1/64", "--json").out)["silent"]
+    assert silent["call"] == 1
+
+
+def test_a_file_in_place_of_the_folder_stays(run, calls: Path) -> None:
+    result = run("jam", "--file", calls, "-o", calls)
+    assert result.code == 1
+    assert f"{calls}: is a file; give the name of a folder" in result.err
+    assert calls.read_text() == CALLS
 
 
 @pytest.mark.parametrize("name", ["missing.mid", "damaged.mid", "empty.mid"])

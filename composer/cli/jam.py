@@ -10,12 +10,10 @@ import typer
 
 from composer.cli.completing import MELODY, USUAL_TEMPERATURE, Model, Seed
 from composer.cli.terminal import Json
-from composer.errors import UsageError
+from composer.errors import UsageError, brief
 
 if TYPE_CHECKING:
     from composer.cli.jam_asked import Asked
-    from composer.live.improviser import Improviser
-    from composer.live.record import Record
 
 NEW_SEEDS = 2**31
 
@@ -95,6 +93,14 @@ def jam(
     from composer.live.record import read_session
     from composer.theory import parse_pitch
 
+    if file is not None and replay is not None:
+        raise UsageError("--file and --replay are two jams; give one of them")
+    if file is not None or replay is not None:
+        _only_on_ports(
+            {"--in": source, "--out": sink, "--virtual": virtual, "--backend": backend != "auto",
+             "--metronome": metronome, "--count-in": count_in, "--clock-out": clock_out,
+             "--osc": osc is not None, "--osc-map": osc_map, "--osc-to": osc_to}
+        )  # fmt: skip
     settings = Settings(
         bars=_whole("bars", bars, 1, 16),
         meter=_meter(meter),
@@ -131,11 +137,18 @@ def jam(
     )
 
 
+def _only_on_ports(given: dict[str, Any]) -> None:
+    name = next((name for name, value in given.items() if value), None)
+    if name is not None:
+        raise UsageError(f"{name} is for a jam on ports; leave it out with --file and --replay, which need none")
+
+
 def _rehearse(calls: list[tuple[float, Any]], name: str, asked: Asked, *, shared: bool, turns: bool) -> None:
     """The jam offline: the same answers every time."""
     from composer.io import write_bytes
     from composer.live.improviser import Improviser
     from composer.live.phrase import Segmenter
+    from composer.live.record import made
     from composer.live.rehearsal import Rehearsal
     from composer.live.thinker import Inline, loaded
 
@@ -144,33 +157,34 @@ def _rehearse(calls: list[tuple[float, Any]], name: str, asked: Asked, *, shared
     segmenter = Segmenter(silence=asked.silence, ending=asked.end)
     improviser = Improviser(Inline(answering), asked.settings, segmenter=segmenter, grid=grid, panic=asked.panic)
     record = asked.record(0.0, answering.model.digest, shared)
-    Rehearsal(improviser, record, turns=turns).run(calls)
-    _saved(record, asked.output or Path(name), asked.as_json, improviser)
+    rehearsal = Rehearsal(improviser, record, turns=turns)
+    rehearsal.run(calls)
+    written = record.save(made(asked.output or Path(name)))
     if asked.save_model is not None:
-        write_bytes(answering.saved(), asked.save_model)
-
-
-def _saved(record: Record, folder: Path, as_json: bool, improviser: Improviser) -> None:
-    from composer.errors import WriteError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{folder}: cannot be made ({error.strerror})") from None
-    written = [str(path) for path in record.save(folder)]
-    if as_json:
-        typer.echo(json.dumps({"calls": improviser.calls, "late": improviser.late, "files": written}))
+        written.append(write_bytes(answering.saved(), asked.save_model))
+    files = [str(path) for path in written]
+    if asked.as_json:
+        told = [{"call": call, "why": why} for call, why in rehearsal.unanswered]
+        typer.echo(json.dumps({"calls": improviser.calls, "late": improviser.late, "silent": told, "files": files}))
         return
-    book = record.files().get("session.abc", b"").decode()
-    typer.echo(book, nl=False)
-    for path in written:
+    typer.echo(record.files().get("session.abc", b"").decode(), nl=False)
+    for why, numbers in _by_reason(rehearsal.unanswered).items():
+        typer.echo(brief(f"no answer to call {', '.join(numbers)}: {why}", 2000), err=True)
+    for path in files:
         typer.echo(f"wrote {path}", err=True)
+
+
+def _by_reason(unanswered: list[tuple[int, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for call, why in unanswered:
+        found.setdefault(why, []).append(str(call))
+    return found
 
 
 def _whole(name: str, text: str, low: int, high: int) -> int | None:
     if text == "auto":
         return None
-    if not text.isdigit() or not low <= int(text) <= high:
+    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
         raise UsageError(f"--{name} {text!r}: write auto, or a number from {low} to {high}")
     return int(text)
 

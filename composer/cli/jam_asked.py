@@ -13,7 +13,9 @@ from composer.live.controls import Control
 from composer.live.grid import Steady
 from composer.live.improviser import changed
 from composer.live.record import Record, Session
-from composer.theory import Meter
+from composer.theory import TICKS_PER_QUARTER, Meter
+
+LONGEST_BAR = 16 * TICKS_PER_QUARTER  # ticks: sixteen of them are answered in some seconds
 
 
 def _settings_of_log(settings: Mapping[str, Any]) -> Settings:
@@ -67,12 +69,17 @@ class Asked:
             raise UsageError(f"the session's settings make no sense ({error}); it cannot be played again") from None
 
     def __post_init__(self) -> None:
+        meter = self.settings.meter
+        if meter is not None and meter.bar > LONGEST_BAR:
+            raise UsageError(f"a meter of {meter}: its bars are longer than the 16 quarters that an answer's may have")
         if not 0.2 <= self.silence <= 10:
             raise UsageError(f"a silence of {self.silence:g} s: take 0.2 to 10")
         if not 0 <= self.memory <= 1000:
             raise UsageError(f"a memory of {self.memory:g} calls: take 0 to 1000")
         if not 0 <= self.end <= 119:
             raise UsageError(f"--end-cc {self.end}: control changes have the numbers 0 to 119")
+        if self.save_model is not None and (self.save_model.is_dir() or not self.save_model.parent.is_dir()):
+            raise UsageError(f"--save-model {self.save_model}: give the name of a file, in a folder that there is")
 
     def record(self, start: float, digest: str, shared: bool) -> Record:
         """A record of a session that begins at ``start``, seconds; whether player and engine ``shared`` a pulse."""

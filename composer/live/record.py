@@ -223,16 +223,24 @@ def _delta(ticks: int) -> bytes:
     return (smf.number(smf.LONGEST_DELTA) + smf.meta(0, smf.TEXT, b"")[1]) * steps + smf.number(rest)
 
 
+def made(folder: str | Path) -> Path:
+    """The folder, made if it is not there; raises :class:`WriteError`."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise WriteError(f"{folder}: is a file; give the name of a folder") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WriteError(f"{folder}: cannot be made ({reason}); give another folder") from None
+    return Path(folder)
+
+
 class Saver:
     """Saves a record into a folder from a thread of its own, so that no disk makes the music wait."""
 
     def __init__(self, record: Record, folder: str | Path) -> None:
         """Make the folder; raises :class:`WriteError`."""
-        self.record, self.folder = record, Path(folder)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WriteError(f"{folder}: cannot be made ({error.strerror})") from None
+        self.record, self.folder = record, made(folder)
         self.error: WriteError | None = None  # why the last save failed
         self._wanted = threading.Event()
         self._ending = False

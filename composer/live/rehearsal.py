@@ -28,6 +28,7 @@ class Rehearsal:
     record: Record
     turns: bool = True
     outbox: Outbox = field(default_factory=Outbox)
+    unanswered: list[tuple[int, str]] = field(default_factory=list)  # calls, and why
 
     def run(self, inputs: Iterable[tuple[float, Any]]) -> float:
         """Play through inputs (seconds, in order, with a mido message or Control); returns the moment of the end."""
@@ -71,4 +72,6 @@ class Rehearsal:
             for message in self.outbox.hush():
                 self.record.sent(now, message)
         self.outbox.add(step.events)
-        keep(self.record, self.improviser)
+        for news in keep(self.record, self.improviser):
+            if news.kind == "silent":
+                self.unanswered.append((news.facts["number"], news.facts["why"]))
