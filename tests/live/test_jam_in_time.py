@@ -23,6 +23,10 @@ from system import require_program
 
 pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.slow]
 
+# frames: 11 ms. A client that comes or goes while jackd --sync is at work can stop it for 15 s; it is at work for less
+# of a longer period
+JACK_PERIOD = 512
+
 PULSES = 24
 NEAR = 0.05  # seconds from its place at which a note is on it: the path through JACK, and a machine that is busy
 
