@@ -189,7 +189,8 @@ def stage(folder: Path, *options: str, client: str = "") -> Iterator[Stage]:
 
 
 def connect(source: str, sink: str) -> None:
-    subprocess.run(["jack_connect", source, sink], check=True, capture_output=True)
+    command = ["jack_connect", source, sink]
+    wait_for(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0, PATIENCE)
 
 
 @contextmanager

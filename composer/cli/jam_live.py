@@ -96,6 +96,7 @@ def plugs(source: str | None, sink: str | None, virtual: bool, backend: str) -> 
     if virtual:
         if source or sink:
             raise UsageError("--virtual makes ports of our own; leave out --in and --out, and connect to them")
+        output_names(backend)  # or it would be said only when the model has been loaded
         return Plugs(*CLIENTS, True, backend)
     inputs, outputs = input_names(backend), output_names(backend)
     usual = obvious(inputs, outputs)

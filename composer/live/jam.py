@@ -190,8 +190,8 @@ class Jam:
             self._notice(now, "process", words)
         if self.follower is not None and self.follower.stalled(now):
             self.improviser.grid = None
-        if self.follower is not None and (words := self.follower.problem(now)) != self._clock_problem:
-            self._clock_problem = words
+        if self.follower is not None and _kind(words := self.follower.problem(now)) != self._clock_problem:
+            self._clock_problem = _kind(words)
             self._notice(now, "clock", words or "the MIDI clock is back")
         self._keep_sent(notes)
         self.show(state_of(self.improviser, now, ports=f"{source.name} → {sink.name}", notice=self.notice))
@@ -219,3 +219,8 @@ class Jam:
 def _let_go(*schedulers: Scheduler) -> None:
     for scheduler in schedulers:
         scheduler.connect(None)
+
+
+def _kind(words: str | None) -> str | None:
+    """What stays of a problem while its figures change."""
+    return None if words is None else words.partition(":")[0]

@@ -18,12 +18,15 @@ def require_rtmidi() -> None:
 
 
 @pytest.fixture(scope="module")
-def jack() -> Iterator[None]:
-    """A JACK server of our own with the dummy driver; every client of this process and its children uses it."""
+def jack(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A JACK server of our own with the dummy driver; every client of this process and its children uses it.
+
+    Its period is the module's JACK_PERIOD, in frames.
+    """
     for program in ("jackd", "jack_lsp"):
         require_program(program, "jackd2")
     require_rtmidi()
-    with jack_server() as clients, pytest.MonkeyPatch.context() as patch:
+    with jack_server(getattr(request.module, "JACK_PERIOD", 128)) as clients, pytest.MonkeyPatch.context() as patch:
         for name, value in clients.items():
             patch.setenv(name, value)
         yield

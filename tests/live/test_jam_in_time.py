@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import statistics
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
 from mido import Message
 
 from composer.live.outbox import Timed
-from composer.live.phrase import DRUMS
 from composer.live.ports import open_input, open_output
 from composer.live.scheduler import Scheduler
 from jamming import PATIENCE, TUNE, Stage, connect, running, sleep_until, stage, strikes, unmatched
@@ -22,6 +19,10 @@ from midi_programs import wait_for
 from system import require_program
 
 pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.slow]
+
+# frames: 11 ms. A client that comes or goes while jackd --sync is at work can stop it for 15 s; it is at work for less
+# of a longer period
+JACK_PERIOD = 512
 
 PULSES = 24
 NEAR = 0.05  # seconds from its place at which a note is on it: the path through JACK, and a machine that is busy
@@ -98,65 +99,3 @@ def ports() -> str:
 
 def transport(commands: str) -> None:
     subprocess.run(["jack_transport"], input=f"{commands}\nquit\n", text=True, capture_output=True, check=False)
-
-
-SECONDS = 60.0
-BEAT = 0.5
-
-
-def test_a_minute_of_playing(jack: None, tmp_path: Path) -> None:
-    """Calls, slips, pedal and barge-ins to a metronome, while another program follows our clock.
-
-    Asserted of what the listener, in its own process, hears: every note-on has its note-off; most answers begin on a
-    beat within :data:`NEAR`; the metronome neither stops nor doubles. An answer may be late only where its log says
-    that finding it took more than half of the silence: then the machine was not ours.
-    """
-    require_program("jack_mclk_dump", "jack-midi-clock")
-    options = ("--tempo", "120", "--metronome", "--clock-out", "--silence", "1", "--seed", "1")
-    lines: list[str] = []
-    with stage(tmp_path / "session", *options) as jam, running("jack_mclk_dump", "-n", "composer-out:out") as dump:
-        assert dump.stdout is not None
-        reader = threading.Thread(target=lambda out=dump.stdout: lines.extend(out), daemon=True)
-        reader.start()
-        play_for_a_minute(jam)
-        assert jam.jam.end() == 143
-        wait_for(lambda: hushed(jam.ear.messages))
-        session, heard = jam.jam.session(), list(jam.ear.heard)
-    reader.join(5)
-    clicks = [t for t, m in strikes(heard) if m.channel == DRUMS]
-    assert unmatched([m for _, m in heard]) == 0
-    assert statistics.median(np.diff(clicks)) == pytest.approx(BEAT, abs=0.005)
-    assert len(clicks) == pytest.approx((clicks[-1] - clicks[0]) / BEAT + 1, abs=0.5)
-    answers = [event for event in session.events if event["kind"] == "answer"]
-    assert len(answers) >= 8
-    firsts = [next(t for t, m in strikes(heard) if m.channel != DRUMS and t > event["at"] - NEAR) for event in answers]
-    away = [abs((first - clicks[0]) / BEAT - round((first - clicks[0]) / BEAT)) * BEAT for first in firsts]
-    assert statistics.median(away) < NEAR
-    assert [event for event in answers if event["late"] and event["took"] < 0.5] == []
-    assert any("120." in line or "119." in line for line in lines)
-
-
-def play_for_a_minute(jam: Stage) -> None:
-    """By turns: a call heard to its end, one with a slip in it, one with the pedal, and one that is cut."""
-    random = np.random.default_rng(1)
-    start = time.monotonic()
-    turn = 0
-    while time.monotonic() - start < SECONDS:
-        pitches = (60 + np.array([0, 2, 4, 5, 7, 9, 11, 12])[random.integers(0, 8, 8)]).tolist()
-        if turn % 4 == 2:
-            jam.keys.pedal(True)
-        last = jam.keys.play(pitches, BEAT / 2)
-        if turn % 4 == 1:
-            sleep_until(last + 0.3)
-            last = jam.keys.play(pitches[:1], 0.05)
-        if turn % 4 == 2:
-            sleep_until(last + 0.4)
-            last = jam.keys.pedal(False)
-        wait_for(lambda since=last: len(jam.melody(since)) >= 3, PATIENCE)
-        if turn % 4 != 3:
-            wait_for(lambda: time.monotonic() - jam.melody(start)[-1][0] > 3 * BEAT, PATIENCE)
-        turn += 1
-
-
-def hushed(messages: list[Message]) -> bool:
-    return any(m.is_cc(123) for m in messages[-100:])

@@ -24,7 +24,11 @@ from duet import PATIENCE, TUNE, Keys, Program, Stage, running, sleep_until, sta
 from midi_programs import Listener, wait_for
 from system import require_program
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.slow]
+
+# frames: 11 ms. A client that comes or goes while jackd --sync is at work can stop it for 15 s; it is at work for less
+# of a longer period
+JACK_PERIOD = 512
 
 SILENCE = 1.5  # seconds, as the machine may be busy, and a model too slow for its silence is refused
 OSC = 19_000 + os.getpid() % 500 * 2
@@ -206,7 +210,7 @@ def test_one_call_ended_by_sigterm_and_the_log_of_all_that_was_heard(jam: Stage)
     path = [came - went for (went, _), (came, _) in zip(session.sent, jam.ear.heard, strict=True)]
     usual = statistics.median(path)
     assert 0 < usual < 0.05
-    assert statistics.median(abs(k - usual) for k in path) < 0.003  # half the messages; the machine may be busy
+    assert statistics.median(abs(k - usual) for k in path) < 0.01  # half the messages, within a period
     assert [m for _, m in session.heard if isinstance(m, Message)] == [m for _, m in jam.keys.played]
     written = in_file(jam.jam)
     assert [str(plain(m)) for _, m in written] == [str(plain(m)) for _, m in session.sent]
