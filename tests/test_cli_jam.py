@@ -97,6 +97,28 @@ def test_a_log_is_played_again(run, calls: Path) -> None:
     assert Path("again/session.mid").read_bytes() == Path("first/session.mid").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("density", "[1]"),
+        ("tempo", "{}"),
+        ("temperature", "[]"),
+        ("end", "1e999"),
+        ("silence", "null"),
+        ("seed", "0.5"),
+    ],
+)
+def test_a_log_whose_settings_make_no_sense_is_not_played(run, calls: Path, name: str, value: str) -> None:
+    assert run("jam", "--file", calls, "-o", "first").code == 0
+    log = json.loads(Path("first/session.json").read_text())
+    log["settings"][name] = "HERE"
+    Path("first/session.json").write_text(json.dumps(log).replace('"HERE"', value))
+    result = run("jam", "--replay", "first", "-o", "again")
+    assert result.code == 2
+    assert "it cannot be played again" in result.err
+    assert not Path("again").exists()
+
+
 def test_what_was_learned_is_a_model_that_writes_tunes(run, calls: Path) -> None:
     assert run("jam", "--file", calls, "--save-model", "mine.safetensors").code == 0
     assert run("tune", "--model", "mine.safetensors", "--seed", 1).code == 0

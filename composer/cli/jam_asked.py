@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,8 @@ def _settings_of_log(settings: Mapping[str, Any]) -> Settings:
     found = replace(Settings(**plain), meter=None if meter is None else Meter.parse(str(meter)))  # type: ignore[arg-type]
     for name in ("mode", "key", "temperature", "density", "tempo"):
         value = settings.get(name)
+        if value is not None and not isinstance(value, str | int | float):
+            raise UsageError(f"the log's setting {name} is {value!r}, which makes no sense")
         if value is not None:
             found = changed(found, Control(name, value))
     return found
@@ -59,7 +62,9 @@ class Asked:
         """What was asked of a recorded session; raises :class:`UsageError`."""
         found = session.settings
         limits = (found.get("silence"), found.get("end"), found.get("memory"))
-        silence, end, memory = (value if isinstance(value, int | float) else -1 for value in limits)
+        silence, end, memory = (
+            value if isinstance(value, int | float) and abs(value) < math.inf else -1 for value in limits
+        )
         panic = found.get("panic") if isinstance(found.get("panic"), int) else None
         tempo = str(found.get("tempo") or "auto") if found.get("shared") else "auto"
         try:
