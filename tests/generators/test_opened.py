@@ -52,8 +52,7 @@ def conditional(weights: list[float], constraints: ColumnMasks) -> np.ndarray:
     return np.array(kept) / sum(kept)
 
 
-@pytest.mark.parametrize("order", [1, 2, 4])
-@pytest.mark.parametrize("nearest", [0, 1, 2])
+@pytest.mark.parametrize(("order", "nearest"), [(1, 0), (2, 0), (2, 1), (4, 0), (4, 1), (4, 2)])  # all that differ
 def test_conditioning_is_exact_at_every_order(order: int, nearest: int) -> None:
     chain = model(order, nearest)
     free = [chain.log_prob(world).sum() for world in worlds()]
