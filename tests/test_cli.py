@@ -155,6 +155,14 @@ def test_help_imports_nothing_heavy() -> None:
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_fault(tmp_path: Path, closed: str) -> None:
+    program = f"exec {sys.executable} -m composer.cli tune --seed 1 -o t.abc {closed}"
+    result = subprocess.run(["bash", "-c", program], cwd=tmp_path, capture_output=True, check=False)
+    assert result.returncode == 0
+    assert (tmp_path / "t.abc").exists()
+
+
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     """Files are limited to 64 KB by the system; a WAV does not fit."""
     program = "ulimit -f 64; exec {} -m composer.cli render t.mid -o t.wav"

@@ -5,6 +5,7 @@ Errors are one line; the exit code is 2 for a wrong request, 1 for a failure.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 
@@ -47,8 +48,16 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     typer.echo(f"composer: {message}", err=True)
 
 
+def _open_streams() -> None:
+    """What was closed by who started us leads nowhere: else the next file that is opened would take its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
 def main() -> None:
     """The ``composer`` command."""
+    _open_streams()
     warnings.showwarning = _show_warning
     try:
         app()

@@ -202,7 +202,7 @@ def _server(stack: ExitStack, take: Callable[[Control], None], surface: Surface)
     target = None
     if surface.target is not None:
         host, colon, port = surface.target.rpartition(":")
-        if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        if not colon or not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
             raise UsageError(f"--osc-to {surface.target!r}: write a host and a port, such as 127.0.0.1:6448")
         target = host, int(port)
     return stack.enter_context(OscServer(surface.port, mapping, take, target=target))

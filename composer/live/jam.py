@@ -134,7 +134,7 @@ class Jam:
             notes.hush()
         if step.events:
             notes.add(step.events)
-        if items or step.hush or step.events:
+        if self.improviser.news:
             self._tell(keep(self.record, self.improviser))
         self._keep_time(pulse, now)
         if now >= self._next_look:
