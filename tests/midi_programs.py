@@ -39,7 +39,7 @@ print(json.dumps({"exclusive": port.exclusive, "garbage": port.garbage}), flush=
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"still waiting after {seconds} s"
@@ -74,7 +74,11 @@ def jack_server(period: int = 128) -> Iterator[dict[str, str]]:
             yield clients
         finally:
             server.terminate()
-            server.wait()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:  # it waits for a client that is gone
+                server.kill()
+                server.wait()
 
 
 def _succeeds(command: list[str], environment: dict[str, str]) -> bool:

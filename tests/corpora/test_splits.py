@@ -129,7 +129,7 @@ def test_kin_are_those_of_a_plain_comparison(size: int, monkeypatch: pytest.Monk
     monkeypatch.setattr(kin, "TABLE", size)
     chance = np.random.default_rng(3)
     stock = [chance.choice([-4, -2, -1, 1, 2, 3], 12).tolist() for _ in range(30)]
-    picks = [chance.integers(0, 30, chance.integers(0, 6)) for _ in range(70)]
+    picks = [chance.integers(0, 30, chance.integers(0, 6)) for _ in range(30)]
     whole = [[step for k in pick for step in stock[k]] for pick in picks]
     short = [line[at : at + length] for line in whole[::3] for at, length in [(0, 9), (1, 8), (3, 8), (2, 7)]]
     lines = [list(line) for line in dict.fromkeys(map(tuple, whole + short))]

@@ -26,7 +26,7 @@ def jack(request: pytest.FixtureRequest) -> Iterator[None]:
     for program in ("jackd", "jack_lsp"):
         require_program(program, "jackd2")
     require_rtmidi()
-    with jack_server(getattr(request.module, "JACK_PERIOD", 128)) as clients, pytest.MonkeyPatch.context() as patch:
+    with jack_server(getattr(request.module, "JACK_PERIOD", 256)) as clients, pytest.MonkeyPatch.context() as patch:
         for name, value in clients.items():
             patch.setenv(name, value)
         yield

@@ -20,6 +20,7 @@ from midi_programs import once_more, wait_for
 from system import require_program
 
 pytestmark = pytest.mark.xdist_group("jack")
+JACK_PERIOD = 128  # frames: what a clock is heard by
 
 
 class Master:

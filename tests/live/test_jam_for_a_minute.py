@@ -12,7 +12,7 @@ import pytest
 from mido import Message
 
 from composer.live.phrase import DRUMS
-from jamming import PATIENCE, Stage, running, sleep_until, stage, strikes, unmatched
+from duet import PATIENCE, Stage, running, sleep_until, stage, strikes, unmatched
 from midi_programs import wait_for
 from system import require_program
 

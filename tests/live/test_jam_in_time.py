@@ -14,7 +14,7 @@ from mido import Message
 from composer.live.outbox import Timed
 from composer.live.ports import open_input, open_output
 from composer.live.scheduler import Scheduler
-from jamming import PATIENCE, TUNE, Stage, connect, running, sleep_until, stage, strikes, unmatched
+from duet import PATIENCE, TUNE, Stage, connect, running, sleep_until, stage, strikes, unmatched
 from midi_programs import wait_for
 from system import require_program
 

@@ -89,7 +89,7 @@ def test_a_phrase_is_not_over_while_the_pedal_is_down(jam: Stage) -> None:
 
 
 def test_a_flood_is_survived_and_the_next_call_answered(jam: Stage) -> None:
-    """JACK itself drops what is more than some 2,000 messages in one period."""
+    """JACK itself drops what is more than some 2,000 messages in one period, so not all of the 10,128 need arrive."""
     began = time.monotonic()
     for k in range(5000):
         jam.keys.send("note_on", note=k % 128, velocity=1 + k % 127)
@@ -100,7 +100,7 @@ def test_a_flood_is_survived_and_the_next_call_answered(jam: Stage) -> None:
         jam.keys.send("note_off", note=pitch)
     time.sleep(2.5 * SILENCE)  # or it would be part of the call
     jam.answer(jam.keys.play())
-    wait_for(lambda: sum(began <= t for t, _ in jam.jam.session().heard) >= 10_128 + 2 * len(TUNE), PATIENCE)
+    wait_for(lambda: sum(began <= t for t, _ in jam.jam.session().heard) >= 2_000 + 2 * len(TUNE), PATIENCE)
 
 
 FLOOD: list[tuple[str, dict[str, int]]] = [
@@ -160,14 +160,21 @@ def steer(jam: Stage, name: str, kind: str, value: str) -> None:
     subprocess.run(["oscsend", "localhost", str(OSC), f"/composer/{name}", kind, value], check=True)
 
 
+def ends(jam: Stage) -> list[dict[str, Any]]:
+    """The answers, and those that have come to their end, as the session saved last has them."""
+    saved = (jam.jam.folder / "session.json").exists()
+    return [event for event in jam.jam.session().events if event["kind"] in {"answer", "done"}] if saved else []
+
+
 def test_the_answering_process_is_killed_and_replaced(jam: Stage) -> None:
     last = jam.keys.play(TUNE * 2)
     jam.answer(last, notes=2)
     dead = jam.jam.answering()
     os.kill(dead, signal.SIGKILL)
     wait_for(lambda: "".join(jam.jam.said).count("another takes its place") == 1, PATIENCE)
-    jam.silence()
-    assert len(strikes(jam.since(last))) > 6  # it went on to its end
+    wait_for(lambda: ends(jam) and ends(jam)[-1]["kind"] == "done", PATIENCE)
+    told = [event for event in ends(jam) if event["kind"] == "answer"][-1]
+    assert len(strikes(jam.since(last))) == told["notes"]  # it went on to its end
     jam.answer(jam.keys.play())
     assert jam.jam.answering() != dead
 
