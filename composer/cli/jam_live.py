@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -119,7 +120,9 @@ def plugs(source: str | None, sink: str | None, virtual: bool, backend: str) -> 
 
 def play(asked: Asked, ports: Plugs, surface: Surface, pulse: Pulse) -> None:
     """Jam until q or Ctrl-C, then save the session."""
+    told, printed = list[str](), list[str]()
     with ExitStack() as stack, _endings():
+        stack.callback(_tell, told, printed)  # at last, as the screen would draw over it
         with working("getting ready"):
             thinker = Process(asked.model, asked.memory)
             stack.callback(thinker.close)
@@ -137,10 +140,16 @@ def play(asked: Asked, ports: Plugs, surface: Surface, pulse: Pulse) -> None:
         try:
             jam.run(source, sink)
         except KeyboardInterrupt:
-            typer.echo("stopped", err=True)  # it has been silenced
+            told.append("stopped")  # it has been silenced
         finally:
             with _unstoppable():
-                _saved(asked, thinker, saver)
+                files = [str(path) for path in saver.close()]
+                told += [f"wrote {path}" for path in files]
+                if asked.save_model is not None:
+                    files.append(str(write_bytes(thinker.learned(), asked.save_model)))
+                    told.append(f"wrote {files[-1]}")
+                if asked.as_json:
+                    printed.append(json.dumps({"calls": improviser.calls, "late": improviser.late, "files": files}))
 
 
 def _in_time(thinker: Process, asked: Asked) -> None:
@@ -217,11 +226,11 @@ def _published(state: State) -> dict[str, float | int | str]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _saved(asked: Asked, thinker: Process, saver: Saver) -> None:
-    for path in saver.close():
-        typer.echo(f"wrote {path}", err=True)
-    if asked.save_model is not None:
-        typer.echo(f"wrote {write_bytes(thinker.learned(), asked.save_model)}", err=True)
+def _tell(told: list[str], printed: list[str]) -> None:
+    for lines, err in ((told, True), (printed, False)):
+        with suppress(OSError):  # the terminal may have gone
+            for line in lines:
+                typer.echo(line, err=err)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from composer.live.controls import MODES, Control
@@ -65,11 +65,18 @@ def pressed(take: Take, keys: Keys, stream: TextIO | None = None) -> Iterator[bo
     elif sys.platform == "win32":
         with _listening(lambda ended: _windows(take, keys, ended)):
             yield True
-    elif os.tcgetpgrp(stream.fileno()) != os.getpgrp():  # in the background, touching the terminal would stop us
+    elif not _in_front(stream.fileno()):  # in the background, touching the terminal would stop us
         yield False
     else:
         with _posix(take, keys, stream.fileno()):
             yield True
+
+
+def _in_front(terminal: int) -> bool:
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:  # the terminal of another session
+        return False
 
 
 @contextmanager
@@ -96,7 +103,8 @@ def _posix(take: Take, keys: Keys, terminal: int) -> Iterator[None]:
     usual = termios.tcgetattr(terminal)
 
     def restore() -> None:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, usual)
+        with suppress(termios.error):  # the terminal may have gone
+            termios.tcsetattr(terminal, termios.TCSADRAIN, usual)
 
     atexit.register(restore)
     waiting, waking = os.pipe()

@@ -76,6 +76,25 @@ def test_in_the_background_the_terminal_is_left_alone(
         assert not can
 
 
+@posix
+def test_the_terminal_of_another_session_is_left_alone() -> None:
+    master, slave = os.openpty()
+    with os.fdopen(slave) as stream, pressed(print, Keys("vary", 1.0), stream) as can:
+        assert not can
+    os.close(master)
+
+
+@posix
+def test_a_terminal_that_has_gone_is_no_fault(terminal: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
+    import termios
+
+    def gone(*_: object) -> None:
+        raise termios.error(5, "Input/output error")
+
+    with pressed(print, Keys("vary", 1.0), terminal[1]):
+        monkeypatch.setattr(termios, "tcsetattr", gone)
+
+
 def test_where_there_is_no_terminal_no_keys_are_read(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("pppp")
     taken: list[Control] = []
