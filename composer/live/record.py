@@ -256,7 +256,7 @@ class Saver:
         self._ending = True
         self._wanted.set()
         self._thread.join()
-        return self.record.save(made(self.folder))
+        return self.record.save(self.folder)
 
     def _run(self) -> None:
         while self._wanted.wait() and not self._ending:

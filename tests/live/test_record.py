@@ -342,9 +342,3 @@ def test_a_killed_jam_leaves_what_was_saved_last(tmp_path: Path) -> None:
     assert len(read_session(tmp_path).heard) > 0
     assert len(read(tmp_path / "session.mid").parts[0]) > 0
     assert read(tmp_path / "session.abc").title == "Call 1"
-
-
-def test_a_folder_that_was_removed_meanwhile_is_made_again(tmp_path: Path) -> None:
-    saver = Saver(Record(start=0.0, settings={}, model="none", digest="", seed=0), tmp_path / "jam")
-    (tmp_path / "jam").rmdir()
-    assert all(path.exists() for path in saver.close())
