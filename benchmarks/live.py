@@ -25,6 +25,7 @@ from composer.live.clock import MonotonicClock
 from composer.live.outbox import Timed
 from composer.live.ports import MemoryPort, Port, open_output
 from composer.live.scheduler import LATE, Scheduler, Sent
+from tables import header, row, spread
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from duet import TUNE, Stage, stage, unmatched
@@ -68,21 +69,6 @@ BESIDE: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "2 processes": busy_processes,
     "a thread": busy_thread,
 }
-
-
-def row(*cells: object) -> None:
-    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-
-
-def header(*cells: str) -> None:
-    row(*cells)
-    print("|" + "---|" * len(cells), flush=True)
-
-
-def spread(seconds: Sequence[float] | np.ndarray) -> tuple[str, str, str]:
-    """Median, 99th percentile and maximum, in milliseconds."""
-    found = 1000 * np.percentile(seconds, [50, 99, 100])
-    return f"{found[0]:.2f}", f"{found[1]:.2f}", f"{found[2]:.2f}"
 
 
 def deadlines(arguments: argparse.Namespace) -> None:

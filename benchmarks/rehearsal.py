@@ -8,10 +8,7 @@ import argparse
 import random
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from composer import corpora
 from composer.live.answering import Answering, Settings
@@ -19,25 +16,11 @@ from composer.live.improviser import Improviser
 from composer.live.memory import Memory
 from composer.pipeline import Composer
 from composer.theory import TICKS_PER_QUARTER
+from tables import header, row, spread
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from jamming import Stage
 from soaking import GRID, Worker, phrase, soak
-
-
-def row(*cells: object) -> None:
-    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-
-
-def header(*cells: str) -> None:
-    row(*cells)
-    print("|" + "---|" * len(cells), flush=True)
-
-
-def spread(seconds: Sequence[float] | np.ndarray) -> tuple[str, str, str]:
-    """Median, 99th percentile and maximum, in milliseconds."""
-    found = 1000 * np.percentile(seconds, [50, 99, 100])
-    return f"{found[0]:.2f}", f"{found[1]:.2f}", f"{found[2]:.2f}"
 
 
 def phrases(count: int = 200) -> list[list[tuple[float, float, int]]]:
