@@ -5,6 +5,7 @@ python benchmarks/live.py deadlines --jack --period 32 # through a JACK server t
 python benchmarks/live.py barge-in
 python benchmarks/live.py answers --calls 100          # the command itself over JACK, in real time: minutes
 python benchmarks/live.py answers --calls 100 --tempo 120
+python benchmarks/live.py soak --minutes 10
 """
 
 import argparse
@@ -28,7 +29,7 @@ from composer.live.scheduler import LATE, Scheduler, Sent
 from tables import header, row, spread
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from duet import TUNE, Stage, stage, unmatched
+from duet import TUNE, Stage, off_beat, play_for, stage, strikes, unmatched
 from midi_programs import Listener, jack_server, wait_for
 
 LENGTH = 0.02  # seconds of a note
@@ -201,6 +202,34 @@ def told_answers(model: str, jam: Stage, beyond: list[float], silent: list[float
     row(model, "barge-in to silence, over JACK", len(silent), *spread(silent), "", "")
 
 
+def soak(arguments: argparse.Namespace) -> None:
+    """The command over JACK, in real time: calls, slips, pedal and barge-ins, as another process hears it."""
+    os.environ |= {"PYTHONPATH": str(Path(__file__).parents[1])}
+    beat = 0.5
+    with jack_server(arguments.period) as clients, TemporaryDirectory() as folder:
+        os.environ |= clients
+        with stage(Path(folder) / "soak", "--tempo", "120", "--metronome", "--seed", "1") as jam:
+            play_for(jam, 60 * arguments.minutes, beat)
+            jam.jam.end()
+            time.sleep(1.0)
+            heard, session = list(jam.ear.heard), jam.jam.session()
+    found = [event for event in session.events if event["kind"] == "answer"]
+    ons = len(strikes(heard))
+    header(
+        "minutes",
+        "answers",
+        "missed their beat",
+        "notes on",
+        "without an end",
+        "off the beat, median ms",
+        "p99 ms",
+        "max ms",
+    )
+    away = off_beat(heard, [event["at"] for event in found], beat)
+    row(arguments.minutes, len(found), sum(event["late"] for event in found), ons,
+        unmatched([message for _, message in heard]), *spread(away))  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
@@ -225,6 +254,11 @@ def main() -> None:
     command.add_argument("--tempo", type=float, help="quarters a minute of a metronome; free time if not given")
     command.add_argument("--period", type=int, default=32, help="frames of JACK's period, 48,000 a second")
     command.set_defaults(run=answers)
+
+    command = commands.add_parser("soak", help=soak.__doc__)
+    command.add_argument("--minutes", type=float, default=10)
+    command.add_argument("--period", type=int, default=128, help="frames of JACK's period, 48,000 a second")
+    command.set_defaults(run=soak)
 
     arguments = parser.parse_args()
     arguments.run(arguments)

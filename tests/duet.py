@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from mido import Message
 
 from composer.live.phrase import DRUMS
@@ -169,6 +170,36 @@ def unmatched(messages: Sequence[Message]) -> int:
     ons = sum(m.type == "note_on" and m.velocity > 0 for m in messages)
     offs = sum(m.type == "note_off" or (m.type == "note_on" and m.velocity == 0) for m in messages)
     return abs(ons - offs) + len(hanging(messages))
+
+
+def play_for(jam: Stage, seconds: float, beat: float) -> None:
+    """By turns: a call heard to its end, one with a slip in it, one with the pedal, and one that is cut."""
+    random = np.random.default_rng(1)
+    start = time.monotonic()
+    turn = 0
+    while time.monotonic() - start < seconds:
+        pitches = (60 + np.array([0, 2, 4, 5, 7, 9, 11, 12])[random.integers(0, 8, 8)]).tolist()
+        if turn % 4 == 2:
+            jam.keys.pedal(True)
+        last = jam.keys.play(pitches, beat / 2)
+        if turn % 4 == 1:
+            sleep_until(last + 0.3)
+            last = jam.keys.play(pitches[:1], 0.05)
+        if turn % 4 == 2:
+            sleep_until(last + 0.4)
+            last = jam.keys.pedal(False)
+        wait_for(lambda since=last: len(jam.melody(since)) >= 3, PATIENCE)
+        if turn % 4 != 3:
+            wait_for(lambda: time.monotonic() - jam.melody(start)[-1][0] > 3 * beat, PATIENCE)
+        turn += 1
+
+
+def off_beat(heard: Sequence[tuple[float, Message]], answers: Iterable[float], beat: float) -> list[float]:
+    """How far from a beat of the metronome that was heard, seconds, the first note of each of the ``answers`` came."""
+    notes = strikes(heard)
+    line = next(t for t, m in notes if m.channel == DRUMS)
+    firsts = [next((t for t, m in notes if m.channel != DRUMS and t > at - beat / 10), line) for at in answers]
+    return [abs((first - line) / beat - round((first - line) / beat)) * beat for first in firsts]
 
 
 @contextmanager

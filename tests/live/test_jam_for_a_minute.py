@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from mido import Message
 
 from composer.live.phrase import DRUMS
-from duet import PATIENCE, Stage, running, sleep_until, stage, strikes, unmatched
+from duet import off_beat, play_for, running, stage, strikes, unmatched
 from midi_programs import wait_for
 from system import require_program
 
@@ -22,10 +21,7 @@ pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.slow]
 # of a longer period
 JACK_PERIOD = 512
 
-PULSES = 24
 NEAR = 0.05  # seconds from its place at which a note is on it: the path through JACK, and a machine that is busy
-
-
 SECONDS = 60.0
 BEAT = 0.5
 
@@ -44,7 +40,7 @@ def test_a_minute_of_playing(jack: None, tmp_path: Path) -> None:
         assert dump.stdout is not None
         reader = threading.Thread(target=lambda out=dump.stdout: lines.extend(out), daemon=True)
         reader.start()
-        play_for_a_minute(jam)
+        play_for(jam, SECONDS, BEAT)
         assert jam.jam.end() == 143
         wait_for(lambda: hushed(jam.ear.messages))
         session, heard = jam.jam.session(), list(jam.ear.heard)
@@ -55,33 +51,9 @@ def test_a_minute_of_playing(jack: None, tmp_path: Path) -> None:
     assert len(clicks) == pytest.approx((clicks[-1] - clicks[0]) / BEAT + 1, abs=0.5)
     answers = [event for event in session.events if event["kind"] == "answer"]
     assert len(answers) >= 8
-    firsts = [next(t for t, m in strikes(heard) if m.channel != DRUMS and t > event["at"] - NEAR) for event in answers]
-    away = [abs((first - clicks[0]) / BEAT - round((first - clicks[0]) / BEAT)) * BEAT for first in firsts]
-    assert statistics.median(away) < NEAR
+    assert statistics.median(off_beat(heard, [event["at"] for event in answers], BEAT)) < NEAR
     assert [event for event in answers if event["late"] and event["took"] < 0.5] == []
     assert any("120." in line or "119." in line for line in lines)
-
-
-def play_for_a_minute(jam: Stage) -> None:
-    """By turns: a call heard to its end, one with a slip in it, one with the pedal, and one that is cut."""
-    random = np.random.default_rng(1)
-    start = time.monotonic()
-    turn = 0
-    while time.monotonic() - start < SECONDS:
-        pitches = (60 + np.array([0, 2, 4, 5, 7, 9, 11, 12])[random.integers(0, 8, 8)]).tolist()
-        if turn % 4 == 2:
-            jam.keys.pedal(True)
-        last = jam.keys.play(pitches, BEAT / 2)
-        if turn % 4 == 1:
-            sleep_until(last + 0.3)
-            last = jam.keys.play(pitches[:1], 0.05)
-        if turn % 4 == 2:
-            sleep_until(last + 0.4)
-            last = jam.keys.pedal(False)
-        wait_for(lambda since=last: len(jam.melody(since)) >= 3, PATIENCE)
-        if turn % 4 != 3:
-            wait_for(lambda: time.monotonic() - jam.melody(start)[-1][0] > 3 * BEAT, PATIENCE)
-        turn += 1
 
 
 def hushed(messages: list[Message]) -> bool:
