@@ -15,7 +15,7 @@ answering = Answering(Composer.load("folk-markov"), Memory(half_life=8))
 improviser = Improviser(Inline(answering), Settings(mode="continue", temperature=0.7, seed=3))
 record = Record(start=0.0, settings={}, model="folk-markov", digest=answering.model.digest, seed=3)
 
-end = Rehearsal(improviser, record).run(read_calls(Path(__file__).with_name("calls.abc")))
+end = Rehearsal(improviser, record).run(read_calls(Path(__file__).with_name("calls.abc")).messages)
 Path("jam").mkdir(exist_ok=True)
 print(f"{improviser.calls} calls in {end:.0f} s ->", *record.save("jam"))
 

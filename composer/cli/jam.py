@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from composer.cli.completing import MELODY, USUAL_TEMPERATURE, Model, Seed
+from composer.cli.files import say
 from composer.cli.terminal import Json
-from composer.errors import UsageError, brief
+from composer.errors import Notice, UsageError, brief
 
 if TYPE_CHECKING:
     from composer.cli.jam_asked import Asked
@@ -125,7 +126,12 @@ def jam(
     if file is not None:
         if tempo == "clock":
             raise UsageError("a file brings no MIDI clock; give a --tempo in numbers, or auto")
-        _rehearse(read_calls(file), f"{file.stem}-jam", asked, shared=tempo != "auto", turns=True)
+        notices: list[Notice] = []
+        calls = read_calls(file, settings.tempo, notices)
+        say(file, notices)
+        asked = asked if calls.page is None else asked.as_written(calls.page)
+        shared = tempo != "auto" or calls.page is not None
+        _rehearse(calls.messages, f"{file.stem}-jam", asked, shared=shared, turns=True)
         return
     from composer.cli.jam_live import Pulse, Surface, play, plugs
 

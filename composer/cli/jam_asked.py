@@ -14,6 +14,7 @@ from composer.live.controls import Control
 from composer.live.grid import Steady
 from composer.live.improviser import changed
 from composer.live.record import Record, Session
+from composer.score import Score
 from composer.theory import TICKS_PER_QUARTER, Meter
 
 LONGEST_BAR = 16 * TICKS_PER_QUARTER  # ticks: sixteen of them are answered in some seconds
@@ -56,6 +57,13 @@ class Asked:
         """A fixed tempo as a grid whose first bar begins at ``origin``, seconds."""
         tempo = self.settings.tempo
         return None if tempo is None else Steady(self.settings.meter or Meter(4, 4), origin, 60 / tempo)
+
+    def as_written(self, page: Score) -> Asked:
+        """Key, meter and tempo of a page, where no others are asked for."""
+        settings, tempo = self.settings, page.tempos[0].quarters_per_minute
+        key, meter = settings.key or page.key, settings.meter or page.meter
+        settings = replace(settings, key=key, meter=meter, tempo=settings.tempo or tempo)
+        return replace(self, settings=settings, tempo=f"{settings.tempo:g}")
 
     @classmethod
     def of_log(cls, session: Session, output: Path | None, save_model: Path | None, as_json: bool) -> Asked:

@@ -31,13 +31,13 @@ from composer.theory import TICKS_PER_QUARTER, Key, Meter
 
 CHOIR = "chorales-maxent"  # which accompanies, where the model has one voice
 CENTRE = 71  # about where the melodies of the corpora lie; calls are moved there by octaves, and answers back
-REACH, COMPASS = 5, 17  # semitones beyond the call's notes that an answer may go; at least so many in all
+REACH, COMPASS = 4, 15  # semitones beyond the call's notes that an answer may go; at least so many in all
 LIKE_THE_CALL = 2.0  # nats for each note that begins where, in a beat, none of the call did, or is longer than most
 MOST = 0.75  # of the call's notes are no longer than an answer's should be
 MOST_BARS = 16
 ON_THE_CHART = 3.0  # nats for each beat off the chord, where not every one can be on it
 SIXTEENTH = TICKS_PER_QUARTER // 4
-SAME_KEY = 4  # calls that are heard for the key of the next
+SAME_KEY, FADING = 4, 3.0  # calls that are heard for the key of the next, and how much less each earlier one weighs
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,14 @@ class Answering:
             frame = frame._replace(start=0, end=score.end)
         answered = [part.select((part.onset >= frame.start) & (part.onset < frame.end)) for part in score.parts]
         notes = [note for part in answered for note in play_like(_transposed(part, -frame.moved), call)]
+        page = replace(score, parts=tuple(_transposed(part, -frame.moved) for part in score.parts))
         if asked.left_hand and asked.mode != "accompany" and len(call.score.parts) > 1:
-            notes += play_like(_later(call.score.parts[1], frame.start), call)
+            again = _later(call.score.parts[1], frame.start, frame.end)
+            notes += play_like(again, call)
+            left = replace(_joined(_later(call.score.parts[1], 0, frame.start), again), name=call.score.parts[1].name)
+            page = replace(page, parts=(*page.parts, left))
         channel = request.phrase.notes[0].channel
         placed = sorted(_placed(note, frame.start, call.quarter, channel) for note in notes)
-        page = replace(score, parts=tuple(_transposed(part, -frame.moved) for part in score.parts))
         length = (frame.end - frame.start) / TICKS_PER_QUARTER
         return Answer(request, call, page, frame.start, tuple(placed), length, time.perf_counter() - began)
 
@@ -168,35 +171,53 @@ class Answering:
         if asked.key is not None or not self._tunes:
             return call
         tunes = [*self._tunes, call.score.parts[0]]
-        fading = [tune.duration / 2.0**age for age, tune in zip(range(len(tunes) - 1, -1, -1), tunes, strict=True)]
+        fading = [tune.duration / FADING**age for age, tune in zip(range(len(tunes) - 1, -1, -1), tunes, strict=True)]
         key = find_mode(np.concatenate([tune.pitch for tune in tunes]), np.concatenate(fading))
         parts = tuple(replace(part, spelling=frozen(key.spell(part.pitch))) for part in call.score.parts)
         return replace(call, score=replace(call.score, keys=(key,), parts=parts))
 
     def _completed(self, frame: _Frame, request: Request) -> Score:
-        """The page with the answer in it. Wishes that no completion keeps are given up, the least musical first."""
-        page = replace(frame.page, parts=(*frame.page.parts, *(Part.of() for _ in range(self.voices - 1))))
-        lead = max(frame.start - page.meter.bar, 0)  # a bar of harmony under the call's end, for the answer's to follow
+        """The page with the answer in it. Wishes that no completion keeps are given up, the least musical first; a call
+        whose rhythm the model has no words for is told to it in sixteenths, or not at all.
+        """
+        lead = max(frame.start - frame.page.meter.bar, 0)  # a bar of harmony under the call's end, for the answer's
         below = [Hole(voice, lead, frame.end) for voice in range(1, self.voices)]
         holes = (Hole(0, frame.start, frame.end), *below)
-        settings = request.settings
-        seed = 1_000 * settings.seed + request.number
+        more = tuple(Part.of() for _ in range(self.voices - 1))
+        melody, settings = frame.page.parts[0], request.settings
         tried = list(_wishes(frame, request, lengths=isinstance(self.model.encoding, Melody)))
-        for number, wishes in enumerate(tried, 1):
-            try:
-                return self._learned.complete(Sketch(page, holes, wishes), seed=seed, temperature=settings.temperature)
-            except Infeasible:
-                if number == len(tried):
-                    raise
-        raise AssertionError("unreachable")
+        for told in (melody, _in_sixteenths(melody), Part.of()):
+            page = replace(frame.page, parts=(told, *more))
+            for wishes in tried:
+                sketch = Sketch(page, holes, wishes)
+                try:
+                    made = self._learned.complete(
+                        sketch, seed=1_000 * settings.seed + request.number, temperature=settings.temperature
+                    )
+                except Infeasible:
+                    if not self._can_follow(page, holes):
+                        break
+                else:
+                    answer = made.parts[0].select(made.parts[0].onset >= frame.start)
+                    return replace(made, parts=(_joined(melody, answer), *made.parts[1:]))
+        raise Infeasible("nothing that this model knows fits these bars; take another --model")
+
+    def _can_follow(self, page: Score, holes: tuple[Hole, ...]) -> bool:
+        """Whether anything at all can come after what is given."""
+        try:
+            self._learned.generator.check(self._learned.encoding.compile(Sketch(page, holes)))
+        except Infeasible:
+            return False
+        return True
 
     def _accompanied(self, call: Call, request: Request) -> Score:
         """The call again, with a choir's voices below it."""
         if self._choir is None:
             self._choir = self.model if self.voices == 4 else Composer.load(CHOIR)
         melody = replace(call.score, parts=(replace(call.score.parts[0], name=""),))
+        sketch = Sketch.harmonizing(melody, cadences=[int(melody.parts[0].onset[-1])])  # where the call comes to rest
         seed = 1_000 * request.settings.seed + request.number
-        return self._choir.complete(Sketch.harmonizing(melody), seed=seed, temperature=request.settings.temperature)
+        return self._choir.complete(sketch, seed=seed, temperature=request.settings.temperature)
 
 
 def _framed(call: Call, request: Request) -> _Frame:
@@ -314,8 +335,26 @@ def _transposed(part: Part, semitones: int) -> Part:
     return replace(part, pitch=frozen(np.where(pitch < 0, pitch % 12, np.where(pitch > 127, 108 + pitch % 12, pitch))))
 
 
-def _later(part: Part, ticks: int) -> Part:
-    return replace(part, onset=frozen(part.onset + ticks))
+def _in_sixteenths(part: Part) -> Part:
+    """The line with each note from the nearest sixteenth to the next note; of two on one, the later stays."""
+    place = (part.onset.astype(np.int64) + SIXTEENTH // 2) // SIXTEENTH
+    last = np.append(place[1:] != place[:-1], True)[: len(place)]
+    kept, end = part.select(last), part.offset[-1:].astype(np.int64) // SIXTEENTH
+    onset = place[last]
+    duration = np.diff(np.append(onset, np.maximum(end, onset[-1:] + 1)))
+    return replace(kept, onset=frozen(onset * SIXTEENTH), duration=frozen(duration * SIXTEENTH))
+
+
+def _joined(call: Part, answer: Part) -> Part:
+    columns = [np.concatenate(pair) for pair in zip(call.columns, answer.columns, strict=True)]
+    return Part.of(*columns, name=call.name, program=call.program)
+
+
+def _later(part: Part, ticks: int, end: int) -> Part:
+    """The part so many ticks later, up to ``end``."""
+    moved = replace(part, onset=frozen(part.onset + ticks))
+    kept = moved.select(moved.onset < end)
+    return replace(kept, duration=frozen(np.minimum(kept.duration, end - kept.onset)))
 
 
 def _placed(note: Heard, start: int, quarter: float, channel: int) -> Heard:

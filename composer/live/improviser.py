@@ -164,6 +164,12 @@ class Improviser:
             self.thinker.keep(playing.answer)
             self._tell(now, "cut", number=answered.number, after=round(now - playing.starts, 3))
 
+    def leave(self) -> None:
+        """The jam is over: what was being answered is learned, too."""
+        if self._playing is not None:
+            self.thinker.keep(self._playing.answer)
+            self._playing = None
+
     def _over(self, phrase: Phrase, now: float) -> None:
         """A phrase is over: its answer is due on the next beat, or without a grid now."""
         request = self._request(phrase, now)

@@ -116,6 +116,7 @@ class Jam:
                             self._turn(notes, pulse, cables)
                     finally:
                         notes.hush()
+                        self.improviser.leave()
             finally:
                 self._keep_sent(notes)
         finally:

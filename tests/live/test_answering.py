@@ -238,3 +238,21 @@ def test_whatever_was_played_is_answered(
     if grid is not None:
         place = answer.call.zero + answer.start / Q * answer.call.quarter
         assert place == pytest.approx(begins, abs=0.02)
+
+
+def test_a_rhythm_that_the_model_has_no_words_for_is_answered_all_the_same(answering: Answering) -> None:
+    """Eighths at 120 told to be at 100: sixteenths and triplets in turn."""
+    page = answering.answer(asked(step=0.25, tempo=100.0, number=3))
+    assert [note.pitch for note in page.page.parts[0]][: len(page.call.score.parts[0])] == list(TUNE)
+    assert page.notes
+
+
+def test_the_left_hand_comes_again_on_the_page_too(answering: Answering) -> None:
+    bass = tuple(Heard(k * 0.5, k * 0.5 + 0.45, k * 0.5 + 0.45, 38 + 7 * (k % 2)) for k in range(8))
+    both = Phrase(tuple(sorted((*phrase().notes, *bass))), 4.0)
+    request = replace(asked(left_hand=True), phrase=both)
+    answer = answering.answer(request)
+    left = answer.page.parts[-1]
+    assert left.name == "left hand"
+    assert left.pitch.tolist() == [note.pitch for note in bass] * 2
+    assert sum(note.pitch < 50 for note in answer.notes) == 8
