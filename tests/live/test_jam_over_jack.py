@@ -37,7 +37,18 @@ OSC = 19_000 + os.getpid() % 500 * 2
 @pytest.fixture(scope="module")
 def jam(jack: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One jam for many tests, each of which leaves it silent and listening."""
-    options = ("--silence", str(SILENCE), "--seed", "1", "--osc", str(OSC), "--osc-to", f"127.0.0.1:{OSC + 1}")
+    options = (
+        "--memory",
+        "0",
+        "--silence",
+        str(SILENCE),
+        "--seed",
+        "1",
+        "--osc",
+        str(OSC),
+        "--osc-to",
+        f"127.0.0.1:{OSC + 1}",
+    )
     with stage(tmp_path_factory.mktemp("jam") / "session", *options) as made:
         yield made
 
@@ -172,7 +183,7 @@ def test_the_answering_process_is_killed_and_replaced(jam: Stage) -> None:
     dead = jam.jam.answering()
     os.kill(dead, signal.SIGKILL)
     wait_for(lambda: "".join(jam.jam.said).count("another takes its place") == 1, PATIENCE)
-    wait_for(lambda: ends(jam) and ends(jam)[-1]["kind"] == "done", PATIENCE)
+    wait_for(lambda: [event["kind"] for event in ends(jam) if event["at"] > last][-1:] == ["done"], PATIENCE)
     told = [event for event in ends(jam) if event["kind"] == "answer"][-1]
     assert len(strikes(jam.since(last))) == told["notes"]  # it went on to its end
     jam.answer(jam.keys.play())
