@@ -188,7 +188,7 @@ def play_for(jam: Stage, seconds: float, beat: float) -> None:
         if turn % 4 == 2:
             sleep_until(last + 0.4)
             last = jam.keys.pedal(False)
-        wait_for(lambda since=last: len(jam.melody(since)) >= 3, PATIENCE)
+        wait_for(lambda since=last: len(jam.melody(since)) >= 2, PATIENCE)
         if turn % 4 != 3:
             wait_for(lambda: time.monotonic() - jam.melody(start)[-1][0] > 3 * beat, PATIENCE)
         turn += 1

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.slow]
 JACK_PERIOD = 512
 
 PULSES = 24
-NEAR = 0.05  # seconds from its place at which a note is on it: the path through JACK, and a machine that is busy
+NEAR = 0.08  # seconds from its place at which a note is on it: the path through JACK, and a machine that is busy
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_answers_are_on_the_beats_of_a_clock_that_speeds_up(following: Stage) ->
                 following.keys.send("note_on", note=pitch, velocity=80)
                 sleep_until(end)
                 last = following.keys.send("note_off", note=pitch)
-            following.answer(last, notes=4)
+            following.answer(last, notes=2)
             following.silence()
             onsets = [t for t, _ in strikes(following.since(last))]
             assert off_the_grid(onsets[:1], moments, 1.0)[0] < NEAR
@@ -83,7 +83,7 @@ def test_answers_are_on_the_beats_of_jack_midi_clock(following: Stage) -> None:
         wait_for(lambda: any(m.type in {"start", "continue"} for _, m in heard), PATIENCE)
         sleep_until(time.monotonic() + 1.0)
         last = following.keys.play(step=0.2)
-        following.answer(last, notes=4)
+        following.answer(last, notes=2)
         following.silence()
         transport("stop")
     began = next(k for k, (_, m) in enumerate(heard) if m.type in {"start", "continue"})
