@@ -11,7 +11,7 @@ from composer.corpora.store import Segment
 from composer.errors import ReadError, WriteError
 from composer.io import write_bytes
 
-TRIES = 3  # another process that finishes the same corpus takes the room away
+TRIES = 20  # another process that finishes the same corpus takes the room away
 
 
 class Shelf:

@@ -92,7 +92,7 @@ def write_bytes(data: bytes, path: str | Path) -> Path:
     try:
         if target.is_dir():
             raise WriteError(f"{path}: is a folder; give a file name")
-        if target.exists() and not target.is_file():  # a device or pipe, in whose place a file would be put
+        if any(kind(target) for kind in (Path.is_block_device, Path.is_char_device, Path.is_fifo, Path.is_socket)):
             raise WriteError(f"{path}: is not a file; give the name of one")
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
             temporary = file.name

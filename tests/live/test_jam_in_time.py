@@ -82,14 +82,15 @@ def test_answers_are_on_the_beats_of_jack_midi_clock(following: Stage) -> None:
         transport("locate 0\nplay")
         wait_for(lambda: any(m.type in {"start", "continue"} for _, m in heard), PATIENCE)
         sleep_until(time.monotonic() + 1.0)
-        last = following.keys.play(step=0.2)
-        following.answer(last, notes=2)
-        following.silence()
+        firsts = []
+        for _ in range(3):  # a busy machine may hold up one answer, and JACK with it
+            last = following.keys.play(step=0.2)
+            firsts.append(following.answer(last, notes=2))
+            following.silence(1.0)
         transport("stop")
     began = next(k for k, (_, m) in enumerate(heard) if m.type in {"start", "continue"})
     pulses = [t for t, m in heard[began:] if m.type == "clock"]
-    onsets = [t for t, _ in strikes(following.since(last))]
-    assert off_the_grid(onsets[:1], pulses, 1.0)[0] < NEAR
+    assert statistics.median(off_the_grid(firsts, pulses, 1.0)) < NEAR
     assert unmatched(following.ear.messages) == 0
 
 
