@@ -315,10 +315,7 @@ class Improviser:
             else:
                 self.settings = changed(self.settings, control)
                 if control.name == "tempo" and isinstance(self.grid, Steady):
-                    quarter = 60 / float(control.value)
-                    self.grid = Steady(self.grid.meter, now - self.grid.quarters(now) * quarter, quarter)
-                if control.name == "tempo" and isinstance(self.grid, Steady):
-                    self._hasten(self.grid, now)
+                    self._hasten(self.grid, 60 / float(control.value), now)
                 self._tell(now, "changed", name=control.name, value=control.value)
         except UsageError as error:
             self._tell(now, "refused", why=str(error))
@@ -335,9 +332,8 @@ class Improviser:
                 self._out.append(Timed(now, Message("control_change", channel=channel, control=number, value=0)))
         self._tell(now, "panic")
 
-    def _hasten(self, grid: Steady, now: float) -> None:
+    def _hasten(self, grid: Steady, quarter: float, now: float) -> None:
         """A new tempo, from this place of the music on; an answer follows it."""
-        quarter = 60 / (self.settings.tempo or 60 / grid.quarter)
         faster = replace(grid, origin=now - grid.quarters(now) * quarter, quarter=quarter)
         if self._playing is not None and self._playing.grid is grid:
             self._playing.grid = faster

@@ -10,7 +10,7 @@ from mido import Message
 
 from composer.live.controls import Control
 from composer.live.grid import Grid, Steady
-from composer.live.improviser import AT_ONCE, SLIP
+from composer.live.improviser import AT_ONCE, HORIZON, SLIP
 from composer.live.midi_clock import Follower
 from composer.theory import Meter
 from jamming import Inputs, Partner, Stage, control, off, on, played, silent, sounding, stage
@@ -314,6 +314,17 @@ def test_a_tempo_asked_for_bends_the_grid_where_it_is() -> None:
     moments = strikes(found)
     assert (moments[0] + 0.75) % 1.0 == pytest.approx(0.0, abs=1e-9)
     assert moments[1] - moments[0] == pytest.approx(0.5)
+
+
+def test_an_answer_follows_a_tempo_that_is_asked_for() -> None:
+    begins = strikes(stage(grid=GRID).run(played(CALL)))[0]
+    found = stage(grid=GRID).run([*played(CALL), (begins + 0.6, Control("tempo", 60.0))])
+    assert found.improviser.grid is not None
+    later = [at for at in strikes(found) if at > begins + 0.6 + HORIZON]
+    assert len(later) >= 3
+    halves = [2 * found.improviser.grid.quarters(at) for at in later]
+    assert halves == pytest.approx([round(place) for place in halves], abs=1e-6)
+    assert [b - a for a, b in pairwise(later)] == pytest.approx([0.5] * (len(later) - 1))
 
 
 # --- a grid that changes ------------------------------------------------------------------------------------------
