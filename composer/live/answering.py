@@ -21,10 +21,11 @@ from composer.pipeline import Composer
 from composer.score import Part, Score, frozen
 from composer.sketch import Constraint, Preference, Sketch
 from composer.sketch.cadence import Opens, RestsOn
+from composer.sketch.cells import every_octave
 from composer.sketch.chords import Chords
 from composer.sketch.contour import Contour
 from composer.sketch.during import During
-from composer.sketch.pitch import Pin, Range, Scale
+from composer.sketch.pitch import Pin, Range, Scale, notes_of
 from composer.sketch.regions import Hole
 from composer.sketch.rhythm import Longest, Onsets
 from composer.theory import TICKS_PER_QUARTER, Key, Meter
@@ -253,13 +254,12 @@ def _octaves(score: Score) -> int:
 def _wishes(frame: _Frame, request: Request, lengths: bool) -> Iterator[tuple[Constraint, ...]]:
     """What an answer keeps to, all of it first, then less and less."""
     page, settings = frame.page, request.settings
-    notes, key = page.parts[0], page.key
+    notes = page.parts[0]
     low, high = int(notes.pitch.min()) - REACH, int(notes.pitch.max()) + REACH
     wider = max(COMPASS - (high - low), 0)
     compass = Range(max(low - wider // 2, 0), min(high + (wider + 1) // 2, 127), 0)
-    raised = {(key.tonic_class + step) % 12 for step in (9, 11)} if key.mode == "minor" else set[int]()
-    classes = key.scale | raised | set((notes.pitch % 12).tolist())
-    scale = Scale(frozenset(p for p in range(128) if p % 12 in classes), "notes of the key and the call", 0)
+    classes = notes_of(page.key) | set((notes.pitch % 12).tolist())
+    scale = Scale(every_octave(classes), "notes of the key and the call", 0)
     opens, rests = Opens(frame.start, 0), RestsOn(_degrees(page), frame.end - page.meter.beat, frame.end, 0)
     style = tuple(_paced(notes, page, settings.density, lengths))
     moves = (Longest(max(2 * page.meter.beat, int(notes.duration.max())), 0),) if lengths else ()

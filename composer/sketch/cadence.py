@@ -12,7 +12,7 @@ import numpy as np
 from composer.analysis import beats
 from composer.errors import UsageError
 from composer.score import Score
-from composer.sketch.cells import SYMBOLS, Cells, Constraint, Table, from_step, pitches
+from composer.sketch.cells import SYMBOLS, Cells, Constraint, Table, every_octave, from_step, pitches
 from composer.sketch.places import place
 from composer.theory import ChordSymbol, Ints, Key, parse_pitch, pitch_name, roman_chord, spelled
 
@@ -109,14 +109,14 @@ class EndsOn(Constraint):
         """
         name, lowest = text.strip(), max(len(score.parts) - 1, 0)
         if re.fullmatch(r"[A-Ga-g][#b]{0,2}", name):
-            return cls(_all_of([7 * spelled(name) % 12]), name, lowest)
+            return cls(every_octave([7 * spelled(name) % 12]), name, lowest)
         if re.fullmatch(r"[A-Ga-g][#b]{0,2}-?\d", name):
             return cls(frozenset([parse_pitch(name)]), name, lowest)
         try:
             chord = ChordSymbol.parse(name) if name[:1] in "ABCDEFG" else roman_chord(name, score.key_at(score.end))
         except UsageError:
             raise UsageError(f"{text!r} is neither note nor chord; write one such as G, G4, Am or V") from None
-        return cls(_all_of(chord.pitch_classes), name)
+        return cls(every_octave(chord.pitch_classes), name)
 
     def mask(self, ticks: Ints, score: Score) -> Cells:
         return _ending(ticks, score, pitches(self.allowed, rest=False))
@@ -190,12 +190,8 @@ class Fermatas(Constraint):
         return f"fermata at {' '.join(self.places)}"
 
 
-def _all_of(classes: Iterable[int]) -> frozenset[int]:
-    return frozenset(pitch for name in classes for pitch in range(name, 128, 12))
-
-
 def _of_classes(classes: Iterable[int]) -> Table:
-    return pitches(_all_of(classes), rest=False)
+    return pitches(every_octave(classes), rest=False)
 
 
 _SOUNDING = pitches(range(128), rest=False)

@@ -156,6 +156,11 @@ def pitches(allowed: Iterable[int], *, rest: bool) -> Table:
     return table
 
 
+def every_octave(classes: Iterable[int]) -> frozenset[int]:
+    """The pitches of pitch classes."""
+    return frozenset(pitch for name in classes for pitch in range(name, REST, 12))
+
+
 def from_step(ticks: Ints, tick: int, inside: Table) -> Table:
     """``inside`` at the cell that contains ``tick``, anything elsewhere."""
     step = max(int(np.searchsorted(ticks, tick, "right")) - 1, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from composer.errors import UsageError
 from composer.score import Score
-from composer.sketch.cells import Cells, Constraint, from_step, pitches
+from composer.sketch.cells import Cells, Constraint, every_octave, from_step, pitches
 from composer.sketch.places import place
 from composer.theory import Ints, Key, parse_pitch, pitch_name, spelled
 
@@ -69,8 +68,7 @@ class Diatonic(Constraint):
         rows, chord = [], frozenset[int]()
         for tick in onsets:
             key, chord = score.key_at(tick), chords.get(tick, chord)
-            raised = {(key.tonic_class + step) % 12 for step in (9, 11)} if key.mode == "minor" else set()
-            rows.append(pitches(_all_of(key.scale | raised | chord), rest=True)[0])
+            rows.append(pitches(every_octave(notes_of(key) | chord), rest=True)[0])
         table = np.stack(rows)[np.searchsorted(onsets, ticks, "right") - 1]
         return Cells(table, table)
 
@@ -120,12 +118,12 @@ class Scale(Among):
                 raise UsageError(
                     f"{text!r} is not a scale; write 'D dorian' or 'G pentatonic'; there are {kinds}"
                 ) from None
-        return cls(_all_of(classes), f"scale {name}")
+        return cls(every_octave(classes), f"scale {name}")
 
     @classmethod
     def of_classes(cls, text: str) -> Self:
         """Read pitch classes: ``D E F# A``; raises :class:`UsageError`."""
-        return cls(_all_of(_class(name) for name in _words(text)), f"pitch classes {text}")
+        return cls(every_octave(_class(name) for name in _words(text)), f"pitch classes {text}")
 
     @classmethod
     def only(cls, text: str) -> Self:
@@ -159,10 +157,10 @@ class Pin(Constraint):
         return f"pin {self.place or self.tick}={pitch_name(self.pitch, int(Key(0).spell(self.pitch)))}"
 
 
-def _all_of(classes: Iterable[int]) -> frozenset[int]:
-    """The pitches of pitch classes, in every octave."""
-    wanted = set(classes)
-    return frozenset(pitch for pitch in range(128) if pitch % 12 in wanted)
+def notes_of(key: Key) -> frozenset[int]:
+    """The pitch classes of a key: its scale, in minor the raised sixth and seventh too."""
+    raised = (9, 11) if key.mode == "minor" else ()
+    return key.scale | {(key.tonic_class + step) % 12 for step in raised}
 
 
 def _words(text: str) -> list[str]:
@@ -182,5 +180,5 @@ def _named(text: str) -> frozenset[int]:
     """Pitches by name; one without octave stands for all of its name."""
     found: set[int] = set()
     for name in _words(text):
-        found |= {parse_pitch(name)} if name[-1].isdigit() else _all_of([_class(name)])
+        found |= {parse_pitch(name)} if name[-1].isdigit() else every_octave([_class(name)])
     return frozenset(found)
