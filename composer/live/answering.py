@@ -14,11 +14,11 @@ from composer.analysis import find_mode
 from composer.encodings.melody import Melody
 from composer.errors import Infeasible, UsageError
 from composer.live.call import Call, play_like, understand
-from composer.live.grid import Grid, Steady
+from composer.live.grid import Steady
 from composer.live.memory import Memory
 from composer.live.phrase import Heard, Phrase
 from composer.pipeline import Composer
-from composer.score import Part, Score, frozen
+from composer.score import Part, Score, frozen, regular_barlines
 from composer.sketch import Constraint, Preference, Sketch
 from composer.sketch.cadence import Opens, RestsOn
 from composer.sketch.cells import every_octave
@@ -73,6 +73,11 @@ class Request:
     grid: Steady | None = None
     begins: float = 0.0
     bar: int = 0
+
+    @property
+    def seed(self) -> int:
+        """Another for each call of a session."""
+        return 1_000 * self.settings.seed + self.number
 
 
 @dataclass(frozen=True)
@@ -185,16 +190,14 @@ class Answering:
         below = [Hole(voice, lead, frame.end) for voice in range(1, self.voices)]
         holes = (Hole(0, frame.start, frame.end), *below)
         more = tuple(Part.of() for _ in range(self.voices - 1))
-        melody, settings = frame.page.parts[0], request.settings
+        melody = frame.page.parts[0]
         tried = list(_wishes(frame, request, lengths=isinstance(self.model.encoding, Melody)))
         for told in (melody, _in_sixteenths(melody), Part.of()):
             page = replace(frame.page, parts=(told, *more))
             for wishes in tried:
                 sketch = Sketch(page, holes, wishes)
                 try:
-                    made = self._learned.complete(
-                        sketch, seed=1_000 * settings.seed + request.number, temperature=settings.temperature
-                    )
+                    made = self._learned.complete(sketch, seed=request.seed, temperature=request.settings.temperature)
                 except Infeasible:
                     if not self._can_follow(page, holes):
                         break
@@ -217,8 +220,7 @@ class Answering:
             self._choir = self.model if self.voices == 4 else Composer.load(CHOIR)
         melody = replace(call.score, parts=(replace(call.score.parts[0], name=""),))
         sketch = Sketch.harmonizing(melody, cadences=[int(melody.parts[0].onset[-1])])  # where the call comes to rest
-        seed = 1_000 * request.settings.seed + request.number
-        return self._choir.complete(sketch, seed=seed, temperature=request.settings.temperature)
+        return self._choir.complete(sketch, seed=request.seed, temperature=request.settings.temperature)
 
 
 def _framed(call: Call, request: Request) -> _Frame:
@@ -238,12 +240,12 @@ def _framed(call: Call, request: Request) -> _Frame:
     elif len(score.parts[0]) and int(score.parts[0].onset[-1]) >= start:
         start = end
     stop = start + bars * bar if request.grid is None else end + bars * bar
-    lines = [0, *range(score.pickup or bar, stop + bar, bar)] if score.pickup else [*range(0, stop + bar, bar)]
-    lines = [line for line in lines if line < stop] + [next(line for line in lines if line >= stop)]
     melody = _transposed(score.parts[0], moved)
     kept = melody.select(melody.onset < start)
     kept = replace(kept, name="", duration=frozen(np.minimum(kept.duration, start - kept.onset)))
-    return _Frame(replace(score, parts=(kept,), barlines=frozen(lines)), start, stop, moved)
+    return _Frame(
+        replace(score, parts=(kept,), barlines=regular_barlines(score.meters, stop, score.pickup)), start, stop, moved
+    )
 
 
 def _octaves(score: Score) -> int:
@@ -364,9 +366,3 @@ def _placed(note: Heard, start: int, quarter: float, channel: int) -> Heard:
     zero = start / TICKS_PER_QUARTER
     onset, released, offset = (max(moment / quarter - zero, 0.0) for moment in note[:3])
     return Heard(onset, released, offset, note.pitch, note.velocity, channel)
-
-
-def snapshot(grid: Grid, now: float) -> Steady:
-    """What a grid is at this moment, for another process."""
-    quarter = grid.seconds(grid.quarters(now) + 1.0) - now
-    return Steady(grid.meter, now - grid.quarters(now) * quarter, quarter)

@@ -41,3 +41,9 @@ class Steady:
 
     def seconds(self, quarters: float) -> float:
         return self.origin + quarters * self.quarter
+
+
+def snapshot(grid: Grid, now: float) -> Steady:
+    """What a grid is at this moment, for another process."""
+    quarter = grid.seconds(grid.quarters(now) + 1.0) - now
+    return Steady(grid.meter, now - grid.quarters(now) * quarter, quarter)

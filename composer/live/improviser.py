@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from composer.errors import UsageError
-from composer.live.answering import Answer, Request, Settings, snapshot
+from composer.live.answering import Answer, Request, Settings
 from composer.live.controls import MODES, Control
-from composer.live.grid import Grid, Steady
+from composer.live.grid import Grid, Steady, snapshot
 from composer.live.metronome import tapped
 from composer.live.outbox import Step, Timed
 from composer.live.phrase import DRUMS, Heard, Phrase, Segmenter

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from composer.errors import UsageError
 from composer.generators.base import Online
-from composer.live.answering import MOST_BARS, Answer, Answering, Request, Settings, snapshot
-from composer.live.grid import Steady
+from composer.live.answering import MOST_BARS, Answer, Answering, Request, Settings
+from composer.live.grid import Steady, snapshot
 from composer.live.memory import Memory
 from composer.live.midi_clock import Follower
 from composer.live.phrase import Heard, Phrase
