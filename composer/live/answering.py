@@ -12,6 +12,7 @@ import numpy as np
 
 from composer.analysis import find_mode
 from composer.encodings.melody import Melody
+from composer.encodings.voices import Voices
 from composer.errors import Infeasible, UsageError
 from composer.live.call import Call, play_like, understand
 from composer.live.grid import Steady
@@ -192,7 +193,7 @@ class Answering:
         more = tuple(Part.of() for _ in range(self.voices - 1))
         melody = frame.page.parts[0]
         tried = list(_wishes(frame, request, lengths=isinstance(self.model.encoding, Melody)))
-        for told in (melody, _in_sixteenths(melody), Part.of()):
+        for told in (melody, Voices(1).normalize(frame.page).score.parts[0], Part.of()):
             page = replace(frame.page, parts=(told, *more))
             for wishes in tried:
                 sketch = Sketch(page, holes, wishes)
@@ -337,16 +338,6 @@ def _transposed(part: Part, semitones: int) -> Part:
     """Moved by octaves; what would leave MIDI's range stays in its last octave there."""
     pitch = part.pitch + semitones
     return replace(part, pitch=frozen(np.where(pitch < 0, pitch % 12, np.where(pitch > 127, 108 + pitch % 12, pitch))))
-
-
-def _in_sixteenths(part: Part) -> Part:
-    """The line with each note from the nearest sixteenth to the next note; of two on one, the later stays."""
-    place = (part.onset.astype(np.int64) + SIXTEENTH // 2) // SIXTEENTH
-    last = np.append(place[1:] != place[:-1], True)[: len(place)]
-    kept, end = part.select(last), part.offset[-1:].astype(np.int64) // SIXTEENTH
-    onset = place[last]
-    duration = np.diff(np.append(onset, np.maximum(end, onset[-1:] + 1)))
-    return replace(kept, onset=frozen(onset * SIXTEENTH), duration=frozen(duration * SIXTEENTH))
 
 
 def _joined(call: Part, answer: Part) -> Part:
