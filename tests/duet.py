@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from mido import Message
 
-from composer.live.phrase import DRUMS
+from composer.io.midi import DRUM_CHANNEL
 from composer.live.ports import Port, open_output
 from composer.live.record import Session, read_session
 from midi_programs import Listener, hanging, wait_for
@@ -148,14 +148,14 @@ class Stage:
 
     def melody(self, since: float) -> list[tuple[float, Message]]:
         """The notes that began after a moment, clicks aside."""
-        return [(t, m) for t, m in strikes(self.since(since)) if m.channel != DRUMS]
+        return [(t, m) for t, m in strikes(self.since(since)) if m.channel != DRUM_CHANNEL]
 
     def silence(self, seconds: float = 0.3) -> None:
         """Wait until nothing sounds, nor has begun for so long."""
 
         def silent() -> bool:
             heard, sounding = self.melody(0.0), {channel for channel, _ in self.ear.hanging()}
-            return sounding <= {DRUMS} and (not heard or time.monotonic() - heard[-1][0] > seconds)
+            return sounding <= {DRUM_CHANNEL} and (not heard or time.monotonic() - heard[-1][0] > seconds)
 
         wait_for(silent, PATIENCE)
 
@@ -197,8 +197,8 @@ def play_for(jam: Stage, seconds: float, beat: float) -> None:
 def off_beat(heard: Sequence[tuple[float, Message]], answers: Iterable[float], beat: float) -> list[float]:
     """How far from a beat of the metronome that was heard, seconds, the first note of each of the ``answers`` came."""
     notes = strikes(heard)
-    line = next(t for t, m in notes if m.channel == DRUMS)
-    firsts = [next((t for t, m in notes if m.channel != DRUMS and t > at - beat / 10), line) for at in answers]
+    line = next(t for t, m in notes if m.channel == DRUM_CHANNEL)
+    firsts = [next((t for t, m in notes if m.channel != DRUM_CHANNEL and t > at - beat / 10), line) for at in answers]
     return [abs((first - line) / beat - round((first - line) / beat)) * beat for first in firsts]
 
 

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from composer.live.controls import MODES, Control
+from composer.live.controls import MODES, RANGES, Control
 
 HELP = "q quit  p panic  t tap  m mode  + - temperature"
 WARMER = 1.1  # a press of +
-COLDEST, HOTTEST = 0.05, 20.0
 POLL = 0.02  # seconds between looks, where the system cannot wake us
 
 Take = Callable[[Control], None]
@@ -49,7 +48,8 @@ class Keys:
         return None
 
     def _warmed(self, factor: float) -> Control:
-        self.temperature = min(max(self.temperature * factor, COLDEST), HOTTEST)
+        coldest, hottest = RANGES["temperature"]
+        self.temperature = min(max(self.temperature * factor, coldest), hottest)
         return Control("temperature", self.temperature)
 
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from composer.errors import UsageError
+from composer.io.midi import DRUM_CHANNEL
 from composer.live.answering import Answer, Request, Settings
-from composer.live.controls import MODES, Control
+from composer.live.controls import MODES, RANGES, Control
 from composer.live.grid import Grid, Steady, snapshot
 from composer.live.metronome import tapped
 from composer.live.outbox import Step, Timed
-from composer.live.phrase import DRUMS, Heard, Phrase, Segmenter
+from composer.live.phrase import Heard, Phrase, Segmenter
 from composer.live.state import Doing
 from composer.live.thinker import Failed, Outcome, Thinker
 from composer.theory import TICKS_PER_QUARTER, Key, Meter
@@ -134,7 +135,7 @@ class Improviser:
             if message.type == "note_on" and message.velocity:
                 self._panic(now)
             return
-        strikes = message.type == "note_on" and message.velocity > 0 and message.channel != DRUMS
+        strikes = message.type == "note_on" and message.velocity > 0 and message.channel != DRUM_CHANNEL
         interrupts = strikes and (self._playing or self._call)
         self._listen(message, now)
         if interrupts:
@@ -360,10 +361,9 @@ def changed(settings: Settings, control: Control) -> Settings:
         return replace(settings, mode=str(value))
     if name == "key":
         return replace(settings, key=None if value == "auto" else Key.parse(str(value)))
-    limits = {"temperature": (0.05, 20.0), "density": (0.0, 16.0), "tempo": (20.0, 400.0)}
-    if name not in limits:
-        raise UsageError(f"{name!r} is nothing that a jam can be asked; there are {', '.join(limits)}, mode, key")
-    low, high = limits[name]
+    if name not in RANGES:
+        raise UsageError(f"{name!r} is nothing that a jam can be asked; there are {', '.join(RANGES)}, mode, key")
+    low, high = RANGES[name]
     try:
         number = float(value)
     except ValueError:

@@ -10,11 +10,11 @@ import numpy as np
 from mido import Message
 from numpy.typing import NDArray
 
+from composer.io.midi import DRUM_CHANNEL
 from composer.live.grid import Grid
 from composer.live.outbox import Timed
 from composer.theory import TICKS_PER_QUARTER
 
-PERCUSSION = 9  # MIDI's channel 10
 DOWNBEAT, BEAT = (76, 112), (77, 80)  # General MIDI's high and low wood block, and their velocities
 CLICK = 0.05  # seconds
 
@@ -70,8 +70,8 @@ def count_in(grid: Grid, bar_line: float = 0.0) -> list[Timed]:
 def _click(moment: float, downbeat: bool) -> list[Timed]:
     note, velocity = DOWNBEAT if downbeat else BEAT
     return [
-        Timed(moment, Message("note_on", channel=PERCUSSION, note=note, velocity=velocity)),
-        Timed(moment + CLICK, Message("note_off", channel=PERCUSSION, note=note)),
+        Timed(moment, Message("note_on", channel=DRUM_CHANNEL, note=note, velocity=velocity)),
+        Timed(moment + CLICK, Message("note_off", channel=DRUM_CHANNEL, note=note)),
     ]
 
 

@@ -27,10 +27,9 @@ from typing import Any, NamedTuple
 
 from composer.errors import ReadError, UsageError, brief
 from composer.io import read_bytes
-from composer.live.controls import MODES, Control
+from composer.live.controls import MODES, RANGES, Control
 from composer.theory import Key
 
-RANGES = {"temperature": (0.05, 20.0), "density": (0.0, 16.0), "tempo": (20.0, 400.0)}
 WORDS = ("mode", "key")
 MOMENTS = ("tap", "end", "panic")
 CONTROLS = (*RANGES, *WORDS, *MOMENTS)

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from composer.io.midi import DRUM_CHANNEL
 from composer.live.grid import Grid
 from composer.theory import TICKS_PER_QUARTER
 
 SUSTAIN, SOFT = 64, 67
-DRUMS = 9  # the channel of drum pads, which are no melody
 MOST_NOTES = 400  # of a phrase
 FASTEST = 150  # notes a second that hands can play; what comes faster is no music
 BRIEF = 0.3  # seconds: a lone note that is shorter was an accident
@@ -136,7 +136,7 @@ class Segmenter:
 
     def _take(self, message: Any, now: float) -> Phrase | None:
         kind = message.type
-        if kind not in ("note_on", "note_off", "control_change") or message.channel == DRUMS:
+        if kind not in ("note_on", "note_off", "control_change") or message.channel == DRUM_CHANNEL:
             return None
         if kind == "control_change":
             return self._control(message, now)

@@ -9,8 +9,8 @@ from typing import TextIO
 
 import pytest
 
-from composer.cli.keys import COLDEST, HELP, HOTTEST, Keys, pressed
-from composer.live.controls import MODES, Control
+from composer.cli.keys import HELP, Keys, pressed
+from composer.live.controls import MODES, RANGES, Control
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals to test with")
 
@@ -105,8 +105,9 @@ def test_where_there_is_no_terminal_no_keys_are_read(tmp_path: Path) -> None:
 
 def test_temperature_stays_within_its_bounds() -> None:
     keys = Keys("continue", 1.0)
-    assert [keys.control("+") for _ in range(100)][-1] == Control("temperature", HOTTEST)
-    assert [keys.control("-") for _ in range(100)][-1] == Control("temperature", COLDEST)
+    coldest, hottest = RANGES["temperature"]
+    assert [keys.control("+") for _ in range(100)][-1] == Control("temperature", hottest)
+    assert [keys.control("-") for _ in range(100)][-1] == Control("temperature", coldest)
 
 
 def test_the_help_names_keys_that_mean_something() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mido import Message
 
-from composer.live.phrase import DRUMS
+from composer.io.midi import DRUM_CHANNEL
 from duet import off_beat, play_for, running, stage, strikes, unmatched
 from midi_programs import wait_for
 from system import require_program
@@ -45,7 +45,7 @@ def test_a_minute_of_playing(jack: None, tmp_path: Path) -> None:
         wait_for(lambda: hushed(jam.ear.messages))
         session, heard = jam.jam.session(), list(jam.ear.heard)
     reader.join(5)
-    clicks = [t for t, m in strikes(heard) if m.channel == DRUMS]
+    clicks = [t for t, m in strikes(heard) if m.channel == DRUM_CHANNEL]
     assert unmatched([m for _, m in heard]) == 0
     assert statistics.median(np.diff(clicks)) == pytest.approx(BEAT, abs=0.005)
     assert len(clicks) == pytest.approx((clicks[-1] - clicks[0]) / BEAT + 1, abs=0.5)

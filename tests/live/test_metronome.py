@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from composer.io.midi import DRUM_CHANNEL
 from composer.live.grid import Steady
-from composer.live.metronome import BEAT, DOWNBEAT, PERCUSSION, Metronome, count_in, tapped
+from composer.live.metronome import BEAT, DOWNBEAT, Metronome, count_in, tapped
 from composer.live.outbox import Timed
 from composer.theory import Meter
 
@@ -16,7 +17,7 @@ def clicks(events: list[Timed]) -> list[tuple[float, bool]]:
     on = [event for event in events if event.message.type == "note_on"]
     off = [event for event in events if event.message.type == "note_off"]
     assert [event.message.note for event in on] == [event.message.note for event in off]
-    assert all(event.message.channel == PERCUSSION for event in events)
+    assert all(event.message.channel == DRUM_CHANNEL for event in events)
     assert [event.moment for event in events] == sorted(event.moment for event in events)
     assert {(event.message.note, event.message.velocity) for event in on} <= {DOWNBEAT, BEAT}
     return [(round(event.moment, 9), event.message.note == DOWNBEAT[0]) for event in on]
