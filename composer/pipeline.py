@@ -32,6 +32,7 @@ from composer.sketch import Forbid, MaxCopy, Sketch
 
 FORMAT = "composer model 1"
 MAX_MODEL = 2**30  # bytes
+BENCHMARK = "benchmark"  # the ``use``, in a model's info, of one that is measured and never composes
 TRIES = 100  # draws of a completion whose copied bars might break a wish where they begin or end
 BATCH = 32  # drawn at once, when one was not enough
 FEW = 20  # draws within rules between voices, which take long
@@ -99,6 +100,8 @@ class Composer:
 
     def refusal(self, sketch: Sketch) -> str | None:
         """Why this model cannot complete the sketch, or None."""
+        if self.info.get("use") == BENCHMARK:
+            return "it was trained on a public benchmark, which is for measuring only"
         return self.encoding.refusal(sketch)
 
     def supports(self, sketch: Sketch) -> bool:
