@@ -309,7 +309,7 @@ class Composer:
                 )
             if sources is not None and not sources.fit(encoding):
                 raise ReadError("its sources are those of another encoding")
-        except (SafetensorError, KeyError, TypeError, ValueError, UsageError, ReadError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError, RecursionError, UsageError, ReadError) as error:
             raise ReadError(f"{source}: is not a composer model, or is damaged ({_first_line(error)})") from None
         return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12], sources)
 
