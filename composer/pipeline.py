@@ -32,6 +32,7 @@ from composer.sketch import Forbid, MaxCopy, Sketch
 
 FORMAT = "composer model 1"
 MAX_MODEL = 2**30  # bytes
+BENCHMARK = "benchmark"  # the ``use``, in a model's info, of one that is measured and never composes
 TRIES = 100  # draws of a completion whose copied bars might break a wish where they begin or end
 BATCH = 32  # drawn at once, when one was not enough
 FEW = 20  # draws within rules between voices, which take long
@@ -99,6 +100,8 @@ class Composer:
 
     def refusal(self, sketch: Sketch) -> str | None:
         """Why this model cannot complete the sketch, or None."""
+        if self.info.get("use") == BENCHMARK:
+            return "it was trained on a public benchmark, which is for measuring only"
         return self.encoding.refusal(sketch)
 
     def supports(self, sketch: Sketch) -> bool:
@@ -306,7 +309,7 @@ class Composer:
                 )
             if sources is not None and not sources.fit(encoding):
                 raise ReadError("its sources are those of another encoding")
-        except (SafetensorError, KeyError, TypeError, ValueError, UsageError, ReadError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError, RecursionError, UsageError, ReadError) as error:
             raise ReadError(f"{source}: is not a composer model, or is damaged ({_first_line(error)})") from None
         return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12], sources)
 

@@ -13,6 +13,7 @@ import typer
 
 from composer.cli.corpora import app as corpora_app
 from composer.cli.doctor import doctor
+from composer.cli.evaluate import evaluate
 from composer.cli.files import play, render
 from composer.cli.harmonize import harmonize
 from composer.cli.jam import jam
@@ -39,6 +40,10 @@ app.command(epilog="composer render tune.abc -o tune.png -o tune.wav")(render)
 app.command(epilog="composer play tune.abc --port 'My Keyboard'")(play)
 app.command(epilog="composer doctor --backend jack")(doctor)
 app.command(epilog="composer train folk -o my-folk.safetensors --set order=6")(train)
+app.command(
+    epilog="composer evaluate --benchmark boulanger-lewandowski --data DIR; "
+    "composer evaluate --benchmark boulanger-lewandowski --dataset JSB_Chorales --json"
+)(evaluate)
 app.add_typer(corpora_app, name="corpora")
 
 LONGEST_MESSAGE = 2_000  # characters

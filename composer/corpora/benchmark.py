@@ -9,6 +9,7 @@ import io
 import json
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ VOICES, SILENCE = 4, -1
 MAX_FILE = 2**25  # bytes; the largest of them has a million
 MAX_UNPACKED = 2**27  # bytes
 COMPRESSED = 15  # MATLAB's miCOMPRESSED
+PHASES = 16
 
 
 class Benchmark(NamedTuple):
@@ -36,7 +38,8 @@ class Benchmark(NamedTuple):
 def poly_mat(path: Path) -> Benchmark:
     """Piano rolls on quarter frames (Boulanger-Lewandowski, Bengio and Vincent, ICML 2012), from a ``.mat`` file.
 
-    Events (T, 88): 1 where a note sounds. Raises :class:`ReadError`.
+    Events (T, 88): 1 where a note sounds. Context ``phase``: the frame's number modulo 16, which is known beforehand.
+    Raises :class:`ReadError`.
     """
     from scipy.io import loadmat
 
@@ -66,7 +69,8 @@ def jsb_json(path: Path) -> Benchmark:
 
 
 def _roll(piece: NDArray[Any]) -> Sequence:
-    return _sequence(np.asarray(piece), NOTES, 0, 1)
+    roll = _sequence(np.asarray(piece), NOTES, 0, 1)
+    return replace(roll, context={"phase": roll.steps % PHASES})
 
 
 def _chorale(piece: list[list[int]]) -> Sequence:

@@ -122,7 +122,8 @@ class Answering:
         sketches = {count: Sketch.blank(bars=1, voices=count) for count in (1, 4)}
         fitting = [count for count, sketch in sketches.items() if self.model.supports(sketch)]
         if not fitting:
-            raise UsageError(f"{self.model.name}: completes neither a melody nor four voices, and cannot jam")
+            why = self.model.refusal(sketches[1])
+            raise UsageError(f"{self.model.name}: completes neither a melody nor four voices, and cannot jam ({why})")
         self.voices = fitting[0]
 
     def answer(self, request: Request) -> Answer:

@@ -44,6 +44,11 @@ def test_piano_rolls_keep_splits_order_and_notes(tmp_path: Path) -> None:
     assert found.train[0].steps.tolist() == [0, 1, 2]
 
 
+def test_frames_know_their_number_modulo_16(tmp_path: Path) -> None:
+    (piece,) = poly_mat(written(tmp_path, traindata=cells(roll(18, 3)))).train
+    assert piece.context["phase"].tolist() == [*range(16), 0, 1]
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
