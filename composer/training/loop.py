@@ -286,6 +286,8 @@ class Training:
             groups[group][name] = value.to(self.ranks.device)
         self.saved = True
         self.step, self.loss, self.seconds = (found.state[name] for name in ("step", "loss", "seconds"))
+        if self.settings.precision == "auto":  # as it was begun, though this may be another machine
+            self.half = found.state["half"]
         self.curve = [Row(*row) for row in found.state["curve"]]
         self.recent.extend(found.state["recent"])
         self.module.load_state_dict(groups["weights"])
@@ -304,6 +306,9 @@ def _half(precision: str, device: torch.device) -> bool:
     """Whether products are taken in bfloat16; raises :class:`UsageError` for another precision."""
     if precision not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"--precision {precision}: take auto, float32 or bfloat16")
-    if precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return precision == "bfloat16"
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # with these instructions a biaxial net of 50,000 to 600,000 weights is 1.4 to 2.4 times as fast, else slower
+    return device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
