@@ -15,8 +15,8 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from composer.errors import ComposerError, Diverged, UsageError
-from composer.training.checkpoint import Checkpoint, Tensors
+from composer.errors import ComposerError, Diverged, ReadError, UsageError
+from composer.training.checkpoint import FILE, Checkpoint, Tensors
 from composer.training.course import Course, Learner, Row, Run, Status, Trained
 from composer.training.ranks import Ranks
 from composer.training.windows import Windows
@@ -25,6 +25,7 @@ SMOOTHED = 50  # steps whose mean loss is reported
 UNSEEN = 20  # steps on a GPU whose numbers are not yet looked at: looking would stop it
 REPORTED = 0.25  # seconds between reports
 KEPT = 60.0  # seconds between checkpoints
+WORTH = 30_000  # weights of a net for which a CPU's bfloat16 pays
 
 
 class _Whole(nn.Module):
@@ -51,7 +52,7 @@ class Training:
         self.windows, self.validation, self.course, self.settings = windows, validation, course, run
         self.module = cast(nn.Module, learner).to(self.ranks.device)
         self.parameters = dict(self.module.named_parameters())
-        self.half = _half(run.precision, self.ranks.device)
+        self.half = _half(run.precision, self.ranks.device, sum(value.numel() for value in self.parameters.values()))
         self.optimiser = torch.optim.AdamW(
             self.parameters.values(), lr=course.rate, weight_decay=course.weight_decay, fused=True
         )
@@ -263,6 +264,7 @@ class Training:
             "recent": [*self.recent],
             "curve": self.curve,
             "seconds": seconds,
+            "half": self.half,
         }
         assert self.settings.folder is not None
         Checkpoint(tensors, state, self._identity).write(self.settings.folder)
@@ -280,17 +282,28 @@ class Training:
         found = self.ranks.told(found)
         if found is None:
             return
+        try:
+            self._restore(found)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            place = f"{self.settings.folder}/{FILE}"
+            raise ReadError(f"{place}: does not belong to this training ({error}); remove it to start again") from None
+
+    def _restore(self, found: Checkpoint) -> None:
         groups: dict[str, Tensors] = {name: {} for name in ("weights", "average", "best", "first", "second")}
         for place, value in found.tensors.items():
             group, _, name = place.partition("/")
             groups[group][name] = value.to(self.ranks.device)
+        self.module.load_state_dict(groups["weights"])
+        own = self.module.state_dict()
+        for name, value in (item for group in groups.values() for item in group.items()):
+            if value.shape != own[name].shape or not bool(torch.isfinite(value).all()):
+                raise ValueError(f"{name} has another shape, or is not finite")
         self.saved = True
         self.step, self.loss, self.seconds = (found.state[name] for name in ("step", "loss", "seconds"))
         if self.settings.precision == "auto":  # as it was begun, though this may be another machine
             self.half = found.state["half"]
         self.curve = [Row(*row) for row in found.state["curve"]]
         self.recent.extend(found.state["recent"])
-        self.module.load_state_dict(groups["weights"])
         self.average = {name: groups["average"][name] for name in self.average}
         self.best = groups["best"]
         step = torch.tensor(float(self.step))
@@ -302,7 +315,7 @@ class Training:
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
 
 
-def _half(precision: str, device: torch.device) -> bool:
+def _half(precision: str, device: torch.device, weights: int) -> bool:
     """Whether products are taken in bfloat16; raises :class:`UsageError` for another precision."""
     if precision not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"--precision {precision}: take auto, float32 or bfloat16")
@@ -310,5 +323,7 @@ def _half(precision: str, device: torch.device) -> bool:
         return precision == "bfloat16"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    # with these instructions a biaxial net of 50,000 to 600,000 weights is 1.4 to 2.4 times as fast, else slower
-    return device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    # with these instructions a biaxial net of 50,000 to 600,000 weights is 1.4 to 2.4 times as fast; without, and for
+    # a much smaller net, products in bfloat16 are slower
+    quick = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return device.type == "cpu" and quick and weights >= WORTH
