@@ -38,7 +38,7 @@ app.command(epilog="composer jam; composer jam --file calls.mid; composer jam --
 app.command(epilog="composer render tune.abc -o tune.png -o tune.wav")(render)
 app.command(epilog="composer play tune.abc --port 'My Keyboard'")(play)
 app.command(epilog="composer doctor --backend jack")(doctor)
-app.command(epilog="composer train folk -o my-folk.safetensors --set order=6")(train)
+app.command(epilog="composer train markov --corpus folk -o my-folk.safetensors --set order=6")(train)
 app.add_typer(corpora_app, name="corpora")
 
 LONGEST_MESSAGE = 2_000  # characters

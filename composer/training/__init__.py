@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from composer.training.course import Course, Learner, Row, Run, Status, Trained, first
+from composer.training.course import Course, Learner, Row, Run, Status, Trained
 from composer.training.windows import Windows, write_shards
 
-__all__ = ["Course", "Learner", "Row", "Run", "Status", "Trained", "Windows", "first", "train", "write_shards"]
+__all__ = ["Course", "Learner", "Row", "Run", "Status", "Trained", "Windows", "train", "write_shards"]
 
 
 def train(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -59,6 +58,7 @@ class Status(NamedTuple):
     windows_per_second: float
     frames_per_second: float
     seconds_left: float
+    validated: bool  # just now
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,6 @@ class Trained(NamedTuple):
     seconds: float
     frames_per_second: float
     machine: Mapping[str, Any]
-
-
-def first() -> bool:
-    """Whether this is the first of the processes that torchrun started (or the only one): it alone talks and writes."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 class Learner(Protocol):

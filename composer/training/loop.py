@@ -207,16 +207,18 @@ class Training:
             self._save()
             self.kept = now
         if run.report and (ends or now - self.reported > REPORTED):
-            run.report(self._status(now))
+            run.report(self._status(now, ends))
             self.reported = now
 
-    def _status(self, now: float) -> Status:
+    def _status(self, now: float, ends: bool) -> Status:
         course, done = self.course, self.step - self.begun
         last, best = (self.curve[-1].validation, self._best_row.validation) if self.curve else (math.nan, math.nan)
         loss = sum(self.recent) / len(self.recent) if self.recent else math.nan
         left = (now - self.started) / done * (course.steps - self.step)
         speed = 1 / self.learning
-        return Status(self.step, course.steps, loss, last, best, done * course.batch * speed, self.frames * speed, left)
+        return Status(
+            self.step, course.steps, loss, last, best, done * course.batch * speed, self.frames * speed, left, ends
+        )
 
     @contextmanager
     def _board(self) -> Any:
@@ -265,6 +267,7 @@ class Training:
             "curve": self.curve,
             "seconds": seconds,
             "half": self.half,
+            "updates": {name: int(moment["step"]) for name, moment in moments.items() if moment},
         }
         assert self.settings.folder is not None
         Checkpoint(tensors, state, self._identity).write(self.settings.folder)
@@ -306,9 +309,13 @@ class Training:
         self.recent.extend(found.state["recent"])
         self.average = {name: groups["average"][name] for name in self.average}
         self.best = groups["best"]
-        step = torch.tensor(float(self.step))
+        updates = found.state["updates"]
         moments = {
-            number: {"step": step.clone(), "exp_avg": groups["first"][name], "exp_avg_sq": groups["second"][name]}
+            number: {
+                "step": torch.tensor(float(updates[name])),
+                "exp_avg": groups["first"][name],
+                "exp_avg_sq": groups["second"][name],
+            }
             for number, name in enumerate(self.parameters)
             if name in groups["first"]  # a weight that nothing has moved yet has none
         }
@@ -322,8 +329,8 @@ def _half(precision: str, device: torch.device, weights: int) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # with these instructions a biaxial net of 50,000 to 600,000 weights is 1.4 to 2.4 times as fast; without, and for
     # a much smaller net, products in bfloat16 are slower
-    quick = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return device.type == "cpu" and quick and weights >= WORTH
+    quick = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return bool(device.type == "cpu" and quick and weights >= WORTH)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from torch import distributed
 
 from composer.errors import ComposerError, UsageError
+from composer.machine import processor
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Ranks:
     @property
     def machine(self) -> dict[str, Any]:
         """What it runs on, in words."""
-        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else _processor()
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor()
         threads = torch.get_num_threads() if self.device.type == "cpu" else 0
         return {"device": name, **({"threads": threads} if threads else {}), "processes": self.world}
 
@@ -73,12 +73,3 @@ def _device(name: str, local: int) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError):
         raise UsageError(f"--device {name}: there is none here; take auto or cpu") from None
     return found
-
-
-def _processor() -> str:
-    """The name of the CPU, as well as the system knows it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
