@@ -67,7 +67,7 @@ def train(
     parts = {"voices": _voices(corpus)} if name == "voices" else {}
     composer = Composer.untrained(name, generator, encoding_options=parts)
     recipe = RECIPES.get((generator, "one voice" if parts == {"voices": 1} else name), {})
-    options = recipe | _settings(composer.generator, settings or [])
+    options = recipe | set_values(composer.generator, settings or [])
     composer = Composer.untrained(name, generator, encoding_options=parts, generator_options=options)
     seen = view(composer.encoding, corpus.train)
     if not seen.kept:
@@ -156,7 +156,7 @@ def _rounded(nats: float) -> float | None:
     return None if math.isnan(nats) else round(nats, 4)
 
 
-def _settings(generator: Any, settings: list[str]) -> dict[str, Any]:
+def set_values(generator: Any, settings: list[str]) -> dict[str, Any]:
     """``NAME=VALUE`` texts as keyword arguments of the generator, each of its field's type."""
     fields = {field.name: field for field in dataclasses.fields(generator) if field.init}
     chosen: dict[str, Any] = {}

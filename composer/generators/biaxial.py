@@ -42,7 +42,7 @@ class Biaxial(Generator):
     stands for itself, and a roll has bits. Voices are given ``widen`` pitches beyond those of the training.
 
     ``features`` of the context, joined by ``+``, are what it knows beforehand. Then the sizes of the network, its
-    training (:class:`composer.training.Course`; half of the windows are moved by up to ``transpose`` pitches), and how
+    training (:class:`composer.training.Course`), and how
     it is sampled: ``particles`` for each sample where constraints bind, and ``conservativity``, the power to which the
     probability that a note sounds is raised (Johnson 2015: above 1, fewer notes).
     """
@@ -59,10 +59,10 @@ class Biaxial(Generator):
     layers: int = 2
     width: int = 128
     depth: int = 2
-    mixed: int = 0
     reach: int = 24
     below: int = 36
     decays: tuple[float, ...] = (0.5, 0.85, 0.96)
+    recalls: tuple[float, ...] = (0.5, 0.8, 0.9)
     dropout: float = 0.3
     steps: int = 3000
     batch: int = 16
@@ -74,7 +74,6 @@ class Biaxial(Generator):
     patience: int = 0
     average: float = 0.0
     seed: int = 0
-    transpose: int = 0
     particles: int = 8
     conservativity: float = 1.0
     frames_: Frames = field(init=False, repr=False)
@@ -113,7 +112,9 @@ class Biaxial(Generator):
         self.frames_ = frames
         self.labels_ = {name: Labels.seen(name, [s.context for s in heard]) for name in self.features}
         if any(len(labels.rows) > MOST_LABELS for labels in self.labels_.values()):
-            raise UsageError(f"a feature of more than {MOST_LABELS} labels; take others than {', '.join(self.features)}")
+            raise UsageError(
+                f"a feature of more than {MOST_LABELS} labels; take others than {', '.join(self.features)}"
+            )
         self.net_ = self._built()
         arrays = [self._arrays(sequence) for sequence in heard]
         windows = Windows.of(arrays, length=self.window, batch=self.batch, seed=self.seed)
@@ -121,14 +122,12 @@ class Biaxial(Generator):
         run = run or Run()
         if progress is not None and run.report is None:
             run = dataclasses.replace(run, report=lambda status: progress(status.step / status.steps))
-        self.trained_ = train(
-            Learner(self.net_, self.transpose), windows, lambda: self._nats(judged), self._course, run
-        )
+        self.trained_ = train(Learner(self.net_), windows, lambda: self._nats(judged), self.course, run)
         self.net_ = self.net_.cpu().eval()
         return self
 
     @property
-    def _course(self) -> Course:
+    def course(self) -> Course:
         return Course(**{each.name: getattr(self, each.name) for each in dataclasses.fields(Course)})
 
     def _frames(self, events: NDArray[np.int32]) -> Frames | str:
@@ -177,28 +176,33 @@ class Biaxial(Generator):
 
     def report(self) -> dict[str, Any]:
         """How the training went: the validation, in nats a step, at its best step."""
-        return {} if self.trained_ is None else {
-            "best_step": self.trained_.best_step,
-            "validation_nats_per_step": self.trained_.best_validation,
-            "seconds": self.trained_.seconds,
-            "frames_per_second": self.trained_.frames_per_second,
-        }
+        return (
+            {}
+            if self.trained_ is None
+            else {
+                "best_step": self.trained_.best_step,
+                "validation_nats_per_step": self.trained_.best_validation,
+                "seconds": self.trained_.seconds,
+                "frames_per_second": self.trained_.frames_per_second,
+            }
+        )
 
     def _refusal(self) -> str | None:
         """Why these settings make no sense, or None."""
-        sizes = {name: getattr(self, name) for name in ("hidden", "layers", "width", "depth", "mixed", "reach", "below")}
+        sizes = {name: getattr(self, name) for name in ("hidden", "layers", "width", "depth", "reach", "below")}
         if self.time not in ("gated", "lstm") or self.along not in ("window", "lstm"):
             return f"time {self.time!r}, along {self.along!r}: a network is gated or lstm in time, window or lstm along"
         for name, size in sizes.items():
             most, least = (MOST_LAYERS if name in ("layers", "depth") else MOST_SIZE), int(name in ("hidden", "width"))
             if not least <= size <= most:
                 return f"{name} {size}: take {least} to {most}"
-        if not 0 <= self.dropout < 1 or len(self.decays) > MOST_LAYERS or not all(0 <= x < 1 for x in self.decays):
-            return "dropout and decays are from 0 on, and below 1"
+        shares = (self.dropout, *self.decays, *self.recalls)
+        if len(shares) > MOST_LAYERS or not all(0 <= share < 1 for share in shares):
+            return "dropout, decays and recalls are from 0 on, and below 1"
         if not (1 <= self.particles <= MOST_PARTICLES and 0 < self.conservativity < 1e3):
             return f"particles are 1 to {MOST_PARTICLES}, conservativity is above 0"
-        if not (0 <= self.widen <= MOST_PITCHES and 0 <= self.transpose <= MOST_PITCHES):
-            return f"widen and transpose are 0 to {MOST_PITCHES}"
+        if not 0 <= self.widen <= MOST_PITCHES:
+            return f"widen is 0 to {MOST_PITCHES}"
         return None
 
     def _unlike(self, sequences: list[Sequence]) -> str | None:
@@ -236,9 +240,7 @@ class Biaxial(Generator):
             piece = {name: array[start : start + PIECE] for name, array in arrays.items()}
             with torch.inference_mode():
                 tensors = {name: torch.from_numpy(array).to(self._device) for name, array in piece.items()}
-                tops, state = self.net_.listen(
-                    *(tensors[name][None] for name in ("before", "labels", "begins")), state
-                )
+                tops, state = self.net_.listen(*(tensors[name][None] for name in ("before", "labels", "begins")), state)
                 logits = self.net_.logits(tops[0], tensors["before"], tensors["frames"]).double().cpu().numpy()
             found[start : start + PIECE] = entries.log_prob(logits, piece["before"], piece["frames"])
         found[~known] = -np.inf
@@ -349,7 +351,7 @@ class Biaxial(Generator):
         return net.eval()
 
 
-SIZES = ("time", "along", "hidden", "layers", "width", "depth", "mixed", "reach", "below", "decays", "dropout")
+SIZES = ("time", "along", "hidden", "layers", "width", "depth", "reach", "below", "decays", "recalls", "dropout")
 
 
 def _setting(usual: Any, value: Any) -> Any:
