@@ -253,6 +253,12 @@ def connect(source: str, sink: str) -> None:
     wait_for(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0, PATIENCE)
 
 
+def joined(port: str) -> bool:
+    """Whether another program's port is connected to it."""
+    said = subprocess.run(["jack_lsp", "-c", port], capture_output=True, text=True, check=False).stdout
+    return len(said.splitlines()) > 1
+
+
 @contextmanager
 def running(*command: str) -> Iterator[subprocess.Popen[str]]:
     """A program whose lines are read through ``stdout``; it is ended on leaving."""
