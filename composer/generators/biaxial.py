@@ -41,7 +41,8 @@ class Biaxial(Generator):
     silent, 1 sounding on, 2 struck. A ``hold`` of None says that nothing is told apart from being struck: every cell
     stands for itself, and a roll has bits. Voices are given ``widen`` pitches beyond those of the training.
 
-    ``features`` of the context, joined by ``+``, are what it knows beforehand. Then the sizes of the network, its
+    ``features`` of the context, joined by ``+``, are what it knows beforehand, and the ``degrees`` of symbols, if these
+    are counted from a tonic that is a multiple of 12. Then the sizes of the network, its
     training (:class:`composer.training.Course`), and how
     it is sampled: ``particles`` for each sample where constraints bind, and ``conservativity``, the power to which the
     probability that a note sounds is raised (Johnson 2015: above 1, fewer notes).
@@ -53,6 +54,7 @@ class Biaxial(Generator):
     silence: int = 0
     features: tuple[str, ...] = ("meter+position", "weight", "mode", "cadence", "bars_left+cadence")
     widen: int = 12
+    degrees: bool = False
     time: str = "gated"
     along: str = "window"
     hidden: int = 128
@@ -143,6 +145,7 @@ class Biaxial(Generator):
             *self.frames_.shape,
             polyphonic=self.roll,
             articulated=self.frames_.articulated,
+            tonic=-self.frames_.lowest % 12 if self.degrees else None,
             labels=tuple(len(labels.rows) + 1 for labels in self.labels_.values()),
             **{name: getattr(self, name) for name in SIZES},
         )

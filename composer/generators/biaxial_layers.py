@@ -22,6 +22,7 @@ class Shape:
     polyphonic: bool = True  # any number of pitches sound in a line; else one at most
     articulated: bool = False
     labels: tuple[int, ...] = ()
+    tonic: int | None = None  # the row, modulo 12, that pitches are counted from; None: rows are not told apart
     time: str = "gated"  # or "lstm"
     along: str = "window"  # the pitch axis; or "lstm"
     hidden: int = 128

@@ -4,7 +4,8 @@ After Johnson, *Generating polyphonic music using tied parallel networks* (EvoMU
 pitches and lines, (P, V), of 0 silent, 1 sounding on, 2 struck; a roll has one line, in which any number of pitches
 sound. Every pitch sees the music relative to itself alone: what sounds so many semitones away, and which pitch classes
 sound so many semitones above its own. So transposing the input transposes the output, away from the borders. Only the
-first frame of a piece, before which there is nothing to be relative to, has a register of its own.
+first frame of a piece, before which there is nothing to be relative to, has a register of its own. (Where pitches are
+counted from the tonic, each also knows its degree: there the same music in another key is the same input.)
 
 The two axes are those of 2017; what runs along them is a setting. Along time: a gated linear recurrence, whose gates
 see the input alone (as in Bradbury et al., *Quasi-recurrent neural networks*, 2017), so that all steps of a layer are
@@ -47,12 +48,14 @@ class Net(nn.Module):
         channels = shape.lines + aspects - 1 + len(shape.decays) + aspects * len(shape.recalls)
         self.heard = Relative(channels, shape.hidden, shape.reach, shape.reach)
         self.recall = Recall(shape.recalls)
-        self.sure = nn.Linear(len(shape.recalls), shape.hidden, bias=False)
+        self.sure = nn.Parameter(torch.zeros(len(shape.recalls), shape.hidden))
         self.labels = nn.ModuleList(nn.Embedding(size, shape.hidden) for size in shape.labels)
         self.many = nn.Embedding(2 * COUNTED, shape.hidden)
+        self.degrees = nn.Embedding(12, shape.hidden) if shape.tonic is not None else nn.Identity()
         self.register = nn.Parameter(torch.zeros(shape.pitches, shape.hidden))
         cell = {"gated": Gated, "lstm": Recurrent}[shape.time]
-        self.cells: Iterable[Gated | Recurrent] = nn.ModuleList(cell(shape) for _ in range(shape.layers))  # type: ignore[assignment]
+        cells = nn.ModuleList(cell(shape) for _ in range(shape.layers))
+        self.cells: Iterable[Gated | Recurrent] = cells  # type: ignore[assignment]
         self.ascent = {"window": Ascent, "lstm": RecurrentAscent}[shape.along](shape)
         self.out = nn.Linear(shape.width, shape.lines * aspects)
         self.same = nn.Parameter(torch.zeros(shape.lines, shape.lines))  # of lines at one pitch: of each to later ones
@@ -62,16 +65,16 @@ class Net(nn.Module):
     # --- time ------------------------------------------------------------------------------------------------------
 
     def listen(
-        self, before: Tensor, labels: Tensor, begins: Tensor, state: State | None = None, base: int = 0
+        self, before: Tensor, labels: Tensor, begins: Tensor, state: State | None = None
     ) -> tuple[Tensor, State]:
         """(B, T, P, V), (B, T, F), (B, T) -> (B, T, P, H): what is known of every pitch before each step.
 
         ``before`` is the frame before each step, silence before the first; ``labels`` are of the step itself;
-        ``begins`` is true at the first step of a piece. Row 0 is the pitch ``base`` of the network's.
+        ``begins`` is true at the first step of a piece.
         """
         state = state or self._silence(len(before), before.shape[2])
         before, labels, begins = before.transpose(0, 1), labels.transpose(0, 1), begins.transpose(0, 1)
-        h, state = self._listen(before, labels, begins, state, base)
+        h, state = self._listen(before, labels, begins, state)
         return h.transpose(0, 1), state
 
     def _silence(self, batch: int, pitches: int) -> State:
@@ -83,7 +86,7 @@ class Net(nn.Module):
         cells = zeros(batch, pitches, shape.hidden)
         return faded, past, like, *(cell.silence(cells) for cell in self.cells)
 
-    def _listen(self, before: Tensor, labels: Tensor, begins: Tensor, state: State, base: int) -> tuple[Tensor, State]:
+    def _listen(self, before: Tensor, labels: Tensor, begins: Tensor, state: State) -> tuple[Tensor, State]:
         """The same with time before the batch, as the products of matrices want it."""
         sounding = (before > 0).to(self.out.weight.dtype)
         merged = sounding.amax(-1, keepdim=True)
@@ -91,17 +94,19 @@ class Net(nn.Module):
         faded, ends = self._faded(merged, state[0])
         recalled, surely, past, like = self.recall(torch.cat([merged, *struck], -1), state[1], state[2])
         h = self.heard(torch.cat([sounding, *struck, faded, recalled], dim=-1))  # (T, B, P, H)
-        whole = self.many(sounding.sum((2, 3)).long().clamp(max=2 * COUNTED - 1)) + self.sure(surely)
+        whole = self.many(sounding.sum((2, 3)).long().clamp(max=2 * COUNTED - 1)) + surely @ self.sure
         for number, table in enumerate(self.labels):
             whole = whole + table(labels[..., number])
         h = h + whole[:, :, None].to(h.dtype)
+        if self.shape.tonic is not None:
+            degree = (torch.arange(self.shape.pitches, device=h.device) - self.shape.tonic) % 12
+            h = h + self.degrees(degree).to(h.dtype)
         after = [ends, past, like]
         for cell, kept in zip(self.cells, state[3:], strict=True):
             h, last = cell(h, kept)
             after.append(last)
         if bool(begins.any()):  # added behind the recurrence, which knows no register
-            rows = self.register[base : base + before.shape[2]]
-            h = h + (begins[:, :, None, None] * rows).to(h.dtype)
+            h = h + (begins[:, :, None, None] * self.register).to(h.dtype)
         return h, tuple(after)
 
     def _faded(self, merged: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
@@ -136,7 +141,6 @@ class Net(nn.Module):
         frames: Tensor,
         labels: Tensor,
         begins: Tensor,
-        base: int = 0,
         state: State | None = None,
         before: Tensor | None = None,
     ) -> tuple[Tensor, State]:
@@ -146,7 +150,7 @@ class Net(nn.Module):
         """
         frames, labels, begins = (x.transpose(0, 1) for x in (frames, labels, begins))
         earlier = torch.cat([torch.zeros_like(frames[:1]) if before is None else before[None], frames[:-1]])
-        tops, state = self._listen(earlier, labels, begins, state or self._silence(*earlier.shape[1:3]), base)
+        tops, state = self._listen(earlier, labels, begins, state or self._silence(*earlier.shape[1:3]))
         logits = self.logits(tops, earlier, frames)
         sounds = (frames > 0).float()
         nats = functional.binary_cross_entropy_with_logits(logits[..., 0], sounds, reduction="none")
