@@ -28,13 +28,29 @@ from composer.training import Run, Trained
 
 TOLD = 10  # pieces that an error tells of one by one
 LOOKED_AT = 1_000  # pieces of a corpus, for how many voices they have
-ENCODED = {"markov": "melody", "maxent": "voices"}  # by generator, for any corpus but the chorales, which are voices
+ENCODED = {
+    "markov": "melody",
+    "maxent": "voices",
+    "biaxial": "voices",
+}  # by generator, for any corpus but the chorales, which are voices
+BIAXIAL: dict[str, Any] = {  # on the grid of 16ths
+    "degrees": True,
+    "features": ("meter+position", "weight", "mode", "cadence", "bars_left+cadence"),
+    "decays": (0.7, 0.93, 0.98),
+    "recalls": (0.75, 0.92, 0.97),
+    "widen": 7,
+    "weight_decay": 0.01,
+    "average": 0.998,
+}
 # chosen on the validation split, likelihood and rhythm: benchmarks/RESULTS.md has the figures
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "abc_tokens"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 4, "serial": True},
     ("maxent", "voices"): {"rounds": 60},
+    ("biaxial", "voices"): BIAXIAL | {"steps": 1500, "batch": 8, "window": 128, "dropout": 0.2, "every": 250},
+    ("biaxial", "one voice"): BIAXIAL | {"steps": 1500, "batch": 16, "window": 128, "dropout": 0.05, "every": 500},
+    ("biaxial", "pianoroll"): BIAXIAL | {"roll": True, "degrees": False, "dropout": 0.2},
     ("maxent", "one voice"): {"lags": (1, 4, 6, 8, 12, 16), "iterations": 60, "rounds": 40},
 }
 

@@ -21,7 +21,8 @@ from composer.inference.sequence import Constraints, Sequence
 from composer.training import Course, Run, Trained, Windows, train
 
 if TYPE_CHECKING:
-    from composer.generators.biaxial_net import Net, Shape
+    from composer.generators.biaxial_layers import Shape
+    from composer.generators.biaxial_net import Net
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -139,7 +140,7 @@ class Biaxial(Generator):
 
     @property
     def _shape(self) -> Shape:
-        from composer.generators.biaxial_net import Shape
+        from composer.generators.biaxial_layers import Shape
 
         return Shape(
             *self.frames_.shape,
@@ -312,7 +313,7 @@ class Biaxial(Generator):
             sizes = {name: _setting(0, metadata["frames"][name]) for name in ("lowest", "pitches", "lines")}
             own = {} if model.roll else {"silence": model.silence}
             model.frames_ = Frames(**sizes, roll=model.roll, hold=model.hold, **own)
-            _ = model._course
+            _ = model.course
         except (KeyError, TypeError, ValueError, UsageError) as error:
             raise ReadError(f"its settings are not those of a biaxial model ({error})") from None
         if not model._plausible():
