@@ -39,7 +39,7 @@ class Shape:
 class Relative(nn.Module):
     """A linear map of what lies around each pitch, the same for all: by interval up to a reach, and by pitch class.
 
-    It is one product with a Toeplitz matrix. (B, T, P, C) -> (B, T, P, H)
+    With ``above`` -1 it sees what lies below each pitch alone. (..., P, C) -> (..., P, H)
     """
 
     def __init__(self, channels: int, hidden: int, below: int, above: int) -> None:
@@ -50,17 +50,23 @@ class Relative(nn.Module):
         self.bias = nn.Parameter(torch.zeros(hidden))
 
     def forward(self, x: Tensor) -> Tensor:
-        pitches, channels = x.shape[-2:]
-        rows = torch.arange(pitches, device=x.device)
-        apart = rows[:, None] - rows[None, :]  # (from, to)
-        inside = (apart >= -self.below) & (apart <= self.above)
-        near = self.near[:, (apart + self.below).clamp(0, self.below + self.above)]  # (C, P, P, H)
-        matrix = near * inside[..., None] + self.octaves[:, apart % 12]
-        if self.above < 0:
-            matrix = matrix * (apart < 0)[..., None]  # only what lies below
-        matrix = matrix.permute(1, 0, 2, 3).reshape(pitches * channels, -1)  # (P C, P H)
-        out = torch.matmul(x.flatten(-2), matrix)
-        return out.view(*x.shape[:-1], -1) + self.bias.to(out.dtype)
+        around = functional.pad(x, (0, 0, self.below, self.above)).unfold(-2, self.below + self.above + 1, 1)
+        near = functional.linear(around.flatten(-2), self.near.flatten(0, 1).T, self.bias)
+        return near + functional.linear(self._classes(x).flatten(-2), self.octaves.flatten(0, 1).T)
+
+    def _classes(self, x: Tensor) -> Tensor:
+        """(..., P, C, 12) how much sounds so many semitones above each pitch, octaves taken together."""
+        pitches = x.shape[-2]
+        octaves = -(-pitches // 12)
+        found = functional.pad(x, (0, 0, 0, 12 * octaves - pitches)).reshape(*x.shape[:-2], octaves, 12, x.shape[-1])
+        classes = torch.arange(12, device=x.device)
+        above = (classes[:, None] + classes) % 12
+        if self.above >= 0:
+            found = found.sum(-3)[..., above, :].transpose(-1, -2)  # (..., 12, C, 12)
+            return found.repeat(*[1] * (x.dim() - 2), octaves, 1, 1)[..., :pitches, :, :]
+        lower = (found.cumsum(-3) - found)[..., above, :]  # in lower octaves
+        inside = found[..., above, :] * (above < classes[:, None])[..., None]  # in the same octave, below
+        return (lower + inside).transpose(-1, -2).flatten(-4, -3)[..., :pitches, :, :]
 
 
 class Recall(nn.Module):
@@ -103,7 +109,7 @@ class Recall(nn.Module):
         weights = torch.cat([score, none], dim=-1).softmax(-1)[..., :-1]
         following = functional.pad(past, (0, 0, 0, 0, 0, 1))[:, 1:].flatten(2)  # what came at each place
         found = torch.matmul(weights.to(x.dtype), following[:, None])  # (B, K, T, P C)
-        found = found.unflatten(-1, x.shape[2:]).permute(2, 0, 3, 1, 4).flatten(3)
+        found = found.view(*found.shape[:3], *x.shape[2:]).permute(2, 0, 3, 1, 4).flatten(3)
         return found, weights.sum(-1).permute(2, 0, 1), past, like
 
 
@@ -149,10 +155,10 @@ class Scan(torch.autograd.Function):
         steps, n, width = rows.shape
         hidden = width // 3
         out = rows.new_empty(steps, n, hidden)
-        cells = torch.empty(steps + 1, n, hidden, dtype=torch.float32)
+        cells = torch.empty(steps + 1, n, hidden, dtype=torch.float32, device=rows.device)
         cells[0] = start
         for t in range(steps):
-            f, z, o = rows[t].float().split(hidden, -1)
+            f, z, o = rows[t].float().chunk(3, -1)
             torch.lerp(z, cells[t], torch.sigmoid(f), out=cells[t + 1])
             out[t] = cells[t + 1] * functional.silu(o)
         ctx.save_for_backward(rows, cells)
@@ -167,7 +173,7 @@ class Scan(torch.autograd.Function):
         back = torch.empty_like(rows)
         carried = torch.zeros_like(cells[0]) if grad_last is None else grad_last.float().clone()
         for t in range(steps - 1, -1, -1):
-            f, z, o = rows[t].float().split(hidden, -1)
+            f, z, o = rows[t].float().chunk(3, -1)
             f, s = torch.sigmoid(f), torch.sigmoid(o)
             g = grad[t].float()
             gate = o * s
@@ -217,7 +223,7 @@ class Ascent(nn.Module):
         under = (placed.cumsum(-1) - placed).long().clamp(max=COUNTED - 1)
         was = (sounded.cumsum(-1) - sounded).long().clamp(max=COUNTED - 1)
         left = (sounded.sum(-1, keepdim=True) - (placed.cumsum(-1) - placed)).long().clamp(0, COUNTED - 1)
-        a = self.tops(self.dropout(tops)) + self.now(now)
+        a: Tensor = self.tops(self.dropout(tops)) + self.now(now)
         a = functional.silu(
             a
             + functional.embedding(under * COUNTED + was, self.counts.weight.to(a.dtype))
@@ -239,8 +245,8 @@ class RecurrentAscent(nn.Module):
     def forward(self, tops: Tensor, before: Tensor, now: Tensor) -> Tensor:
         lower = functional.pad(now, (0, 0, 1, 0))[..., :-1, :]
         x = torch.cat([tops, lower], -1)
-        out, _ = self.lstm(x.flatten(0, -3).transpose(0, 1))
-        return out.transpose(0, 1).unflatten(0, x.shape[:-2])
+        out: Tensor = self.lstm(x.flatten(0, -3).transpose(0, 1))[0]
+        return out.transpose(0, 1).reshape(*x.shape[:-1], -1)
 
 
 class Alike(nn.Module):
