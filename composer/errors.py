@@ -52,6 +52,10 @@ class Unsupported(UsageError):
     """A model that cannot complete this sketch; the message names the models that can."""
 
 
+class Diverged(ComposerError):
+    """A training whose numbers are no longer finite; the message says at which step, and what is kept."""
+
+
 class Infeasible(ComposerError):
     """A sketch that nothing can satisfy; the message says where it fails, in bars and beats."""
 

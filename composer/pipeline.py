@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,15 @@ from composer.conflict import explained
 from composer.copies import Copied, Limits, Piece, Sources
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported, UsageError
-from composer.generators.base import Foreseeing, Generator, Progress, Stepwise
+from composer.generators.base import Foreseeing, Generator, Neural, Progress, Stepwise
 from composer.inference.sequence import Sequence
 from composer.registry import ENCODINGS, GENERATORS, resolve
 from composer.score import Part, Score
 from composer.shipped import model_names, shipped
 from composer.sketch import Forbid, MaxCopy, Sketch
+
+if TYPE_CHECKING:
+    from composer.training.course import Run
 
 FORMAT = "composer model 1"
 MAX_MODEL = 2**30  # bytes
@@ -68,18 +71,26 @@ class Composer:
         )
 
     def fit(
-        self, scores: Iterable[Score], *, validation: Iterable[Score] = (), progress: Progress | None = None
+        self,
+        scores: Iterable[Score],
+        *,
+        validation: Iterable[Score] = (),
+        progress: Progress | None = None,
+        run: Run | None = None,
     ) -> Self:
-        """Train the generator on scores; returns the composer that also knows its sources."""
+        """Train the generator on scores; returns the composer that also knows its sources.
+
+        A ``run`` says on which device and in which folder a generator is trained that is trained by gradient.
+        """
         pieces, sequences = [], []
         for score in scores:
             pieces.append(Piece.of(self.encoding, score))
             sequences.append(self.encoding.encode(score))
-        self.generator.fit(
-            sequences,
-            validation=[self.encoding.encode(score) for score in validation],
-            progress=progress,
-        )
+        held_out = [self.encoding.encode(score) for score in validation]
+        if isinstance(self.generator, Neural):
+            self.generator.fit(sequences, validation=held_out, progress=progress, run=run)
+        else:
+            self.generator.fit(sequences, validation=held_out, progress=progress)
         return replace(self, sources=Sources.of(self.encoding, pieces, sequences))
 
     def copied(self, score: Score) -> Copied | None:

@@ -17,11 +17,16 @@ from composer.errors import UsageError
 from composer.evaluation.likelihood import likelihood, pseudo_nats
 from composer.evaluation.survey import nothing_to_train_on, survey
 from composer.evaluation.view import sounding, view
-from composer.generators.base import Exact, Progress, Pseudo, Reporting
+from composer.generators.base import Exact, Neural, Progress, Pseudo, Reporting
 from composer.io import write_bytes
+from composer.machine import first, processor
+from composer.model_card import card, existing
 from composer.pipeline import Composer
+from composer.registry import GENERATORS, resolve
 from composer.score import Score
+from composer.training import Run, Trained
 
+TOLD = 10  # pieces that an error tells of one by one
 LOOKED_AT = 1_000  # pieces of a corpus, for how many voices they have
 ENCODED = {"markov": "melody", "maxent": "voices"}  # by generator, for any corpus but the chorales, which are voices
 # chosen on the validation split, likelihood and rhythm: benchmarks/RESULTS.md has the figures
@@ -42,8 +47,14 @@ def train(
     encoding: str | None = None,
     settings: list[str] | None = None,
     progress: Progress | None = None,
+    run: Run | None = None,
+    command: str = "",
 ) -> dict[str, Any]:
     """Fit a composer to the corpus's training split, write it to ``output``; returns what a model card says of it.
+
+    The card is written beside it (``.md``), with the ``command`` that asked for it, and of a generator that is trained
+    by gradient, as its ``run`` says, the learning curve (``.curve.png``). Under ``torchrun`` every process calls this;
+    the first one writes, and the others return nothing.
 
     Without an ``encoding`` it is the generator's; columns of voices have as many as most of the pieces have parts.
     ``settings`` are ``NAME=VALUE`` hyperparameters over the recipe's. Raises :class:`UsageError` for unknown ones, and
@@ -63,13 +74,16 @@ def train(
         why = ", ".join(f"{loss} in {count:,}" for loss, count in seen.left_out.items())
         raise UsageError(
             f"{corpus.name}: the encoding {name} keeps none of the {seen.notes:,} notes of {len(corpus.train):,} "
-            f"pieces (it leaves out {why}); choose another with --encoding"
+            f"pieces (it leaves out {why}: {_each(composer, corpus)}); choose another with --encoding"
         )
+    before = existing(output.with_suffix(".md"))
     started = time.perf_counter()
     heard = (score for number, score in enumerate(corpus.train) if number not in seen.silent)
     validation, test = (sounding(composer.encoding, split) for split in (corpus.validation, corpus.test))
     held_out = {"validation": list(validation), "test": list(test)}
-    composer = composer.fit(heard, validation=held_out["validation"], progress=progress)
+    composer = composer.fit(heard, validation=held_out["validation"], progress=progress, run=run)
+    if not first():
+        return {}
     seconds = time.perf_counter() - started
     info: dict[str, Any] = {
         "corpus": corpus.name,
@@ -82,11 +96,40 @@ def train(
     }
     if isinstance(composer.generator, Reporting):
         info["fit"] = composer.generator.report()
+    trained = composer.generator.trained_ if isinstance(composer.generator, Neural) else None
+    if trained is not None:
+        info["trained"] = {"steps": trained.curve[-1].step, "best_step": trained.best_step}
+        info["trained"] |= {"best_validation": round(trained.best_validation, 4)}
     info |= _measured(composer, held_out)
     data = composer.dumps(info)
+    info["machine"] = dict(trained.machine) if trained else {"device": processor()}
+    info["training_seconds"] = round(trained.seconds if trained else seconds, 2)
     write_bytes(data, output)
+    files = _beside(output, card(output.stem, info, command, corpus.card.split, before), trained)
     info["seen"] = seen._asdict() | {"silent": len(seen.silent)}
-    return info | {"training_seconds": round(seconds, 2), "megabytes": round(len(data) / 2**20, 2), "file": str(output)}
+    return info | {"megabytes": round(len(data) / 2**20, 2), "file": str(output), "beside": files}
+
+
+def neural(generator: str) -> bool:
+    """Whether a generator is trained by gradient, and so takes a device and a folder."""
+    return generator in GENERATORS and hasattr(resolve(GENERATORS[generator]), "course")
+
+
+def _beside(output: Path, page: str, trained: Trained | None) -> list[str]:
+    """Write the model card, and the learning curve if there is one; returns their names."""
+    files = [write_bytes(page.encode(), output.with_suffix(".md"))]
+    if trained is not None:
+        from composer.training.curve import dumps
+
+        files.append(write_bytes(dumps(trained.curve, output.stem), output.with_suffix(".curve.png")))
+    return [str(file) for file in files]
+
+
+def _each(composer: Composer, corpus: Corpus) -> str:
+    """Of every piece to train on what its encoding leaves out; of many the first."""
+    pieces = [piece for piece in corpus if piece.split == "train"]
+    told = [f"{piece.id} {', '.join(composer.encoding.normalize(piece.score).losses)}" for piece in pieces[:TOLD]]
+    return "; ".join(told) + (f"; and {len(pieces) - TOLD:,} more" if len(pieces) > TOLD else "")
 
 
 def _voices(corpus: Corpus) -> int:

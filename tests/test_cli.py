@@ -76,7 +76,7 @@ def test_render_turns_any_format_into_any(run) -> None:
 
 
 def test_train_writes_a_model_that_composes(run) -> None:
-    result = run("train", FIXTURES, "-o", "mine.safetensors", "--set", "order=3", "--json")
+    result = run("train", "markov", "--corpus", FIXTURES, "-o", "mine.safetensors", "--set", "order=3", "--json")
     report = json.loads(result.out)
     assert report["pieces"] > 0
     assert run("tune", "--model", "mine.safetensors", "--seed", 1, "--range", "C2:C8").code == 0
@@ -115,9 +115,9 @@ def test_corpora_are_listed_and_shown(run) -> None:
         (["render", "empty.abc", "-o", "x.mid"], 1, "empty.abc"),
         (["render", "empty.musicxml", "-o", "x.mid"], 1, "empty.musicxml"),
         (["render", "empty.mxl", "-o", "x.mid"], 1, "empty.mxl"),
-        (["train", "empty.d", "-o", "x.safetensors"], 2, "holds no music"),
-        (["train", "nowhere", "-o", "x.safetensors"], 2, "nowhere"),
-        (["train", "folk", "-o", "x.bin"], 2, ".safetensors"),
+        (["train", "markov", "--corpus", "empty.d", "-o", "x.safetensors"], 2, "holds no music"),
+        (["train", "markov", "--corpus", "nowhere", "-o", "x.safetensors"], 2, "nowhere"),
+        (["train", "markov", "--corpus", "folk", "-o", "x.bin"], 2, ".safetensors"),
         (["corpora", "show", "nowhere"], 2, "nowhere"),
         (["play", "missing.mid"], 1, "missing.mid"),
     ],
@@ -244,10 +244,12 @@ def test_inspect_fails_where_nothing_can_be_used(run, tmp_path: Path) -> None:
 
 
 def test_train_ends_with_what_it_learned_from(run, music: Path) -> None:
-    plain = run("train", music, "-o", "m.safetensors")
+    plain = run("train", "markov", "--corpus", music, "-o", "m.safetensors")
     assert "5 files, 4 with music" in plain.err
     assert "Keys" in plain.err
-    answer = json.loads(run("train", music, "-o", "m.safetensors", "--json").out, parse_constant=pytest.fail)
+    answer = json.loads(
+        run("train", "markov", "--corpus", music, "-o", "m.safetensors", "--json").out, parse_constant=pytest.fail
+    )
     assert answer["corpus_summary"]["rejected"] == 2
 
 
@@ -257,7 +259,7 @@ def test_train_says_why_there_is_nothing_to_learn_from(run, tmp_path: Path) -> N
     for name in ("a", "b"):
         (folder / f"{name}.mid").write_bytes(b"nothing")
     (folder / "c.abc").write_text("no tune")
-    result = run("train", folder, "-o", "m.safetensors")
+    result = run("train", "markov", "--corpus", folder, "-o", "m.safetensors")
     assert result.code == 2
     assert "2 left out: is not a MIDI file" in result.err
     assert "1 left out: holds no ABC tune" in result.err
@@ -270,7 +272,7 @@ def test_train_says_what_its_encoding_cannot_hear(run, tmp_path: Path) -> None:
     for pitch in range(35, 47):
         part = composer.Part.of([0, 10080], [pitch, 50], [5040, 5040], drums=True)
         composer.Score.of([part]).write(folder / f"{pitch}.mid")
-    result = run("train", folder, "-o", "m.safetensors")
+    result = run("train", "markov", "--corpus", folder, "-o", "m.safetensors")
     assert result.code == 2
     assert "the encoding melody keeps none of the" in result.err
     assert "drums in" in result.err

@@ -47,7 +47,7 @@ def _written(folder: Path, scores: list[Score]) -> Path:
 
 def test_maxent_learns_the_voices_there_are(run, hymns: Path, tunes: Path) -> None:
     for folder, voices in ((hymns, 4), (tunes, 1)):
-        result = run("train", folder, "-o", "m.safetensors", "--generator", "maxent", *QUICK, "--json")
+        result = run("train", "maxent", "--corpus", folder, "-o", "m.safetensors", *QUICK, "--json")
         assert result.code == 0, result.err
         answer = json.loads(result.out, parse_constant=pytest.fail)
         assert answer["encoding"] == "voices"
@@ -65,12 +65,17 @@ def test_the_voices_are_what_most_pieces_have(run, tmp_path: Path) -> None:
     drums = Part.of([0], [40], [Q], drums=True)
     scores = [hymn(seed, voices=2 if seed else 5) for seed in range(12)]
     folder = _written(tmp_path / "mixed", [Score.of([*score.parts, drums], key="C") for score in scores])
-    assert run("train", folder, "-o", "m.safetensors", "--encoding", "voices", "--set", "order=2").code == 0
+    assert (
+        run(
+            "train", "markov", "--corpus", folder, "-o", "m.safetensors", "--encoding", "voices", "--set", "order=2"
+        ).code
+        == 0
+    )
     assert Composer.load("m.safetensors").encoding.width == 2
 
 
 def test_other_generators_still_learn_melodies_of_a_folder(run, hymns: Path) -> None:
-    assert run("train", hymns, "-o", "m.safetensors").code == 0
+    assert run("train", "markov", "--corpus", hymns, "-o", "m.safetensors").code == 0
     assert Composer.load("m.safetensors").encoding.name == "melody"
 
 
@@ -91,7 +96,7 @@ def test_other_generators_still_learn_melodies_of_a_folder(run, hymns: Path) -> 
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(run, tunes: Path, settings: list[str], told: str) -> None:
-    result = run("train", tunes, "-o", "m.safetensors", "--generator", "maxent", *settings)
+    result = run("train", "maxent", "--corpus", tunes, "-o", "m.safetensors", *settings)
     assert (result.code, result.err.count("\n")) == (2, 1)
     assert told in result.err
     assert not Path("m.safetensors").exists()
@@ -110,7 +115,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(run, tunes: Path, settings: 
 )
 def test_settings_as_text_train_and_load(run, tunes: Path, settings: list[str]) -> None:
     chosen = [text for setting in settings for text in ("--set", setting)]
-    result = run("train", tunes, "-o", "m.safetensors", "--generator", "maxent", *QUICK, *chosen)
+    result = run("train", "maxent", "--corpus", tunes, "-o", "m.safetensors", *QUICK, *chosen)
     assert result.code == 0, result.err
     model = Composer.load("m.safetensors")
     expected = _settings(model.generator, settings)

@@ -39,7 +39,7 @@ app.command(epilog="composer jam; composer jam --file calls.mid; composer jam --
 app.command(epilog="composer render tune.abc -o tune.png -o tune.wav")(render)
 app.command(epilog="composer play tune.abc --port 'My Keyboard'")(play)
 app.command(epilog="composer doctor --backend jack")(doctor)
-app.command(epilog="composer train folk -o my-folk.safetensors --set order=6")(train)
+app.command(epilog="composer train markov --corpus folk -o my-folk.safetensors --set order=6")(train)
 app.command(
     epilog="composer evaluate --benchmark boulanger-lewandowski --data DIR; "
     "composer evaluate --benchmark boulanger-lewandowski --dataset JSB_Chorales --json"

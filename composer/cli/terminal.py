@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
+from composer.machine import first
+
 if TYPE_CHECKING:
     from composer.score import Score
+    from composer.training import Status
 
 Outputs = Annotated[
     list[Path] | None,
@@ -69,8 +73,14 @@ def report(files: list[str], note: str) -> None:
         typer.echo(note, err=True)
 
 
+class Telling(Protocol):
+    """What hears of the share of the work that is done, and words about it."""
+
+    def __call__(self, share: float, words: str = "", /) -> None: ...
+
+
 @contextmanager
-def progressing(text: str, stopped: str = "stopped") -> Iterator[Callable[[float], None]]:
+def progressing(text: str, stopped: str = "stopped") -> Iterator[Telling]:
     """A bar on the terminal for work that reports its share done, and a word where the user stops it."""
     try:
         with _bar(text) as progress:
@@ -81,10 +91,10 @@ def progressing(text: str, stopped: str = "stopped") -> Iterator[Callable[[float
 
 
 @contextmanager
-def _bar(text: str) -> Iterator[Callable[[float], None]]:
+def _bar(text: str) -> Iterator[Telling]:
     """A bar that goes away when the work is done; nothing where nobody watches."""
-    if not sys.stderr.isatty():
-        yield lambda share: None
+    if not sys.stderr.isatty() or not first():
+        yield lambda share, words="": None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -92,7 +102,22 @@ def _bar(text: str) -> Iterator[Callable[[float], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(text, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+        yield lambda share, words="": bar.update(task, completed=share, description=words or text)
+
+
+def learning(telling: Telling) -> Callable[[Status], None]:
+    """What tells how a training goes: on the bar, or where nobody watches, a line for each validation."""
+
+    def report(status: Status) -> None:
+        words = (
+            f"step {status.step:,} of {status.steps:,}  loss {status.loss:.4f}  validation {status.validation:.4f} "
+            f"(best {status.best:.4f})  {status.windows_per_second:,.1f} samples/s"
+        )
+        telling(status.step / status.steps, words)
+        if status.validated and not sys.stderr.isatty():
+            typer.echo(f"{words}  {timedelta(seconds=round(status.seconds_left))} left", err=True)
+
+    return report
 
 
 @contextmanager

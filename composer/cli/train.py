@@ -3,40 +3,80 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from composer.cli.terminal import KEPT, Json, progressing
+from composer.cli.terminal import KEPT, Json, learning, progressing
 from composer.errors import UsageError
+from composer.machine import first
+from composer.registry import GENERATORS
+
+GOES_ON = "stopped; the same command goes on from the last checkpoint"
 
 
 def train(
-    corpus: Annotated[str, typer.Argument(help="chorales, folk, essen, or a folder of your own files.")],
+    generator: Annotated[str, typer.Argument(help=f"{', '.join(GENERATORS)}.")],
+    corpus: Annotated[str, typer.Option(help="chorales, folk, essen, or a folder of your own files.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")],
-    generator: Annotated[str, typer.Option(help="markov or maxent (which writes columns of voices).")] = "markov",
     encoding: Annotated[
-        str | None, typer.Option(help="melody, abc_tokens, voices or pianoroll (melody, or voices for chorales).")
+        str | None, typer.Option(help="melody, abc_tokens, voices or pianoroll (what suits generator and corpus).")
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter of the generator: order=6. Repeatable."),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps (auto), for generators trained by gradient.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="auto, float32 or bfloat16 (auto: bfloat16 where it is quicker).")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Checkpoints; what was broken off goes on from there (FILE.training)."),
+    ] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write to FOLDER/tensorboard as well.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a model on a corpus, measure it on held-out music, write it to one file."""
+    """Train a model on a corpus, measure it on held-out music, write it to one file, and a card beside it."""
     from composer.corpora import load
     from composer.evaluation.survey import survey
     from composer.evaluation.survey_text import show as show_survey
+    from composer.recipes import neural
     from composer.recipes import train as fit
+    from composer.training import Run
 
     if output.suffix != ".safetensors":
         raise UsageError(f"{output}: a model file ends in .safetensors")
+    asked = {"--device": device, "--precision": precision, "--folder": folder, "--tensorboard": tensorboard}
+    taken = neural(generator)
+    if any(asked.values()) and not taken:
+        told = ", ".join(name for name, value in asked.items() if value)
+        raise UsageError(f"{told}: {generator} is not trained by gradient, and takes none")
     with progressing(f"reading {corpus}", KEPT) as progress:
         music = load(corpus, progress=progress)
-    with progressing("training") as progress:
-        report = fit(music, output, generator=generator, encoding=encoding, settings=settings or [], progress=progress)
+    place = folder or output.with_suffix(".training")
+    with progressing("training", GOES_ON if taken else "stopped") as progress:
+        run = Run(place, device or "auto", precision or "auto", tensorboard, learning(progress)) if taken else None
+        report = fit(
+            music,
+            output,
+            generator=generator,
+            encoding=encoding,
+            settings=settings or [],
+            progress=progress,
+            run=run,
+            command=shlex.join(["composer", *sys.argv[1:]]),
+        )
+    if not first():
+        return
+    if taken and folder is None:
+        _remove(place)
     found = survey(music)
     if as_json:
         typer.echo(json.dumps(report | {"corpus_summary": found.summary()}))
@@ -44,6 +84,15 @@ def train(
     for name, value in report.items():
         typer.echo(f"{name:>24}  {_plain(value)}")
     show_survey(found, err=True, short=True)
+
+
+def _remove(folder: Path) -> None:
+    """The checkpoints that a model has grown out of, and their folder, if nothing else is in it."""
+    from composer.training.checkpoint import FILE
+
+    (folder / FILE).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _plain(value: object) -> str:

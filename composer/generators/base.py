@@ -18,6 +18,7 @@ from composer.inference.sequence import Chance, Constraints, Sequence
 
 if TYPE_CHECKING:
     from composer.generators.walk import Walk
+    from composer.training.course import Course, Run, Trained
 
 Ints = NDArray[np.int64]
 Progress = Callable[[float], None]  # called with the share of the work that is done, 0 to 1
@@ -93,6 +94,29 @@ class Reporting(Protocol):
 
     def report(self) -> dict[str, Any]:
         """Numbers by name, such as the objective reached and whether it converged."""
+        ...
+
+
+@runtime_checkable
+class Neural(Protocol):
+    """A generator that is trained by gradient, with :func:`composer.training.train`."""
+
+    trained_: Trained | None  # how its training went; None before, and in a model that was loaded
+
+    @property
+    def course(self) -> Course:
+        """How it is trained, of its hyperparameters."""
+        ...
+
+    def fit(
+        self,
+        sequences: list[Sequence],
+        *,
+        validation: list[Sequence] | None = None,
+        progress: Progress | None = None,
+        run: Run | None = None,
+    ) -> Self:
+        """Learn from sequences, on the device and in the folder of the ``run``; returns itself."""
         ...
 
 
