@@ -46,7 +46,7 @@ def card(name: str, report: Mapping[str, Any], command: str, split: str, before:
 def _rows(report: Mapping[str, Any], command: str, split: str) -> list[tuple[str, str]]:
     trained = report.get("trained", {})
     return [
-        ("encoding", f"`{report['encoding']}`"),
+        ("encoding", ": ".join(filter(None, [f"`{report['encoding']}`", _plain(report["encoding_options"])]))),
         ("generator", f"`{report['generator']}`: {_plain(report['settings']) or 'as it is'}"),
         ("trained on", f"the training split of `{report['corpus']}`: {report['pieces']:,} pieces"),
         ("split", split),

@@ -13,6 +13,7 @@ from typing import Any
 
 from composer import __version__
 from composer.corpora.base import Corpus
+from composer.encodings.gridded import Gridded
 from composer.errors import UsageError
 from composer.evaluation.likelihood import likelihood, pseudo_nats
 from composer.evaluation.survey import nothing_to_train_on, survey
@@ -22,7 +23,7 @@ from composer.io import write_bytes
 from composer.machine import first, processor
 from composer.model_card import card, existing
 from composer.pipeline import Composer
-from composer.registry import GENERATORS, resolve
+from composer.registry import ENCODINGS, GENERATORS, resolve
 from composer.score import Score
 from composer.training import Run, Trained
 
@@ -61,6 +62,7 @@ def train(
     *,
     generator: str = "markov",
     encoding: str | None = None,
+    per_quarter: int | None = None,
     settings: list[str] | None = None,
     progress: Progress | None = None,
     run: Run | None = None,
@@ -72,7 +74,8 @@ def train(
     by gradient, as its ``run`` says, the learning curve (``.curve.png``). Under ``torchrun`` every process calls this;
     the first one writes, and the others return nothing.
 
-    Without an ``encoding`` it is the generator's; columns of voices have as many as most of the pieces have parts.
+    Without an ``encoding`` it is the generator's; columns of voices have as many as most of the pieces have parts, and
+    columns are on a grid of ``per_quarter`` steps, None for that of 16ths.
     ``settings`` are ``NAME=VALUE`` hyperparameters over the recipe's. Raises :class:`UsageError` for unknown ones, and
     for a corpus that gives nothing to train on, with every reason counted.
     """
@@ -80,11 +83,11 @@ def train(
     if not len(corpus.train):
         why = nothing_to_train_on(survey(corpus))
         raise UsageError(f"{corpus.name}: has no pieces to train on: {why}; `composer corpora inspect` shows each file")
-    parts = {"voices": _voices(corpus)} if name == "voices" else {}
-    composer = Composer.untrained(name, generator, encoding_options=parts)
-    recipe = RECIPES.get((generator, "one voice" if parts == {"voices": 1} else name), {})
+    encoding_options = _on_grid(name, per_quarter) | ({"voices": _voices(corpus)} if name == "voices" else {})
+    composer = Composer.untrained(name, generator, encoding_options=encoding_options)
+    recipe = RECIPES.get((generator, "one voice" if encoding_options.get("voices") == 1 else name), {})
     options = recipe | set_values(composer.generator, settings or [])
-    composer = Composer.untrained(name, generator, encoding_options=parts, generator_options=options)
+    composer = Composer.untrained(name, generator, encoding_options=encoding_options, generator_options=options)
     seen = view(composer.encoding, corpus.train)
     if not seen.kept:
         why = ", ".join(f"{loss} in {count:,}" for loss, count in seen.left_out.items())
@@ -106,6 +109,7 @@ def train(
         "licence": corpus.card.licence,
         "pieces": len(corpus.train) - len(seen.silent),
         "encoding": name,
+        "encoding_options": encoding_options,
         "generator": generator,
         "settings": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
         "software": f"composer {__version__}",
@@ -129,6 +133,15 @@ def train(
 def neural(generator: str) -> bool:
     """Whether a generator is trained by gradient, and so takes a device and a folder."""
     return generator in GENERATORS and hasattr(resolve(GENERATORS[generator]), "course")
+
+
+def _on_grid(encoding: str, per_quarter: int | None) -> dict[str, int]:
+    """The option of an encoding in columns; raises :class:`UsageError` for one that has no such grid."""
+    if per_quarter is None:
+        return {}
+    if encoding in ENCODINGS and not issubclass(resolve(ENCODINGS[encoding]), Gridded):
+        raise UsageError(f"{per_quarter} steps a quarter: {encoding} has a grid of its own; take voices or pianoroll")
+    return {"per_quarter": per_quarter}
 
 
 def _beside(output: Path, page: str, trained: Trained | None) -> list[str]:

@@ -79,6 +79,30 @@ def test_other_generators_still_learn_melodies_of_a_folder(run, hymns: Path) -> 
     assert Composer.load("m.safetensors").encoding.name == "melody"
 
 
+def test_a_grid_can_be_asked_for(run, tunes: Path) -> None:
+    options = ["--encoding", "voices", "--steps-per-quarter", 12, "--set", "order=2", "--json"]
+    result = run("train", "markov", "--corpus", tunes, "-o", "m.safetensors", *options)
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["encoding_options"] == {"per_quarter": 12, "voices": 1}
+    assert "`voices`: per quarter 12, voices 1 |" in Path("m.md").read_text()
+    model = Composer.load("m.safetensors")
+    assert model.encoding.grid == Q // 12
+    assert model.complete(Sketch.blank(bars=2, meter="6/8"), seed=1).end == 6 * Q
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--steps-per-quarter", "11", "--encoding", "voices"], "11 steps a quarter: take 4 (16ths), 12"),
+        (["--steps-per-quarter", "12"], "melody has a grid of its own; take voices or pianoroll"),
+    ],
+)
+def test_grids_that_are_none_are_refused_in_one_line(run, tunes: Path, options: list[str], told: str) -> None:
+    result = run("train", "markov", "--corpus", tunes, "-o", "m.safetensors", *options)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert told in result.err
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

@@ -26,6 +26,12 @@ def train(
     encoding: Annotated[
         str | None, typer.Option(help="melody, abc_tokens, voices or pianoroll (what suits generator and corpus).")
     ] = None,
+    per_quarter: Annotated[
+        int | None,
+        typer.Option(
+            "--steps-per-quarter", help="The grid of voices and pianoroll: 12 holds 16ths and triplets (4: 16ths)."
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter of the generator: order=6. Repeatable."),
@@ -68,6 +74,7 @@ def train(
             output,
             generator=generator,
             encoding=encoding,
+            per_quarter=per_quarter,
             settings=settings or [],
             progress=progress,
             run=run,

@@ -32,7 +32,11 @@ class Encoding(ABC):
     """One view of a score as integers. Options are dataclass fields, saved with the model."""
 
     name: ClassVar[str]
-    grid: ClassVar[int]  # ticks per step
+
+    @property
+    @abstractmethod
+    def grid(self) -> int:
+        """Ticks in a step."""
 
     @property
     @abstractmethod

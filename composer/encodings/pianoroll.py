@@ -8,8 +8,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.encodings.base import Encoding, Normalized
+from composer.encodings.base import Normalized
 from composer.encodings.compile import metric_context, place_of, step_ticks
+from composer.encodings.gridded import Gridded
 from composer.encodings.machines import lengths, readings
 from composer.encodings.moves import last_sounding, rows
 from composer.encodings.voices import lost
@@ -19,25 +20,24 @@ from composer.inference.rows import Rows
 from composer.inference.sequence import Events, Sequence
 from composer.score import Part, Score
 from composer.sketch import REST, Sketch
-from composer.theory import TICKS_PER_QUARTER
 
 SILENT, SOUNDING, STRUCK = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class PianoRoll(Encoding):
-    """Events of one integer per pitch, from ``lowest`` up: 0 silent, 1 sounding, 2 struck; on a grid of 16ths.
+class PianoRoll(Gridded):
+    """Events of one integer per pitch, from ``lowest`` up: 0 silent, 1 sounding, 2 struck; on a grid.
 
     All parts but drums become one. What it leaves out: who plays what, velocities, pitches outside the roll, times off
     the grid, and a note's end where the same pitch is struck again.
     """
 
     name: ClassVar[str] = "pianoroll"
-    grid: ClassVar[int] = TICKS_PER_QUARTER // 4
     lowest: int = 21  # MIDI, with 88 pitches the piano's A0
     pitches: int = 88
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.lowest < self.lowest + self.pitches <= REST:
             raise UsageError(f"{self.pitches} pitches from {self.lowest} on: a piano roll lies within MIDI's 128")
 
@@ -105,8 +105,9 @@ class PianoRoll(Encoding):
     def refusal(self, sketch: Sketch) -> str | None:
         if len(sketch.score.parts) != 1:
             return f"the sketch has {len(sketch.score.parts)} voices, and a piano roll has one"
-        if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
-            return "the sketch's bars do not fall on 16ths"
+        off_grid = self.off_grid(sketch)
+        if off_grid:
+            return off_grid
         ticks = step_ticks(sketch.score, self.grid)
         if readings(sketch, 0, ticks) or lengths(sketch, 0, ticks):
             return "the sketch speaks of one note after another, and a piano roll has no lines"

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.encodings.base import Encoding, Normalized
+from composer.encodings.base import Normalized
 from composer.encodings.compile import (
     HELD,
     PITCH_OFFSET,
@@ -26,6 +26,7 @@ from composer.encodings.compile import (
     tonics,
     voice_tables,
 )
+from composer.encodings.gridded import Gridded
 from composer.encodings.machines import ColumnMachine, Holding, Reader, Sounding, lengths, readings
 from composer.encodings.moves import last_sounding, rows
 from composer.errors import UsageError
@@ -35,7 +36,7 @@ from composer.inference.sequence import Between, Chance, Events, Sequence
 from composer.score import DEFAULT_VELOCITY, Part, Score
 from composer.sketch import REST, SYMBOLS, Apart, Cells, Preference, Sketch
 from composer.sketch.forbid import touched
-from composer.theory import TICKS_PER_QUARTER, Ints
+from composer.theory import Ints
 
 HOLD_SYMBOL = PITCH_SYMBOLS
 MOST_REMEMBERED = 16  # combinations of when the voices must leave what they hold
@@ -90,18 +91,18 @@ def lost(score: Score, kept: Score) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Voices(Encoding):
+class Voices(Gridded):
     """Events of one integer per voice: 0 rest, 140 hold, else 12 + the pitch counted from the tonic's pitch class
-    (from C if not ``relative``), on a grid of 16ths. Voices beyond ``voices`` are left out, missing ones are
+    (from C if not ``relative``), on a grid. Voices beyond ``voices`` are left out, missing ones are
     empty; within a voice it leaves out what :class:`composer.encodings.melody.Melody` does.
     """
 
     name: ClassVar[str] = "voices"
-    grid: ClassVar[int] = TICKS_PER_QUARTER // 4
     voices: int = 4
     relative: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 1 <= self.voices <= 16:
             raise UsageError(f"{self.voices} voices: this encoding has 1 to 16")
 
@@ -182,9 +183,7 @@ class Voices(Encoding):
     def refusal(self, sketch: Sketch) -> str | None:
         if len(sketch.score.parts) != self.voices:
             return f"the sketch has {len(sketch.score.parts)} voices, and this model writes {self.voices}"
-        if sketch.score.end % self.grid or (sketch.score.barlines % self.grid).any():
-            return "the sketch's bars do not fall on 16ths"
-        return None
+        return self.off_grid(sketch)
 
     def cell_chances(self, chances: Iterable[Chance], score: Score) -> NDArray[np.float64]:
         ticks = step_ticks(score, self.grid)

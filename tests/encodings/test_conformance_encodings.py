@@ -20,6 +20,7 @@ VARIANTS = [
     resolve(ENCODINGS["voices"])(voices=2, relative=False),
     resolve(ENCODINGS["pianoroll"])(lowest=0, pitches=128),
     resolve(ENCODINGS["abc_tokens"])(relative=False),
+    *(resolve(ENCODINGS[name])(per_quarter=steps) for name in ("voices", "pianoroll") for steps in (1, 2, 12)),
 ]
 
 each = pytest.mark.parametrize("encoding", VARIANTS, ids=repr)
