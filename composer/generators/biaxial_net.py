@@ -173,19 +173,31 @@ class Relative(nn.Module):
         self.near = nn.Parameter(torch.randn(channels, below + above + 1, hidden) * 0.1)
         self.octaves = nn.Parameter(torch.randn(channels, 12, hidden) * 0.1)
         self.bias = nn.Parameter(torch.zeros(hidden))
+        self._kept: tuple[object, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        pitches, channels = x.shape[-2:]
-        rows = torch.arange(pitches, device=x.device)
+        pitches = x.shape[-2]
+        out = torch.matmul(x.flatten(-2), self._toeplitz(pitches)).unflatten(-1, (pitches, -1))
+        return out + self.bias.to(out.dtype)
+
+    def _toeplitz(self, pitches: int) -> Tensor:
+        """(P C, P H), kept from one call to the next while nothing is learned."""
+        if torch.is_grad_enabled():
+            return self._matrix(pitches)
+        version = pitches, id(self.near), self.near.device, self.near._version, self.octaves._version
+        if self._kept is None or self._kept[0] != version:
+            self._kept = version, self._matrix(pitches)
+        return self._kept[1]
+
+    def _matrix(self, pitches: int) -> Tensor:
+        rows = torch.arange(pitches, device=self.near.device)
         apart = rows[:, None] - rows[None, :]  # (from, to)
         inside = (apart >= -self.below) & (apart <= self.above)
         near = self.near[:, (apart + self.below).clamp(0, self.below + self.above)]  # (C, P, P, H)
         matrix = near * inside[..., None] + self.octaves[:, apart % 12]
         if self.above < 0:
             matrix = matrix * (apart < 0)[..., None]  # only what lies below
-        matrix = matrix.permute(1, 0, 2, 3).reshape(pitches * channels, -1)  # (P C, P H)
-        out = torch.matmul(x.flatten(-2), matrix).unflatten(-1, (pitches, -1))
-        return out + self.bias.to(out.dtype)
+        return matrix.permute(1, 0, 2, 3).reshape(pitches * len(self.near), -1)
 
 
 class Gated(nn.Module):
