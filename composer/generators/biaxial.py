@@ -113,7 +113,9 @@ class Biaxial(Generator):
         self.frames_ = frames
         self.labels_ = {name: Labels.seen(name, [s.context for s in heard]) for name in self.features}
         if any(len(labels.rows) > MOST_LABELS for labels in self.labels_.values()):
-            raise UsageError(f"a feature of more than {MOST_LABELS} labels; take others than {', '.join(self.features)}")
+            raise UsageError(
+                f"a feature of more than {MOST_LABELS} labels; take others than {', '.join(self.features)}"
+            )
         self.net_ = self._built()
         arrays = [self._arrays(sequence) for sequence in heard]
         windows = Windows.of(arrays, length=self.window, batch=self.batch, seed=self.seed)
@@ -177,16 +179,22 @@ class Biaxial(Generator):
 
     def report(self) -> dict[str, Any]:
         """How the training went: the validation, in nats a step, at its best step."""
-        return {} if self.trained_ is None else {
-            "best_step": self.trained_.best_step,
-            "validation_nats_per_step": self.trained_.best_validation,
-            "seconds": self.trained_.seconds,
-            "frames_per_second": self.trained_.frames_per_second,
-        }
+        return (
+            {}
+            if self.trained_ is None
+            else {
+                "best_step": self.trained_.best_step,
+                "validation_nats_per_step": self.trained_.best_validation,
+                "seconds": self.trained_.seconds,
+                "frames_per_second": self.trained_.frames_per_second,
+            }
+        )
 
     def _refusal(self) -> str | None:
         """Why these settings make no sense, or None."""
-        sizes = {name: getattr(self, name) for name in ("hidden", "layers", "width", "depth", "mixed", "reach", "below")}
+        sizes = {
+            name: getattr(self, name) for name in ("hidden", "layers", "width", "depth", "mixed", "reach", "below")
+        }
         if self.time not in ("gated", "lstm") or self.along not in ("window", "lstm"):
             return f"time {self.time!r}, along {self.along!r}: a network is gated or lstm in time, window or lstm along"
         for name, size in sizes.items():
@@ -236,9 +244,7 @@ class Biaxial(Generator):
             piece = {name: array[start : start + PIECE] for name, array in arrays.items()}
             with torch.inference_mode():
                 tensors = {name: torch.from_numpy(array).to(self._device) for name, array in piece.items()}
-                tops, state = self.net_.listen(
-                    *(tensors[name][None] for name in ("before", "labels", "begins")), state
-                )
+                tops, state = self.net_.listen(*(tensors[name][None] for name in ("before", "labels", "begins")), state)
                 logits = self.net_.logits(tops[0], tensors["before"], tensors["frames"]).double().cpu().numpy()
             found[start : start + PIECE] = entries.log_prob(logits, piece["before"], piece["frames"])
         found[~known] = -np.inf

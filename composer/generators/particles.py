@@ -219,9 +219,7 @@ class Particles:
         points = np.array([stream.random() for stream in cloud.streams])
         return np.asarray((shares.cumsum(axis=1)[:, :-1] <= points[:, None]).sum(axis=1))
 
-    def _revive(
-        self, cloud: Cloud, saved: deque[tuple[int, Cloud]], lost: Ints, step: int, place: Any
-    ) -> None:
+    def _revive(self, cloud: Cloud, saved: deque[tuple[int, Cloud]], lost: Ints, step: int, place: Any) -> None:
         """Draw samples of which no particle goes on again, from a few frames before, and then from further back."""
         for back in BACK:
             start, earlier = saved[-min(back // BACK[0], len(saved))]
