@@ -32,6 +32,7 @@ Bools = NDArray[np.bool_]
 
 BACK = (4, 8, 16, 32)  # frames to go back where nothing goes on
 TRIES = 8  # from each of them
+PARALLEL = 32  # particles that are worth a thread: with fewer, threads wait for each other
 
 
 class Net(Protocol):
@@ -134,8 +135,13 @@ class Particles:
         """(n, T, width) a sample for each stream; ``place`` says a step in words. Raises :class:`Infeasible`."""
         import torch
 
-        with torch.inference_mode():
-            return self._draw(streams, place)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(min(threads, max(1, len(streams) * self.m // PARALLEL)))
+        try:
+            with torch.inference_mode():
+                return self._draw(streams, place)
+        finally:
+            torch.set_num_threads(threads)
 
     def _draw(self, streams: list[np.random.Generator], place: Any) -> NDArray[np.int32]:
         n = len(streams)
