@@ -47,7 +47,7 @@ class Windows:
         self.frames = int(self._size.sum())  # steps of time in all sequences
         if not self.frames:
             raise UsageError("there is nothing to train on: no sequence has a step")
-        self._ends = np.cumsum(np.where(self._size, np.maximum(self._size, length), 0))
+        self._ends = np.cumsum(np.maximum(self._size, length))
         self.digest = digest or _digest(self.shards, starts)
 
     @classmethod
@@ -64,18 +64,13 @@ class Windows:
         index = folder / INDEX
         try:
             if index.stat().st_size > MAX_INDEX:
-                raise ValueError("is too large")
+                raise ValueError("it is too large")
             found = json.loads(index.read_bytes())
-            shards, starts = [], []
-            for number, entry in enumerate(found["shards"]):
-                edges = np.array(entry["starts"], dtype=np.int64)
-                shards.append({name: np.load(folder / _file(number, name), mmap_mode="r") for name in entry["names"]})
-                starts.append(edges)
-                whole = edges.ndim == 1 and len(edges) > 0 and edges[0] == 0 and bool(np.all(np.diff(edges) >= 0))
-                if not whole or any(len(array) != edges[-1] for array in shards[-1].values()):
-                    raise ValueError(f"shard {number} does not fit it")
+            shards = [_mapped(folder, number, entry["names"]) for number, entry in enumerate(found["shards"])]
+            starts = [np.array(entry["starts"], dtype=np.int64) for entry in found["shards"]]
+            _check(shards, starts)
             digest = str(found["digest"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, OverflowError, ValueError, KeyError, TypeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ReadError(f"{index}: is not an index of shards ({reason}); write them again") from None
         return cls(shards, starts, length=length, batch=batch, seed=seed, digest=digest)
@@ -134,6 +129,21 @@ def _file(number: int, name: str) -> str:
     return f"{number:05d}.{Path(name).name}.npy"
 
 
+def _mapped(folder: Path, number: int, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    return {name: np.lib.format.open_memmap(folder / _file(number, name), mode="r") for name in names}
+
+
+def _check(shards: Sequence[Arrays], starts: Sequence[NDArray[np.int64]]) -> None:
+    """Raise :class:`ValueError` for shards that do not belong together, or to where their sequences start."""
+    kinds = [{name: (array.dtype, array.shape[1:]) for name, array in shard.items()} for shard in shards]
+    for number, (shard, edges) in enumerate(zip(shards, starts, strict=True)):
+        whole = edges.ndim == 1 and len(edges) > 0 and edges[0] == 0 and bool(np.all(np.diff(edges) > 0))
+        if not (whole and shard and all(len(array) == edges[-1] for array in shard.values())):
+            raise ValueError(f"shard {number} does not fit it")
+        if kinds[number] != kinds[0]:
+            raise ValueError(f"shard {number} holds other arrays than shard 0")
+
+
 def _packed(
     sequences: Iterable[Arrays], most: int | None
 ) -> Iterable[tuple[dict[str, NDArray[Any]], NDArray[np.int64]]]:
@@ -141,8 +151,11 @@ def _packed(
     waiting: list[Arrays] = []
     sizes: list[int] = []
     for sequence in sequences:
+        size = len(next(iter(sequence.values())))
+        if not size:
+            continue
         waiting.append(sequence)
-        sizes.append(len(next(iter(sequence.values()))))
+        sizes.append(size)
         if most is not None and sum(sizes) >= most:
             yield _joined(waiting), np.cumsum([0, *sizes])
             waiting, sizes = [], []
