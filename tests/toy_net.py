@@ -60,7 +60,7 @@ def windows(course: Course) -> Windows:
 def validation(learner: Net) -> Callable[[], float]:
     whole = Windows.of(sequences(4, seed=4), length=64, batch=4, seed=0)
     batch = {name: torch.from_numpy(array) for name, array in whole.at(0).items()}
-    return lambda: float(learner.nats(batch).sum()) / int(batch["mask"].sum())
+    return lambda: float(learner.nats(batch).sum().detach()) / int(batch["mask"].sum())
 
 
 def run(course: Course, learner: Net | None = None, **options: Any) -> tuple[Net, Trained]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.disk import write_bytes
-from composer.errors import ReadError, UsageError
+from composer.disk import make_folder, write_bytes
+from composer.errors import ReadError, UsageError, WriteError
 
 Arrays = Mapping[str, NDArray[Any]]
 INDEX = "index.json"
-SHARD = 2**20  # steps of time in a shard, if no sequence is longer
+SHARDS = "shards"  # the folder
+SHARD = 2**28  # bytes of a shard, if no sequence is longer
+MEMORY = 2**31  # bytes of sequences that are kept in memory
 MAX_INDEX = 2**28  # bytes
 
 
@@ -51,12 +54,22 @@ class Windows:
         self.digest = digest or _digest(self.shards, starts)
 
     @classmethod
-    def of(cls, sequences: Iterable[Arrays], *, length: int, batch: int, seed: int) -> Self:
-        """Of sequences in memory, whose arrays (T, ...) have the same names; raises :class:`UsageError` for none."""
-        shards = list(_packed(sequences, None))
-        return cls(
-            [shard for shard, _ in shards], [starts for _, starts in shards], length=length, batch=batch, seed=seed
-        )
+    def of(cls, sequences: Iterable[Arrays], *, length: int, batch: int, seed: int, folder: Path | None = None) -> Self:
+        """Of sequences whose arrays (T, ...) have the same names; raises :class:`UsageError` where none has a step.
+
+        They are taken one after another. If they are larger than :data:`MEMORY` together, and there is a ``folder``,
+        they are written to shards in it, and not kept in memory.
+        """
+        rest, kept, size = iter(sequences), [], 0
+        for sequence in rest:
+            kept.append(sequence)
+            size += sum(array.nbytes for array in sequence.values())
+            if folder is not None and size > MEMORY:
+                write_shards(chain(_emptied(kept), rest), folder / SHARDS)
+                return cls.open(folder / SHARDS, length=length, batch=batch, seed=seed)
+        packed = list(_packed(kept, None))
+        shards, starts = [shard for shard, _ in packed], [starts for _, starts in packed]
+        return cls(shards, starts, length=length, batch=batch, seed=seed)
 
     @classmethod
     def open(cls, folder: Path, *, length: int, batch: int, seed: int) -> Self:
@@ -109,17 +122,19 @@ class Windows:
         return batch
 
 
-def write_shards(sequences: Iterable[Arrays], folder: Path, *, frames: int = SHARD) -> None:
-    """Write sequences to a folder as ``.npy`` files of about ``frames`` steps of time, one shard in memory at a time.
+def write_shards(sequences: Iterable[Arrays], folder: Path, *, size: int = SHARD) -> None:
+    """Write sequences to a folder as ``.npy`` files, shards of about ``size`` bytes, one in memory at a time.
 
     The index comes last: a folder that has one is whole. Raises :class:`WriteError`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     entries, digest = [], hashlib.sha256()
-    for number, (shard, starts) in enumerate(_packed(sequences, frames)):
+    for number, (shard, starts) in enumerate(_packed(sequences, size)):
         for name, array in shard.items():
-            with open(folder / _file(number, name), "wb") as file:
-                np.save(file, array, allow_pickle=False)
+            try:
+                np.save(folder / _file(number, name), array, allow_pickle=False)
+            except OSError as error:
+                raise WriteError(f"{folder}: cannot be written ({error.strerror or error})") from None
         entries.append({"names": sorted(shard), "starts": starts.tolist()})
         digest.update(_digest([shard], [starts]).encode())
     write_bytes(json.dumps({"digest": digest.hexdigest(), "shards": entries}).encode(), folder / INDEX)
@@ -144,27 +159,36 @@ def _check(shards: Sequence[Arrays], starts: Sequence[NDArray[np.int64]]) -> Non
             raise ValueError(f"shard {number} holds other arrays than shard 0")
 
 
+def _emptied(sequences: list[Arrays]) -> Iterator[Arrays]:
+    """Each in turn, and no longer in the list."""
+    sequences.reverse()
+    while sequences:
+        yield sequences.pop()
+
+
 def _packed(
     sequences: Iterable[Arrays], most: int | None
-) -> Iterable[tuple[dict[str, NDArray[Any]], NDArray[np.int64]]]:
-    """Sequences end to end, in shards of at least ``most`` steps (all in one if None), and where each begins."""
+) -> Iterator[tuple[dict[str, NDArray[Any]], NDArray[np.int64]]]:
+    """Sequences end to end, in shards that end when they have ``most`` bytes (all in one if None), and where each of
+    them begins.
+    """
     waiting: list[Arrays] = []
-    sizes: list[int] = []
+    size = 0
     for sequence in sequences:
-        size = len(next(iter(sequence.values())))
-        if not size:
-            continue
-        waiting.append(sequence)
-        sizes.append(size)
-        if most is not None and sum(sizes) >= most:
-            yield _joined(waiting), np.cumsum([0, *sizes])
-            waiting, sizes = [], []
+        if len(next(iter(sequence.values()))):
+            waiting.append(sequence)
+            size += sum(array.nbytes for array in sequence.values())
+        if most is not None and size >= most:
+            yield _joined(waiting)
+            waiting, size = [], 0
     if waiting:
-        yield _joined(waiting), np.cumsum([0, *sizes])
+        yield _joined(waiting)
 
 
-def _joined(sequences: Sequence[Arrays]) -> dict[str, NDArray[Any]]:
-    return {name: np.concatenate([sequence[name] for sequence in sequences]) for name in sequences[0]}
+def _joined(sequences: Sequence[Arrays]) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+    sizes = [len(next(iter(sequence.values()))) for sequence in sequences]
+    joined = {name: np.concatenate([sequence[name] for sequence in sequences]) for name in sequences[0]}
+    return joined, np.cumsum([0, *sizes])
 
 
 def _digest(shards: Sequence[Arrays], starts: Sequence[NDArray[np.int64]]) -> str:

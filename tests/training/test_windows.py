@@ -65,7 +65,7 @@ def test_every_step_is_as_likely_as_any_other_but_near_the_ends() -> None:
 
 def test_shards_give_the_windows_that_memory_gives(tmp_path: Path) -> None:
     data = sequences(30)
-    write_shards(iter(data), tmp_path / "shards", frames=100)
+    write_shards(iter(data), tmp_path / "shards", size=500)
     assert len(list((tmp_path / "shards").glob("*.npy"))) > 5
     memory = Windows.of(data, length=16, batch=5, seed=3)
     mapped = Windows.open(tmp_path / "shards", length=16, batch=5, seed=3)
@@ -75,6 +75,26 @@ def test_shards_give_the_windows_that_memory_gives(tmp_path: Path) -> None:
         one, other = memory.at(step), mapped.at(step)
         assert one.keys() == other.keys()
         assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_what_is_too_large_for_memory_goes_to_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    def one_by_one():
+        for sequence in sequences(30):
+            taken.append(len(sequence["frame"]))
+            yield sequence
+
+    monkeypatch.setattr("composer.training.windows.MEMORY", 2_000)
+    whole = Windows.of(sequences(30), length=16, batch=5, seed=3)
+    streamed = Windows.of(one_by_one(), length=16, batch=5, seed=3, folder=tmp_path)
+    assert len(taken) == 30
+    assert (tmp_path / "shards" / "index.json").exists()
+    assert isinstance(streamed.shards[0]["frame"], np.memmap)
+    assert all(np.array_equal(whole.at(step)["frame"], streamed.at(step)["frame"]) for step in range(20))
+    small = Windows.of(sequences(2), length=16, batch=5, seed=3, folder=tmp_path / "small")
+    assert not isinstance(small.shards[0]["frame"], np.memmap)
+    assert not (tmp_path / "small").exists()
 
 
 def test_a_small_process_reads_from_shards_larger_than_it(tmp_path: Path) -> None:
@@ -124,7 +144,7 @@ def test_nothing_to_learn_from_is_one_line(tmp_path: Path) -> None:
     ],
 )
 def test_an_index_that_does_not_fit_is_one_line(tmp_path: Path, index: bytes) -> None:
-    write_shards([{"frame": np.zeros((5, 2), np.uint8)}, {"frame": np.zeros((5, 2), np.uint8)}], tmp_path, frames=5)
+    write_shards([{"frame": np.zeros((5, 2), np.uint8)}, {"frame": np.zeros((5, 2), np.uint8)}], tmp_path, size=10)
     np.save(tmp_path / "00001.n.npy", np.zeros((5, 2), np.uint8))
     (tmp_path / "index.json").write_bytes(index)
     with pytest.raises(ReadError, match=r"index\.json: is not an index"):
