@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 import toy_net
 from composer.errors import ComposerError, Diverged, ReadError, UsageError
 from composer.training import Course, Run, Trained, Windows, curve, loop, train
+from composer.training.checkpoint import Checkpoint
 from toy_net import COURSE, Net, net, run
 
 FILE = "checkpoint.safetensors"
@@ -258,6 +259,33 @@ def test_a_pickle_or_a_made_up_checkpoint_is_one_line(checkpoint: bytes, tmp_pat
     save_file({"weights/top.bias": torch.zeros(3)}, tmp_path / FILE)
     with pytest.raises(ReadError, match="not a whole checkpoint"):
         run(COURSE, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"step": 99},
+        {"step": "x"},
+        {"step": None},
+        {"curve": [1]},
+        {"curve": [["a"] * 5]},
+        {"recent": 5},
+        {"updates": {}},
+    ],
+)
+def test_a_checkpoint_whose_numbers_were_made_up_is_one_line(checkpoint: bytes, tmp_path: Path, change) -> None:
+    course = replace(COURSE, steps=10)
+    (tmp_path / FILE).write_bytes(checkpoint)
+    identity = json.loads(load_header(checkpoint)["checkpoint"])["identity"]
+    found = Checkpoint.read(tmp_path, identity)
+    found.state.update(change)
+    found.write(tmp_path)
+    with pytest.raises(ReadError, match="does not belong to this training"):
+        run(course, folder=tmp_path)
+
+
+def load_header(data: bytes) -> dict[str, str]:
+    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
 
 
 def test_what_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
