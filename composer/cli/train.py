@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -94,10 +95,12 @@ def train(
 
 
 def _remove(folder: Path) -> None:
-    """The checkpoints that a model has grown out of, and their folder, if nothing else is in it."""
+    """What a finished training no longer needs, and its folder, if nothing else is in it."""
     from composer.training.checkpoint import FILE
+    from composer.training.windows import SHARDS
 
     (folder / FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder / SHARDS, ignore_errors=True)
     with suppress(OSError):
         folder.rmdir()
 

@@ -244,7 +244,8 @@ class Biaxial(Generator):
             piece = {name: array[start : start + PIECE] for name, array in arrays.items()}
             with torch.inference_mode():
                 tensors = {name: torch.from_numpy(array).to(self._device) for name, array in piece.items()}
-                tops, state = self.net_.listen(*(tensors[name][None] for name in ("before", "labels", "begins")), state)
+                before, labels, begins = (tensors[name][None] for name in ("before", "labels", "begins"))
+                tops, state = self.net_.listen(before, labels, begins, state)
                 logits = self.net_.logits(tops[0], tensors["before"], tensors["frames"]).double().cpu().numpy()
             found[start : start + PIECE] = entries.log_prob(logits, piece["before"], piece["frames"])
         found[~known] = -np.inf
