@@ -19,7 +19,7 @@ from composer.generators.biaxial import Biaxial
 from composer.io import write_bytes
 from composer.model_card import card
 from composer.pipeline import BENCHMARK, Composer
-from composer.recipes import set_values
+from composer.recipes import configured, set_values
 from composer.training import Run, Status
 from composer.training.curve import dumps
 
@@ -40,12 +40,13 @@ def main() -> None:
     parser.add_argument("--dataset", choices=PUBLISHED, required=True)
     parser.add_argument("--checkpoints", type=Path, help="a folder; a training goes on from what is there")
     parser.add_argument("--output", type=Path, help="the model file; without it, in models/benchmarks")
+    parser.add_argument("--configuration", help="original: the network as it was, as far as it is kept")
     parser.add_argument("--set", dest="settings", metavar="NAME=VALUE", action="append", default=[])
     parser.add_argument("--device", default="auto")
     asked = parser.parse_args()
     output = asked.output or MODELS / f"biaxial-{asked.dataset}.safetensors"
     data = poly_mat(asked.data / f"{asked.dataset}.mat")
-    options = BITS | COMMON | SETTINGS[asked.dataset]
+    options = BITS | COMMON | SETTINGS[asked.dataset] | configured("biaxial", asked.configuration)
     options |= set_values(Biaxial(**options), asked.settings)
     generator = Biaxial(**options).fit(data.train, validation=data.validation, run=_run(asked))
     trained = generator.trained_

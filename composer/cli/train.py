@@ -33,6 +33,9 @@ def train(
             "--steps-per-quarter", help="The grid of voices and pianoroll: 12 holds 16ths and triplets (4: 16ths)."
         ),
     ] = None,
+    configuration: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Hyperparameters by name: original, for biaxial (Johnson 2015).")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter of the generator: order=6. Repeatable."),
@@ -76,6 +79,7 @@ def train(
             generator=generator,
             encoding=encoding,
             per_quarter=per_quarter,
+            configuration=configuration,
             settings=settings or [],
             progress=progress,
             run=run,
