@@ -88,9 +88,9 @@ def train(
     the first one writes, and the others return nothing.
 
     Without an ``encoding`` it is the generator's; columns of voices have as many as most of the pieces have parts, and
-    columns are on a grid of ``per_quarter`` steps, None for that of 16ths.
-    A ``configuration`` is a named set of hyperparameters over the recipe's, ``settings`` are ``NAME=VALUE``, over both. Raises :class:`UsageError` for unknown ones, and
-    for a corpus that gives nothing to train on, with every reason counted.
+    columns are on a grid of ``per_quarter`` steps, None for that of 16ths. A ``configuration`` is a named set of
+    hyperparameters over the recipe's, ``settings`` are ``NAME=VALUE``, over both. Raises :class:`UsageError` for
+    unknown ones, and for a corpus that gives nothing to train on, with every reason counted.
     """
     name = encoding or ("voices" if corpus.name == "chorales" else ENCODED.get(generator, "melody"))
     if not len(corpus.train):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from composer.pipeline import Composer
-from composer.recipes import _settings
+from composer.recipes import set_values
 from composer.registry import GENERATORS, resolve
 from composer.score import Part, Score
 from composer.sketch import Sketch
@@ -142,7 +142,7 @@ def test_settings_as_text_train_and_load(run, tunes: Path, settings: list[str]) 
     result = run("train", "maxent", "--corpus", tunes, "-o", "m.safetensors", *QUICK, *chosen)
     assert result.code == 0, result.err
     model = Composer.load("m.safetensors")
-    expected = _settings(model.generator, settings)
+    expected = set_values(model.generator, settings)
     assert {name: getattr(model.generator, name) for name in expected} == expected
     assert model.complete(Sketch.blank(bars=2), seed=1) == model.complete(Sketch.blank(bars=2), seed=1)
 
@@ -153,7 +153,7 @@ def test_settings_have_the_types_of_their_fields(name: str) -> None:
     for field in (field for field in dataclasses.fields(made) if field.init):
         usual = getattr(made, field.name)
         text = ",".join(map(str, usual)) if isinstance(usual, tuple) else str(usual)
-        assert _settings(made, [f"{field.name}={text}"]) == {field.name: usual}
+        assert set_values(made, [f"{field.name}={text}"]) == {field.name: usual}
 
 
 def test_a_card_stands_beside_every_model_and_its_words_survive(run, tunes: Path) -> None:
@@ -208,3 +208,15 @@ def test_processes_but_the_first_neither_write_nor_talk(run, tunes: Path, monkey
     result = run("train", "markov", "--corpus", tunes, "-o", "m.safetensors")
     assert (result.code, result.out, result.err) == (0, "", "")
     assert not list(Path().glob("m.*"))
+
+
+def test_a_configuration_that_there_is_not_is_told(run, hymns: Path) -> None:
+    said = run("train", "biaxial", "--corpus", hymns, "--configuration", "grand", "-o", "x.safetensors")
+    assert said.code and "--configuration grand: biaxial has original" in said.err
+
+
+def test_the_original_network_can_be_trained(run, hymns: Path) -> None:
+    small = [item for text in ("hidden=8", "width=8", "steps=2", "window=16") for item in ("--set", text)]
+    said = run("train", "biaxial", "--corpus", hymns, "--configuration", "original", *small, "-o", "old.safetensors")
+    assert said.code == 0, said.err
+    assert Composer.load("old.safetensors").generator.time == "lstm"
