@@ -218,18 +218,23 @@ class Ascent(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(shape.width, shape.width) for _ in range(shape.depth))
         self.dropout = Alike(shape.dropout)
 
+    def known(self, h: Tensor) -> Tensor:
+        """(..., P, H) -> (..., P, width): what the time axis says, once for all that is asked about a frame."""
+        known: Tensor = self.tops(self.dropout(h))
+        return known
+
     def forward(self, tops: Tensor, before: Tensor, now: Tensor) -> Tensor:
         placed, sounded = now.sum(-1), before.sum(-1)  # (..., P)
         under = (placed.cumsum(-1) - placed).long().clamp(max=COUNTED - 1)
         was = (sounded.cumsum(-1) - sounded).long().clamp(max=COUNTED - 1)
         left = (sounded.sum(-1, keepdim=True) - (placed.cumsum(-1) - placed)).long().clamp(0, COUNTED - 1)
-        a: Tensor = self.tops(self.dropout(tops)) + self.now(now)
         a = functional.silu(
-            a
-            + functional.embedding(under * COUNTED + was, self.counts.weight.to(a.dtype))
-            + functional.embedding(left, self.left.weight.to(a.dtype))
+            tops
+            + self.now(now)
+            + functional.embedding(under * COUNTED + was, self.counts.weight.to(tops.dtype))
+            + functional.embedding(left, self.left.weight.to(tops.dtype))
         )
-        a = self.norm(a)
+        a: Tensor = self.norm(a)
         for layer in self.layers:
             a = a + functional.silu(layer(self.dropout(a)))
         return a
@@ -241,6 +246,9 @@ class RecurrentAscent(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.lstm = nn.LSTM(shape.hidden + shape.lines, shape.width, num_layers=2, dropout=shape.dropout)
+
+    def known(self, h: Tensor) -> Tensor:
+        return h
 
     def forward(self, tops: Tensor, before: Tensor, now: Tensor) -> Tensor:
         lower = functional.pad(now, (0, 0, 1, 0))[..., :-1, :]

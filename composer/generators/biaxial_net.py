@@ -56,7 +56,8 @@ class Net(nn.Module):
         cell = {"gated": Gated, "lstm": Recurrent}[shape.time]
         cells = nn.ModuleList(cell(shape) for _ in range(shape.layers))
         self.cells: Iterable[Gated | Recurrent] = cells  # type: ignore[assignment]
-        self.ascent = {"window": Ascent, "lstm": RecurrentAscent}[shape.along](shape)
+        ascents: dict[str, type[Ascent | RecurrentAscent]] = {"window": Ascent, "lstm": RecurrentAscent}
+        self.ascent: Ascent | RecurrentAscent = ascents[shape.along](shape)
         self.out = nn.Linear(shape.width, shape.lines * aspects)
         self.same = nn.Parameter(torch.zeros(shape.lines, shape.lines))  # of lines at one pitch: of each to later ones
         nn.init.zeros_(self.out.weight)
@@ -67,7 +68,7 @@ class Net(nn.Module):
     def listen(
         self, before: Tensor, labels: Tensor, begins: Tensor, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """(B, T, P, V), (B, T, F), (B, T) -> (B, T, P, H): what is known of every pitch before each step.
+        """(B, T, P, V), (B, T, F), (B, T) -> (B, T, P, A): what is known of every pitch before each step.
 
         ``before`` is the frame before each step, silence before the first; ``labels`` are of the step itself;
         ``begins`` is true at the first step of a piece.
@@ -107,7 +108,7 @@ class Net(nn.Module):
             after.append(last)
         if bool(begins.any()):  # added behind the recurrence, which knows no register
             h = h + (begins[:, :, None, None] * self.register).to(h.dtype)
-        return h, tuple(after)
+        return self.ascent.known(h), tuple(after)
 
     def _faded(self, merged: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """(T, B, P, 1) -> (T, B, P, D) what sounded, fading at each of the decays, and how it ends (B, P, D)."""
@@ -122,7 +123,7 @@ class Net(nn.Module):
     # --- pitch -----------------------------------------------------------------------------------------------------
 
     def logits(self, tops: Tensor, before: Tensor, now: Tensor) -> Tensor:
-        """(..., B, P, H), (..., B, P, V), (..., B, P, V) -> (..., B, P, V, 2): the logits that a line sounds at a
+        """(..., B, P, A), (..., B, P, V), (..., B, P, V) -> (..., B, P, V, 2): the logits that a line sounds at a
         pitch, and that it is struck there if it also sounded there before.
 
         Each depends only on what comes before it in ``now``, in the order of pitch and then of line.
