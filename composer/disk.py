@@ -35,3 +35,11 @@ def write_bytes(data: bytes, path: str | Path) -> Path:
         if temporary is not None:  # it failed, or was stopped
             Path(temporary).unlink(missing_ok=True)
     return target
+
+
+def make_folder(path: Path) -> None:
+    """A folder, with those it lies in, if it is not there; raises :class:`WriteError`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be made ({error.strerror})") from None

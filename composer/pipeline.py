@@ -23,7 +23,7 @@ from composer.conflict import explained
 from composer.copies import Copied, Limits, Piece, Sources
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported, UsageError
-from composer.generators.base import Foreseeing, Generator, Neural, Progress, Stepwise
+from composer.generators.base import Foreseeing, Generator, Neural, Progress, Stepwise, Weighted
 from composer.inference.sequence import Sequence
 from composer.registry import ENCODINGS, GENERATORS, resolve
 from composer.score import Part, Score
@@ -202,26 +202,28 @@ class Composer:
             source = self._source(folded, limits, temperature, rng)
 
         def draw(n: int) -> list[Score]:
-            sequences, way = source(n)
-            made = {"guard": way} if way else {}
+            sequences, made = source(n)
             return [self.encoding.decode(sequence, frame).with_metadata(**made) for sequence in sequences]
 
         return draw
 
     def _source(
         self, folded: Sketch, limits: Limits | None, temperature: float, rng: np.random.Generator
-    ) -> Callable[[int], tuple[list[Sequence], str]]:
-        """What draws so many sequences, and says how, if within limits."""
-        constraints = self.encoding.compile(folded)
-        if limits is None and constraints.between and isinstance(self.generator, Stepwise):
+    ) -> Callable[[int], tuple[list[Sequence], dict[str, str]]]:
+        """What draws so many sequences, and says how: as ``guard`` within limits, as ``drawn`` if weighted."""
+        constraints, generator = self.encoding.compile(folded), self.generator
+        if limits is None and constraints.between and isinstance(generator, Stepwise):
             limits = Limits(self.encoding, [], [])
         if limits is not None:
-            return limits.drawing(self.generator, constraints, folded, temperature, rng)
-        if isinstance(self.generator, Stepwise):
-            walk = self.generator.walk(constraints, temperature)
-            return lambda n: ([walk.draw(rng) for _ in range(n)], "")
-        self.generator.check(constraints)
-        return lambda n: (self.generator.sample(constraints, n=n, temperature=temperature, rng=rng), "")
+            limited = limits.drawing(generator, constraints, folded, temperature, rng)
+            return lambda n: _said("guard", limited(n))
+        if isinstance(generator, Stepwise):
+            walk = generator.walk(constraints, temperature)
+            return lambda n: ([walk.draw(rng) for _ in range(n)], {})
+        generator.check(constraints)
+        if isinstance(generator, Weighted):
+            return lambda n: _said("drawn", generator.drawn(constraints, n=n, temperature=temperature, rng=rng))
+        return lambda n: (generator.sample(constraints, n=n, temperature=temperature, rng=rng), {})
 
     @contextmanager
     def _explaining(self, sketch: Sketch, folded: Sketch) -> Iterator[None]:
@@ -251,6 +253,7 @@ class Composer:
             **asked,
             "software": f"composer {__version__}",
             "guard": composed.metadata.get("guard", ""),
+            "drawn": composed.metadata.get("drawn", ""),
         }
         score = replace(sketch.score, parts=parts, fermatas=_fermatas(sketch, parts))
         made["copied"] = self._told(sketch, score)
@@ -323,6 +326,11 @@ class Composer:
         except (SafetensorError, KeyError, TypeError, ValueError, RecursionError, UsageError, ReadError) as error:
             raise ReadError(f"{source}: is not a composer model, or is damaged ({_first_line(error)})") from None
         return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12], sources)
+
+
+def _said(key: str, drawn: tuple[list[Sequence], str]) -> tuple[list[Sequence], dict[str, str]]:
+    sequences, way = drawn
+    return sequences, {key: way} if way else {}
 
 
 def _limited(sketch: Sketch) -> bool:

@@ -29,14 +29,42 @@ from composer.training import Run, Trained
 
 TOLD = 10  # pieces that an error tells of one by one
 LOOKED_AT = 1_000  # pieces of a corpus, for how many voices they have
-ENCODED = {"markov": "melody", "maxent": "voices"}  # by generator, for any corpus but the chorales, which are voices
+# by generator, for any corpus but the chorales, which are voices
+ENCODED = {"markov": "melody", "maxent": "voices", "biaxial": "voices"}
+BIAXIAL: dict[str, Any] = {  # on the grid of 16ths
+    "degrees": True,
+    "features": ("meter+position", "weight", "mode", "cadence", "bars_left+cadence"),
+    "decays": (0.7, 0.93, 0.98),
+    "recalls": (0.75, 0.92, 0.97),
+    "widen": 7,
+    "weight_decay": 0.01,
+    "average": 0.998,
+}
 # chosen on the validation split, likelihood and rhythm: benchmarks/RESULTS.md has the figures
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "abc_tokens"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 4, "serial": True},
     ("maxent", "voices"): {"rounds": 60},
+    ("biaxial", "voices"): BIAXIAL | {"steps": 1500, "batch": 8, "window": 128, "dropout": 0.2, "every": 250},
+    ("biaxial", "one voice"): BIAXIAL | {"steps": 1500, "batch": 16, "window": 128, "dropout": 0.05, "every": 500},
+    ("biaxial", "pianoroll"): BIAXIAL | {"roll": True, "degrees": False, "dropout": 0.2},
     ("maxent", "one voice"): {"lags": (1, 4, 6, 8, 12, 16), "iterations": 60, "rounds": 40},
+}
+# by generator and name, over its recipe
+CONFIGURATIONS: dict[tuple[str, str], dict[str, Any]] = {
+    # Johnson 2015: two LSTMs of 300 along time and two along pitch (there of 100 and 50, here of 100), an octave around
+    # every pitch, and nothing of what we added
+    ("biaxial", "original"): {
+        "time": "lstm",
+        "along": "lstm",
+        "hidden": 300,
+        "width": 100,
+        "reach": 12,
+        "decays": (),
+        "recalls": (),
+        "rate": 1e-3,
+    },
 }
 
 
@@ -47,6 +75,7 @@ def train(
     generator: str = "markov",
     encoding: str | None = None,
     per_quarter: int | None = None,
+    configuration: str | None = None,
     settings: list[str] | None = None,
     progress: Progress | None = None,
     run: Run | None = None,
@@ -59,9 +88,9 @@ def train(
     the first one writes, and the others return nothing.
 
     Without an ``encoding`` it is the generator's; columns of voices have as many as most of the pieces have parts, and
-    columns are on a grid of ``per_quarter`` steps, None for that of 16ths.
-    ``settings`` are ``NAME=VALUE`` hyperparameters over the recipe's. Raises :class:`UsageError` for unknown ones, and
-    for a corpus that gives nothing to train on, with every reason counted.
+    columns are on a grid of ``per_quarter`` steps, None for that of 16ths. A ``configuration`` is a named set of
+    hyperparameters over the recipe's, ``settings`` are ``NAME=VALUE``, over both. Raises :class:`UsageError` for
+    unknown ones, and for a corpus that gives nothing to train on, with every reason counted.
     """
     name = encoding or ("voices" if corpus.name == "chorales" else ENCODED.get(generator, "melody"))
     if not len(corpus.train):
@@ -70,7 +99,7 @@ def train(
     encoding_options = _on_grid(name, per_quarter) | ({"voices": _voices(corpus)} if name == "voices" else {})
     composer = Composer.untrained(name, generator, encoding_options=encoding_options)
     recipe = RECIPES.get((generator, "one voice" if encoding_options.get("voices") == 1 else name), {})
-    options = recipe | _settings(composer.generator, settings or [])
+    options = recipe | configured(generator, configuration) | set_values(composer.generator, settings or [])
     composer = Composer.untrained(name, generator, encoding_options=encoding_options, generator_options=options)
     seen = view(composer.encoding, corpus.train)
     if not seen.kept:
@@ -112,6 +141,16 @@ def train(
     files = _beside(output, card(output.stem, info, command, corpus.card.split, before), trained)
     info["seen"] = seen._asdict() | {"silent": len(seen.silent)}
     return info | {"megabytes": round(len(data) / 2**20, 2), "file": str(output), "beside": files}
+
+
+def configured(generator: str, name: str | None) -> dict[str, Any]:
+    """The hyperparameters of a named configuration; raises :class:`UsageError` for a name that there is not."""
+    if name is None:
+        return {}
+    if (generator, name) not in CONFIGURATIONS:
+        known = ", ".join(known for owner, known in CONFIGURATIONS if owner == generator) or "none"
+        raise UsageError(f"--configuration {name}: {generator} has {known}")
+    return CONFIGURATIONS[generator, name]
 
 
 def neural(generator: str) -> bool:
@@ -169,7 +208,7 @@ def _rounded(nats: float) -> float | None:
     return None if math.isnan(nats) else round(nats, 4)
 
 
-def _settings(generator: Any, settings: list[str]) -> dict[str, Any]:
+def set_values(generator: Any, settings: list[str]) -> dict[str, Any]:
     """``NAME=VALUE`` texts as keyword arguments of the generator, each of its field's type."""
     fields = {field.name: field for field in dataclasses.fields(generator) if field.init}
     chosen: dict[str, Any] = {}

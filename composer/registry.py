@@ -33,6 +33,7 @@ ENCODINGS = {
 GENERATORS = {
     "markov": "composer.generators.markov:Markov",
     "maxent": "composer.generators.maxent:Maxent",
+    "biaxial": "composer.generators.biaxial:Biaxial",
 }
 
 CORPORA = {

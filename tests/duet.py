@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mido import Message
@@ -23,6 +24,7 @@ from midi_programs import Listener, hanging, wait_for
 
 TUNE = (62, 66, 69, 66, 62, 66, 69, 71)  # a bar of eighths
 PATIENCE = 60.0  # seconds, for a machine that does much else
+ANSWER = 15.0  # seconds in which an answer is heard, or none comes: it may take 10 to find it, and then waits for a bar
 
 
 class Program:
@@ -172,12 +174,17 @@ def unmatched(messages: Sequence[Message]) -> int:
     return abs(ons - offs) + len(hanging(messages))
 
 
-def play_for(jam: Stage, seconds: float, beat: float) -> None:
-    """By turns: a call heard to its end, one with a slip in it, one with the pedal, and one that is cut."""
+def play_for(jam: Stage, seconds: float, beat: float) -> list[tuple[float, bool]]:
+    """By turns: a call heard to its end, one with a slip in it, one with the pedal, and one that is cut.
+
+    Returns of each call when it was over, and whether a note of an answer was heard within :data:`ANSWER` seconds: a
+    slip that comes late on a busy machine cuts the answer, and alone is taken for an accident.
+    """
     random = np.random.default_rng(1)
     start = time.monotonic()
-    turn = 0
+    calls: list[tuple[float, bool]] = []
     while time.monotonic() - start < seconds:
+        turn = len(calls)
         pitches = (60 + np.array([0, 2, 4, 5, 7, 9, 11, 12])[random.integers(0, 8, 8)]).tolist()
         if turn % 4 == 2:
             jam.keys.pedal(True)
@@ -188,10 +195,32 @@ def play_for(jam: Stage, seconds: float, beat: float) -> None:
         if turn % 4 == 2:
             sleep_until(last + 0.4)
             last = jam.keys.pedal(False)
-        wait_for(lambda since=last: len(jam.melody(since)) >= 2, PATIENCE)
-        if turn % 4 != 3:
-            wait_for(lambda: time.monotonic() - jam.melody(start)[-1][0] > 3 * beat, PATIENCE)
-        turn += 1
+        answered = comes(lambda since=last: bool(jam.melody(since)), ANSWER)
+        calls.append((last, answered))
+        if turn % 4 == 3:
+            comes(lambda since=last: len(jam.melody(since)) >= 2, 2 * beat)
+        elif answered:
+            comes(lambda: time.monotonic() - jam.melody(start)[-1][0] > 3 * beat, PATIENCE)
+    return calls
+
+
+def comes(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it becomes true within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def unanswered(calls: Sequence[tuple[float, bool]], events: Sequence[dict[str, Any]]) -> list[set[str]]:
+    """Of each call without an answer, what the session's log says of the time from its end on."""
+    return [
+        {event["kind"] for event in events if last - 0.5 < event["at"] < last + ANSWER}
+        for last, answered in calls
+        if not answered
+    ]
 
 
 def off_beat(heard: Sequence[tuple[float, Message]], answers: Iterable[float], beat: float) -> list[float]:
@@ -222,6 +251,12 @@ def stage(folder: Path, *options: str, client: str = "") -> Iterator[Stage]:
 def connect(source: str, sink: str) -> None:
     command = ["jack_connect", source, sink]
     wait_for(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0, PATIENCE)
+
+
+def joined(port: str) -> bool:
+    """Whether another program's port is connected to it."""
+    said = subprocess.run(["jack_lsp", "-c", port], capture_output=True, text=True, check=False).stdout
+    return len(said.splitlines()) > 1
 
 
 @contextmanager

@@ -276,6 +276,9 @@ def test_train_says_what_its_encoding_cannot_hear(run, tmp_path: Path) -> None:
     assert result.code == 2
     assert "the encoding melody keeps none of the" in result.err
     assert "drums in" in result.err
+    assert "; 36.mid " in result.err
+    assert "drums" in result.err.partition("; 36.mid ")[2]
+    assert result.err.count("\n") == 1
     assert not Path("m.safetensors").exists()
 
 

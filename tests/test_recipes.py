@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from composer.pipeline import Composer
-from composer.recipes import _settings
+from composer.recipes import set_values
 from composer.registry import GENERATORS, resolve
 from composer.score import Part, Score
 from composer.sketch import Sketch
@@ -142,7 +142,7 @@ def test_settings_as_text_train_and_load(run, tunes: Path, settings: list[str]) 
     result = run("train", "maxent", "--corpus", tunes, "-o", "m.safetensors", *QUICK, *chosen)
     assert result.code == 0, result.err
     model = Composer.load("m.safetensors")
-    expected = _settings(model.generator, settings)
+    expected = set_values(model.generator, settings)
     assert {name: getattr(model.generator, name) for name in expected} == expected
     assert model.complete(Sketch.blank(bars=2), seed=1) == model.complete(Sketch.blank(bars=2), seed=1)
 
@@ -153,4 +153,70 @@ def test_settings_have_the_types_of_their_fields(name: str) -> None:
     for field in (field for field in dataclasses.fields(made) if field.init):
         usual = getattr(made, field.name)
         text = ",".join(map(str, usual)) if isinstance(usual, tuple) else str(usual)
-        assert _settings(made, [f"{field.name}={text}"]) == {field.name: usual}
+        assert set_values(made, [f"{field.name}={text}"]) == {field.name: usual}
+
+
+def test_a_card_stands_beside_every_model_and_its_words_survive(run, tunes: Path) -> None:
+    command = ("train", "markov", "--corpus", tunes, "-o", "m.safetensors", "--set", "order=2")
+    answer = json.loads(run(*command, "--json").out)
+    assert answer["beside"] == ["m.md"]
+    card = Path("m.md").read_text()
+    for text in ("`markov`: order 2", "8 pieces", "| split | ", "| licence", "nats per event", "| machine | device "):
+        assert text in card
+    assert f"`composer train markov --corpus {tunes} -o m.safetensors --set order=2 --json`" in card
+    Path("m.md").write_text(card.replace("# m\n", "# m\n\nMine.\n") + "\nKnown limits: none.\n")
+    assert run(*command[:-1], "order=3").code == 0
+    again = Path("m.md").read_text()
+    assert ("order 3" in again, "order 2" in again, again.count("| encoding |")) == (True, False, 1)
+    assert again.startswith("# m\n\nMine.\n")
+    assert again.endswith("\n\nKnown limits: none.\n")
+
+
+def test_a_page_that_is_no_card_is_not_written_over(run, tunes: Path) -> None:
+    Path("m.md").write_text("| my | notes |\n")
+    result = run("train", "markov", "--corpus", tunes, "-o", "m.safetensors")
+    assert (result.code, "m.md: stands where the model card goes" in result.err) == (2, True)
+    assert Path("m.md").read_text() == "| my | notes |\n"
+    assert not Path("m.safetensors").exists()
+
+
+def test_what_is_trained_by_gradient_has_a_curve_and_goes_on_from_its_folder(run, tunes: Path, monkeypatch) -> None:
+    monkeypatch.setitem(GENERATORS, "toy", "toy_net:Toy")
+    command = ("train", "toy", "--corpus", tunes, "-o", "m.safetensors", "--device", "cpu")
+    result = run(*command)
+    assert result.code == 0, result.err
+    assert "step 60 of 60" in result.err
+    assert sorted(path.name for path in Path().glob("m*")) == ["m.curve.png", "m.md", "m.safetensors"]
+    assert "steps 60, best step " in Path("m.md").read_text()
+    assert run(*command, "--folder", "kept").code == 0
+    again = run(*command, "--folder", "kept")
+    assert (again.code, "step " in again.err) == (0, False)  # there was nothing left to do
+    Path("kept/checkpoint.safetensors").write_bytes(b"nothing")
+    broken = run(*command, "--folder", "kept")
+    assert (broken.code, broken.err.count("\n")) == (1, 1)
+    assert "kept/checkpoint.safetensors: is not a whole checkpoint" in broken.err
+
+
+def test_what_is_not_trained_by_gradient_takes_no_device(run, tunes: Path) -> None:
+    result = run("train", "markov", "--corpus", tunes, "-o", "m.safetensors", "--device", "cpu", "--tensorboard")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "--device, --tensorboard: markov is not trained by gradient" in result.err
+
+
+def test_processes_but_the_first_neither_write_nor_talk(run, tunes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    result = run("train", "markov", "--corpus", tunes, "-o", "m.safetensors")
+    assert (result.code, result.out, result.err) == (0, "", "")
+    assert not list(Path().glob("m.*"))
+
+
+def test_a_configuration_that_there_is_not_is_told(run, hymns: Path) -> None:
+    said = run("train", "biaxial", "--corpus", hymns, "--configuration", "grand", "-o", "x.safetensors")
+    assert said.code and "--configuration grand: biaxial has original" in said.err
+
+
+def test_the_original_network_can_be_trained(run, hymns: Path) -> None:
+    small = [item for text in ("hidden=8", "width=8", "steps=2", "window=16") for item in ("--set", text)]
+    said = run("train", "biaxial", "--corpus", hymns, "--configuration", "original", *small, "-o", "old.safetensors")
+    assert said.code == 0, said.err
+    assert Composer.load("old.safetensors").generator.time == "lstm"

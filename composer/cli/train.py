@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,9 @@ def train(
         typer.Option(
             "--steps-per-quarter", help="The grid of voices and pianoroll: 12 holds 16ths and triplets (4: 16ths)."
         ),
+    ] = None,
+    configuration: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Hyperparameters by name: original, for biaxial (Johnson 2015).")
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -75,6 +79,7 @@ def train(
             generator=generator,
             encoding=encoding,
             per_quarter=per_quarter,
+            configuration=configuration,
             settings=settings or [],
             progress=progress,
             run=run,
@@ -94,10 +99,12 @@ def train(
 
 
 def _remove(folder: Path) -> None:
-    """The checkpoints that a model has grown out of, and their folder, if nothing else is in it."""
+    """What a finished training no longer needs, and its folder, if nothing else is in it."""
     from composer.training.checkpoint import FILE
+    from composer.training.windows import SHARDS
 
     (folder / FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder / SHARDS, ignore_errors=True)
     with suppress(OSError):
         folder.rmdir()
 

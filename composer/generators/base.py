@@ -132,6 +132,17 @@ class Stepwise(Protocol):
 
 
 @runtime_checkable
+class Weighted(Protocol):
+    """A generator that weighs what it draws inside constraints, and so is approximate there."""
+
+    def drawn(
+        self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator
+    ) -> tuple[list[Sequence], str]:
+        """As :meth:`Generator.sample`, and in words how it went, with the effective sample size; empty if exactly."""
+        ...
+
+
+@runtime_checkable
 class Foreseeing(Protocol):
     """A generator that can say what may come where, exactly."""
 

@@ -61,6 +61,11 @@ class Settings:
     left_hand: bool = False
     seed: int = 0
 
+    @property
+    def chart(self) -> list[str]:
+        """The bars of the chart; one empty bar without a chart."""
+        return [bar.strip() for bar in self.chords.strip().strip("|").split("|")]
+
 
 @dataclass(frozen=True)
 class Request:
@@ -322,7 +327,7 @@ def _mode(frame: _Frame, mode: str) -> Iterator[Constraint]:
 
 def _chart(frame: _Frame, request: Request) -> Iterator[Constraint]:
     """The chords of the chart over the answer's bars."""
-    chart = [bar.strip() for bar in request.settings.chords.strip().strip("|").split("|")]
+    chart = request.settings.chart
     if not any(chart):
         return
     page, bar = frame.page, frame.page.meter.bar

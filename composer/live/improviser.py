@@ -239,9 +239,8 @@ class Improviser:
         else:
             late = now > self._due
             origin = grid.quarters(self._due)
-            if late:  # it comes in on the next beat, as if it had begun in time
-                beats_gone = grid.quarters(_next_beat(snapshot(grid, now), now)) - origin
-                notes = tuple(note for note in notes if note.onset >= beats_gone - 1e-6)
+            if late:
+                origin, notes = _entering(answer, origin, grid.quarters(_next_beat(snapshot(grid, now), now)))
             first = notes[0].onset if notes else 0.0
             playing = _Playing(answer, grid, origin, deque(notes), grid.seconds(origin + first), now)
         self.late += late
@@ -373,6 +372,19 @@ def changed(settings: Settings, control: Control) -> Settings:
     if name == "temperature":
         return replace(settings, temperature=number)
     return replace(settings, density=number) if name == "density" else replace(settings, tempo=number)
+
+
+def _entering(answer: Answer, origin: float, place: float) -> tuple[float, tuple[Heard, ...]]:
+    """Where an answer that was due at ``origin`` begins (quarters), and the notes to play, from ``place`` on.
+
+    It comes in as if it had begun in time; if nothing of it is left by then, it comes whole, in a later bar over the
+    same chords.
+    """
+    left = tuple(note for note in answer.notes if origin + note.onset >= place - 1e-6)
+    if left:
+        return origin, left
+    again = len(answer.request.settings.chart) * answer.page.meter.bar / TICKS_PER_QUARTER
+    return origin + math.ceil((place - origin) / again - 1e-6) * again, answer.notes
 
 
 def _next_beat(grid: Grid, now: float) -> float:

@@ -11,7 +11,7 @@ from composer.live.backends import CLIENT, Direction, client
 from composer.live.ports import stem
 
 EVERY = 0.5  # seconds between two looks
-SILENCE = 1.5  # seconds that a beat may stay out; then the server is dead
+SILENCE = 1.5  # seconds that a beat may stay out; then the server is dead, or stands still
 ACTIVE_SENSING = 0xFE
 
 Change = Literal["lost", "back"]
@@ -21,8 +21,9 @@ class Listing:
     """The names of the ports there are, asked through one client that stays, in 0.1 ms: a loop in time may call it.
 
     A JACK server that has died still lists its ports, and what is sent to it is never taken, which in the end stops
-    the process. So with JACK a beat goes round between two looks; once it stays out there are no ports any more, and
-    only another process can join the next server. :meth:`close` it.
+    the process. So with JACK a beat goes round between two looks; while it stays out there are no ports. They are there
+    again when it comes, as the server only stood still; only another process can join the next server. :meth:`close`
+    it.
     """
 
     def __init__(self, direction: Direction, backend: str = "auto") -> None:
@@ -45,7 +46,6 @@ class _Beat:
 
     def __init__(self) -> None:
         self._out_since: float | None = None  # a beat
-        self._over = False
 
     def __enter__(self) -> Self:
         self._held = ExitStack()
@@ -66,11 +66,10 @@ class _Beat:
         """Whether the server still carries what is sent; sends the next beat."""
         now = time.monotonic()
         since = self._out_since
-        self._over = self._over or (since is not None and now - since > SILENCE)
-        if since is None and not self._over:
+        if since is None:
             self._out_since = now
             self._out.send_message([ACTIVE_SENSING])
-        return not self._over
+        return since is None or now - since <= SILENCE
 
     def _came(self, *_: object) -> None:
         self._out_since = None

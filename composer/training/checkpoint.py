@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from composer.disk import write_bytes
+from composer.disk import make_folder, write_bytes
 from composer.errors import ReadError, UsageError
 
 FORMAT = "composer checkpoint 1"
@@ -34,7 +34,7 @@ class Checkpoint:
 
     def write(self, folder: Path) -> None:
         """Completely, or not at all; raises :class:`WriteError`."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.tensors.items()}
         text = json.dumps({"format": FORMAT, "identity": self.identity, "state": self.state})
         write_bytes(save(tensors, {"checkpoint": text, "digest": _digest(text, tensors)}), folder / FILE)

@@ -301,15 +301,17 @@ class Training:
         for name, value in (item for group in groups.values() for item in group.items()):
             if value.shape != own[name].shape or not bool(torch.isfinite(value).all()):
                 raise ValueError(f"{name} has another shape, or is not finite")
-        self.saved = True
-        self.step, self.loss, self.seconds = (found.state[name] for name in ("step", "loss", "seconds"))
-        if self.settings.precision == "auto":  # as it was begun, though this may be another machine
-            self.half = found.state["half"]
-        self.curve = [Row(*row) for row in found.state["curve"]]
-        self.recent.extend(found.state["recent"])
+        state = found.state
+        self.step, self.loss, self.seconds = int(state["step"]), float(state["loss"]), float(state["seconds"])
+        self.curve = [Row(int(step), *map(float, figures)) for step, *figures in state["curve"]]
+        self.recent.extend(map(float, state["recent"]))
         self.average = {name: groups["average"][name] for name in self.average}
         self.best = groups["best"]
-        updates = found.state["updates"]
+        if not 0 < self.step <= self.course.steps or (self.curve and self.best.keys() != own.keys()):
+            raise ValueError("it is not of one time")
+        if self.settings.precision == "auto":  # as it was begun, though this may be another machine
+            self.half = bool(state["half"])
+        updates = state["updates"]
         moments = {
             number: {
                 "step": torch.tensor(float(updates[name])),
@@ -320,6 +322,7 @@ class Training:
             if name in groups["first"]  # a weight that nothing has moved yet has none
         }
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
+        self.saved = True
 
 
 def _half(precision: str, device: torch.device, weights: int) -> bool:

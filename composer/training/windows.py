@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.disk import write_bytes
-from composer.errors import ReadError, UsageError
+from composer.disk import make_folder, write_bytes
+from composer.errors import ReadError, UsageError, WriteError
 
 Arrays = Mapping[str, NDArray[Any]]
 INDEX = "index.json"
-SHARD = 2**20  # steps of time in a shard, if no sequence is longer
+SHARDS = "shards"  # the folder
+SHARD = 2**28  # bytes of a shard, if no sequence is longer
+MEMORY = 2**31  # bytes of sequences that are kept in memory
 MAX_INDEX = 2**28  # bytes
 
 
@@ -47,16 +50,26 @@ class Windows:
         self.frames = int(self._size.sum())  # steps of time in all sequences
         if not self.frames:
             raise UsageError("there is nothing to train on: no sequence has a step")
-        self._ends = np.cumsum(np.where(self._size, np.maximum(self._size, length), 0))
+        self._ends = np.cumsum(np.maximum(self._size, length))
         self.digest = digest or _digest(self.shards, starts)
 
     @classmethod
-    def of(cls, sequences: Iterable[Arrays], *, length: int, batch: int, seed: int) -> Self:
-        """Of sequences in memory, whose arrays (T, ...) have the same names; raises :class:`UsageError` for none."""
-        shards = list(_packed(sequences, None))
-        return cls(
-            [shard for shard, _ in shards], [starts for _, starts in shards], length=length, batch=batch, seed=seed
-        )
+    def of(cls, sequences: Iterable[Arrays], *, length: int, batch: int, seed: int, folder: Path | None = None) -> Self:
+        """Of sequences whose arrays (T, ...) have the same names; raises :class:`UsageError` where none has a step.
+
+        They are taken one after another. If they are larger than :data:`MEMORY` together, and there is a ``folder``,
+        they are written to shards in it, and not kept in memory.
+        """
+        rest, kept, size = iter(sequences), [], 0
+        for sequence in rest:
+            kept.append(sequence)
+            size += sum(array.nbytes for array in sequence.values())
+            if folder is not None and size > MEMORY:
+                write_shards(chain(_emptied(kept), rest), folder / SHARDS)
+                return cls.open(folder / SHARDS, length=length, batch=batch, seed=seed)
+        packed = list(_packed(kept, None))
+        shards, starts = [shard for shard, _ in packed], [starts for _, starts in packed]
+        return cls(shards, starts, length=length, batch=batch, seed=seed)
 
     @classmethod
     def open(cls, folder: Path, *, length: int, batch: int, seed: int) -> Self:
@@ -64,18 +77,13 @@ class Windows:
         index = folder / INDEX
         try:
             if index.stat().st_size > MAX_INDEX:
-                raise ValueError("is too large")
+                raise ValueError("it is too large")
             found = json.loads(index.read_bytes())
-            shards, starts = [], []
-            for number, entry in enumerate(found["shards"]):
-                edges = np.array(entry["starts"], dtype=np.int64)
-                shards.append({name: np.load(folder / _file(number, name), mmap_mode="r") for name in entry["names"]})
-                starts.append(edges)
-                whole = edges.ndim == 1 and len(edges) > 0 and edges[0] == 0 and bool(np.all(np.diff(edges) >= 0))
-                if not whole or any(len(array) != edges[-1] for array in shards[-1].values()):
-                    raise ValueError(f"shard {number} does not fit it")
+            shards = [_mapped(folder, number, entry["names"]) for number, entry in enumerate(found["shards"])]
+            starts = [np.array(entry["starts"], dtype=np.int64) for entry in found["shards"]]
+            _check(shards, starts)
             digest = str(found["digest"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, OverflowError, ValueError, KeyError, TypeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ReadError(f"{index}: is not an index of shards ({reason}); write them again") from None
         return cls(shards, starts, length=length, batch=batch, seed=seed, digest=digest)
@@ -114,17 +122,19 @@ class Windows:
         return batch
 
 
-def write_shards(sequences: Iterable[Arrays], folder: Path, *, frames: int = SHARD) -> None:
-    """Write sequences to a folder as ``.npy`` files of about ``frames`` steps of time, one shard in memory at a time.
+def write_shards(sequences: Iterable[Arrays], folder: Path, *, size: int = SHARD) -> None:
+    """Write sequences to a folder as ``.npy`` files, shards of about ``size`` bytes, one in memory at a time.
 
     The index comes last: a folder that has one is whole. Raises :class:`WriteError`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     entries, digest = [], hashlib.sha256()
-    for number, (shard, starts) in enumerate(_packed(sequences, frames)):
+    for number, (shard, starts) in enumerate(_packed(sequences, size)):
         for name, array in shard.items():
-            with open(folder / _file(number, name), "wb") as file:
-                np.save(file, array, allow_pickle=False)
+            try:
+                np.save(folder / _file(number, name), array, allow_pickle=False)
+            except OSError as error:
+                raise WriteError(f"{folder}: cannot be written ({error.strerror or error})") from None
         entries.append({"names": sorted(shard), "starts": starts.tolist()})
         digest.update(_digest([shard], [starts]).encode())
     write_bytes(json.dumps({"digest": digest.hexdigest(), "shards": entries}).encode(), folder / INDEX)
@@ -134,24 +144,51 @@ def _file(number: int, name: str) -> str:
     return f"{number:05d}.{Path(name).name}.npy"
 
 
+def _mapped(folder: Path, number: int, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    return {name: np.lib.format.open_memmap(folder / _file(number, name), mode="r") for name in names}
+
+
+def _check(shards: Sequence[Arrays], starts: Sequence[NDArray[np.int64]]) -> None:
+    """Raise :class:`ValueError` for shards that do not belong together, or to where their sequences start."""
+    kinds = [{name: (array.dtype, array.shape[1:]) for name, array in shard.items()} for shard in shards]
+    for number, (shard, edges) in enumerate(zip(shards, starts, strict=True)):
+        whole = edges.ndim == 1 and len(edges) > 0 and edges[0] == 0 and bool(np.all(np.diff(edges) > 0))
+        if not (whole and shard and all(len(array) == edges[-1] for array in shard.values())):
+            raise ValueError(f"shard {number} does not fit it")
+        if kinds[number] != kinds[0]:
+            raise ValueError(f"shard {number} holds other arrays than shard 0")
+
+
+def _emptied(sequences: list[Arrays]) -> Iterator[Arrays]:
+    """Each in turn, and no longer in the list."""
+    sequences.reverse()
+    while sequences:
+        yield sequences.pop()
+
+
 def _packed(
     sequences: Iterable[Arrays], most: int | None
-) -> Iterable[tuple[dict[str, NDArray[Any]], NDArray[np.int64]]]:
-    """Sequences end to end, in shards of at least ``most`` steps (all in one if None), and where each begins."""
+) -> Iterator[tuple[dict[str, NDArray[Any]], NDArray[np.int64]]]:
+    """Sequences end to end, in shards that end when they have ``most`` bytes (all in one if None), and where each of
+    them begins.
+    """
     waiting: list[Arrays] = []
-    sizes: list[int] = []
+    size = 0
     for sequence in sequences:
-        waiting.append(sequence)
-        sizes.append(len(next(iter(sequence.values()))))
-        if most is not None and sum(sizes) >= most:
-            yield _joined(waiting), np.cumsum([0, *sizes])
-            waiting, sizes = [], []
+        if len(next(iter(sequence.values()))):
+            waiting.append(sequence)
+            size += sum(array.nbytes for array in sequence.values())
+        if most is not None and size >= most:
+            yield _joined(waiting)
+            waiting, size = [], 0
     if waiting:
-        yield _joined(waiting), np.cumsum([0, *sizes])
+        yield _joined(waiting)
 
 
-def _joined(sequences: Sequence[Arrays]) -> dict[str, NDArray[Any]]:
-    return {name: np.concatenate([sequence[name] for sequence in sequences]) for name in sequences[0]}
+def _joined(sequences: Sequence[Arrays]) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+    sizes = [len(next(iter(sequence.values()))) for sequence in sequences]
+    joined = {name: np.concatenate([sequence[name] for sequence in sequences]) for name in sequences[0]}
+    return joined, np.cumsum([0, *sizes])
 
 
 def _digest(shards: Sequence[Arrays], starts: Sequence[NDArray[np.int64]]) -> str:

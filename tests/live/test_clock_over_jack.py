@@ -16,6 +16,7 @@ from composer.live.midi_clock import PULSES, Follower, Sender
 from composer.live.ports import open_input, open_output
 from composer.live.scheduler import Scheduler
 from composer.theory import Meter
+from duet import joined
 from midi_programs import once_more, wait_for
 from system import require_program
 
@@ -62,7 +63,8 @@ def master(tempo: float) -> Iterator[Master]:
     with open_input(name, "jack", made.take, virtual=True):
         sender = subprocess.Popen([program, "-b", str(tempo), f"{name}:in"], stdout=subprocess.DEVNULL)
         try:
-            time.sleep(0.3)  # until it is connected
+            wait_for(lambda: joined(f"{name}:in"))
+            time.sleep(0.3)
             made.heard.clear()
             yield made
         finally:
@@ -153,7 +155,7 @@ def test_jack_mclk_dump_shows_our_clock_and_its_tempo(jack: None, tempo: int) ->
     name = f"sender-{time.monotonic_ns() % 10**9}"
     with open_output(name, "jack", virtual=True) as port, Scheduler(port) as scheduler:
         dump = subprocess.Popen(["stdbuf", "-o0", program, "-n", f"{name}:out"], stdout=subprocess.PIPE, text=True)
-        time.sleep(0.3)  # until it is connected
+        wait_for(lambda: joined(f"{name}:out"))
         sender, begin = Sender(), time.monotonic() + 0.05
         grid = Steady(Meter(4, 4), begin, 60 / tempo)
         sender.start(1.0)

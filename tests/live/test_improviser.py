@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mido import Message
 
+from composer.live.answering import Settings
 from composer.live.controls import Control
 from composer.live.grid import Grid, Steady
 from composer.live.improviser import AT_ONCE, HORIZON, SLIP
 from composer.live.midi_clock import Follower
+from composer.theory import TICKS_PER_QUARTER as Q
 from composer.theory import Meter
 from jamming import Inputs, Partner, Stage, control, off, on, played, silent, sounding, stage
 
@@ -133,9 +135,29 @@ def test_with_a_grid_a_late_answer_comes_in_on_a_beat_as_if_it_had_begun_in_time
     [answer], moments = found.told("answer"), strikes(found)
     assert all(moment >= answer.moment - 1e-6 for moment in moments)
     assert all(b - a == pytest.approx(quarter / 2) for a, b in pairwise(moments))
-    if moments and answer.facts["late"]:
-        place = grid.quarters(moments[0]) / (meter.beat / 10080)
+    assert len(moments) == answer.facts["notes"] > 0
+    if answer.facts["late"]:
+        place = grid.quarters(moments[0]) / (meter.beat / Q)
         assert place == pytest.approx(round(place), abs=1e-6)
+
+
+@pytest.mark.parametrize(("chords", "round_"), [("", 1), ("| Am | Dm | E7 |", 3)])
+@given(delay=st.floats(2.6, 9.0))
+def test_an_answer_that_would_be_over_comes_whole_in_a_later_bar_over_the_same_chords(
+    chords: str, round_: int, delay: float
+) -> None:
+    """As where the machine was busy: no call goes without an answer."""
+    settings = Settings(chords=chords)
+    in_time, found = (stage(Partner(wait), GRID, settings).run(played(CALL)) for wait in (0.0, delay))
+    [answer] = found.told("answer")
+    assert answer.facts["late"]
+    assert answer.facts["at"] == strikes(found)[0] >= answer.moment
+    assert answer.facts["latency"] == pytest.approx(strikes(found)[0] - strikes(in_time)[0])
+    again = (strikes(found)[0] - strikes(in_time)[0]) / (4 * GRID.quarter) / round_
+    assert again == pytest.approx(round(again))
+    assert strikes(found)[0] - answer.moment < (round_ * 4 + 1) * GRID.quarter
+    assert len(strikes(found)) == len(strikes(in_time))
+    assert not sounding(found.sent)
 
 
 def test_a_request_without_an_answer_is_told_and_the_next_is_answered() -> None:

@@ -1,18 +1,21 @@
 """Ports that vanish and come back, without any MIDI system."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from composer.live import watch
 from composer.live.watch import EVERY, Watch, returned
 
 
 def test_a_port_is_lost_once_and_back_once() -> None:
     names = ["Keys"]
-    watch = Watch("Keys", lambda: names)
+    ports = Watch("Keys", lambda: names)
     moments = [k * EVERY for k in range(8)]
     seen = []
     for k, now in enumerate(moments):
         names = ["Keys"] if k < 2 or k > 4 else ["Other"]
-        seen.append(watch.poll(now))
+        seen.append(ports.poll(now))
     assert seen == [None, None, "lost", None, None, "back", None, None]
 
 
@@ -45,3 +48,21 @@ def test_it_looks_no_more_often_than_it_may() -> None:
 )
 def test_a_port_comes_back_under_its_name_or_another_number(name: str, names: list[str], found: str | None) -> None:
     assert returned(name, names) == found
+
+
+def test_a_server_that_only_stood_still_has_its_ports_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JACK server may stop for many seconds as a client comes or goes."""
+    now, sent = [0.0], []
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    beat = watch._Beat()
+    beat._out = SimpleNamespace(send_message=sent.append)
+
+    def goes_on(moment: float) -> bool:
+        now[0] = moment
+        return beat.goes_on()
+
+    assert [goes_on(moment) for moment in (0.0, 1.0, 1.6, 14.0)] == [True, True, False, False]
+    assert len(sent) == 1
+    beat._came()
+    assert [goes_on(moment) for moment in (14.5, 15.0, 16.5)] == [True, True, False]
+    assert len(sent) == 2

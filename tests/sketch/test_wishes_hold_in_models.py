@@ -17,7 +17,13 @@ from composer.theory import TICKS_PER_QUARTER as Q
 from composer.voice_leading import mistakes
 
 VIEW = Q // 4  # ticks of a step
-QUICK = {"markov": {"order": 2, "serial": True}, "maxent": {"iterations": 8, "sweeps": 4}}
+SMALL = dict.fromkeys(("hidden", "width"), 8) | dict.fromkeys(("layers", "depth"), 1) | {"reach": 6, "below": 6}
+QUICK = {
+    "markov": {"order": 2, "serial": True},
+    "maxent": {"iterations": 8, "sweeps": 4},
+    "biaxial": SMALL | {"steps": 8, "every": 8, "batch": 4, "window": 24, "rate": 0.03, "particles": 4},
+}
+WHOLE = ["maxent", "biaxial"]  # what writes four voices at once
 
 
 def line(seed: int, eighths: int, pitches: tuple[int, ...]) -> Part:
@@ -72,14 +78,17 @@ def test_wishes_hold_in_a_voice(generator: str, text: str, score: Score, view: V
 
 
 @cache
-def choir() -> Composer:
+def choir(generator: str) -> Composer:
     """Four voices of a fifth each."""
     pieces = []
     for seed in range(16):
         rng = np.random.default_rng(seed)
         parts = [line(int(rng.integers(1 << 30)), 32, tuple(range(72 - 6 * v, 79 - 6 * v))) for v in range(4)]
         pieces.append(Score.of(parts, meter="4/4", key="C"))
-    return Composer.untrained("voices", "maxent", generator_options=QUICK["maxent"]).fit(pieces)
+    return Composer.untrained("voices", generator, generator_options=QUICK[generator]).fit(pieces)
+
+
+of_choir = pytest.mark.parametrize("generator", WHOLE)
 
 
 def blank(*wishes: str, bars: int = 4) -> Sketch:
@@ -90,27 +99,30 @@ def lines(score: Score) -> list[list[int]]:
     return [part.pitch.tolist() for part in score.parts]
 
 
-def test_leaps_are_kept_in_all_voices_at_once() -> None:
-    for score in choir().completions(blank("leap=2"), 4, seed=1):
+@of_choir
+def test_leaps_are_kept_in_all_voices_at_once(generator: str) -> None:
+    for score in choir(generator).completions(blank("leap=2"), 4, seed=1):
         assert all(abs(a - b) <= 2 for pitches in lines(score) for a, b in pairwise(pitches))
         assert all(len(set(pitches)) > 1 for pitches in lines(score))
 
 
-def test_density_is_kept_in_all_voices_at_once() -> None:
-    for score in choir().completions(blank("density=2-3"), 4, seed=2):
+@of_choir
+def test_density_is_kept_in_all_voices_at_once(generator: str) -> None:
+    for score in choir(generator).completions(blank("density=2-3"), 4, seed=2):
         for part in score.parts:
             notes = [Heard(n.onset, n.pitch, n.duration) for n in part]
             assert all(begun(2, 3, 8 * bar, 8 * bar + 8)(notes) for bar in range(4))
 
 
-def test_contours_are_kept_in_all_voices_at_once() -> None:
+@of_choir
+def test_contours_are_kept_in_all_voices_at_once(generator: str) -> None:
     wishes = (
         "voice 1: contour=rising",
         "voice 2: contour=falling",
         "voice 3: contour=arch",
         "voice 4: contour=falling",
     )
-    for score in choir().completions(blank(*wishes), 4, seed=3):
+    for score in choir(generator).completions(blank(*wishes), 4, seed=3):
         up, down, arch, low = lines(score)
         assert up == sorted(up)
         assert up[0] < up[-1]
@@ -120,19 +132,23 @@ def test_contours_are_kept_in_all_voices_at_once() -> None:
         assert arch[top:] == sorted(arch[top:], reverse=True)
 
 
-def test_leaps_density_and_contours_are_kept_together() -> None:
-    for score in choir().completions(blank("leap=5", "density=2-5", "contour=rising", "forbid=crossings"), 3, seed=5):
+@of_choir
+def test_leaps_density_and_contours_are_kept_together(generator: str) -> None:
+    for score in choir(generator).completions(
+        blank("leap=5", "density=2-5", "contour=rising", "forbid=crossings"), 3, seed=5
+    ):
         for pitches in lines(score):
             assert pitches == sorted(pitches)
             assert all(b - a <= 5 for a, b in pairwise(pitches))
             assert 8 <= len(pitches) <= 20
 
 
-def test_all_of_them_at_once_with_a_given_voice_and_rules_between() -> None:
+@of_choir
+def test_all_of_them_at_once_with_a_given_voice_and_rules_between(generator: str) -> None:
     soprano = Part.of(np.arange(8) * 2 * Q, [72, 74, 76, 77, 76, 74, 72, 72], np.full(8, 2 * Q))
     score = Score.of([soprano, Part.of(), Part.of(), Part.of()], key="C", barlines=np.arange(5) * 4 * Q)
     sketch = Sketch.of(score, "voices 2-4", leap=7, density="2-6", forbid="crossings", ends_on="C")
-    for found in choir().completions(sketch, 3, seed=4):
+    for found in choir(generator).completions(sketch, 3, seed=4):
         assert found.parts[0] == soprano
         assert not [mistake for mistake in mistakes(found) if mistake.kind == "crossing"]
         assert found.parts[3].pitch[-1] % 12 == 0

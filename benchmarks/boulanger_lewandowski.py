@@ -1,0 +1,81 @@
+"""Train the models of the classic benchmark, which `composer evaluate --benchmark boulanger-lewandowski` then measures.
+
+FOLDER holds JSB_Chorales.mat, Nottingham.mat, MuseData.mat and Piano_midi.mat as published. Each model learns from the
+training split, and what is kept is what is best on the validation split; the test split is not read. A training that
+was broken off goes on by the same command. The weights are for research: the data sets say no licence.
+
+    python benchmarks/boulanger_lewandowski.py --data FOLDER --dataset JSB_Chorales --checkpoints WHERE
+"""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from composer.corpora.benchmark import poly_mat
+from composer.encodings.pianoroll import PianoRoll
+from composer.evaluation.benchmark import PUBLISHED
+from composer.generators.biaxial import Biaxial
+from composer.io import write_bytes
+from composer.model_card import card
+from composer.pipeline import BENCHMARK, Composer
+from composer.recipes import configured, set_values
+from composer.training import Run, Status
+from composer.training.curve import dumps
+
+MODELS = Path(__file__).resolve().parent.parent / "models" / "benchmarks"
+BITS = {"roll": True, "hold": None, "features": ("phase",)}
+SETTINGS = {
+    "JSB_Chorales": {"steps": 600, "batch": 16, "window": 80, "dropout": 0.3, "average": 0.995, "every": 60},
+    "Nottingham": {"steps": 2000, "batch": 8, "window": 160, "dropout": 0.1, "average": 0.998, "every": 250},
+    "MuseData": {"steps": 2000, "batch": 8, "window": 128, "dropout": 0.1, "average": 0.998, "every": 400},
+    "Piano_midi": {"steps": 1500, "batch": 8, "window": 128, "dropout": 0.25, "average": 0.998, "every": 150},
+}
+COMMON = {"rate": 3e-3, "weight_decay": 1e-2}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--dataset", choices=PUBLISHED, required=True)
+    parser.add_argument("--checkpoints", type=Path, help="a folder; a training goes on from what is there")
+    parser.add_argument("--output", type=Path, help="the model file; without it, in models/benchmarks")
+    parser.add_argument("--configuration", help="original: the network as it was, as far as it is kept")
+    parser.add_argument("--set", dest="settings", metavar="NAME=VALUE", action="append", default=[])
+    parser.add_argument("--device", default="auto")
+    asked = parser.parse_args()
+    output = asked.output or MODELS / f"biaxial-{asked.dataset}.safetensors"
+    data = poly_mat(asked.data / f"{asked.dataset}.mat")
+    options = BITS | COMMON | SETTINGS[asked.dataset] | configured("biaxial", asked.configuration)
+    options |= set_values(Biaxial(**options), asked.settings)
+    generator = Biaxial(**options).fit(data.train, validation=data.validation, run=_run(asked))
+    trained = generator.trained_
+    info = {
+        "use": BENCHMARK,
+        "dataset": asked.dataset,
+        "corpus": asked.dataset,
+        "licence": "none stated: research only; these weights compose nothing",
+        "pieces": len(data.train),
+        "encoding": "pianoroll",
+        "generator": "biaxial",
+        "settings": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
+        "fit": generator.report(),
+    }
+    write_bytes(Composer(PianoRoll(), generator).dumps(info), output)
+    told = {"machine": dict(trained.machine), "training_seconds": round(trained.seconds), "software": "composer"}
+    page = card(output.stem, info | told, f"python {' '.join(sys.argv)}", "as published")
+    write_bytes(page.encode(), output.with_suffix(".md"))
+    write_bytes(dumps(trained.curve, output.stem), output.with_suffix(".curve.png"))
+    print(asdict(generator.course), generator.report())
+
+
+def _run(asked: argparse.Namespace) -> Run:
+    def report(status: Status) -> None:
+        if status.validated:
+            print(status, flush=True)
+
+    return Run(folder=asked.checkpoints, device=asked.device, report=report)
+
+
+if __name__ == "__main__":
+    main()
