@@ -15,11 +15,11 @@ from composer.sketch import Sketch
 from composer.theory import TICKS_PER_QUARTER as Q
 
 HORNPIPE = (
-    "X:1\nT:Off to California\nR:hornpipe\nM:4/4\nL:1/8\nK:G\n(3DEF|GFGB AGED|GBdg e2(3def|gfed (3edB AG|E2A2 A2:|\n"
+    b"X:1\nT:Off to California\nR:hornpipe\nM:4/4\nL:1/8\nK:G\n(3DEF|GFGB AGED|GBdg e2(3def|gfed (3edB AG|E2A2 A2:|\n"
 )
 JIG = (
-    "X:1\nT:Haste to the Wedding\nR:jig\nM:6/8\nL:1/8\nK:D\n"
-    "|:AFA Bgf|ede fdB|AFA AFA|Bee e2B|AFA Bgf|ede fdB|Adf {g}faf|edc d3:|\n"
+    b"X:1\nT:Haste to the Wedding\nR:jig\nM:6/8\nL:1/8\nK:D\n"
+    b"|:AFA Bgf|ede fdB|AFA AFA|Bee e2B|AFA Bgf|ede fdB|Adf {g}faf|edc d3:|\n"
 )
 views = pytest.mark.parametrize("view", [PianoRoll, Voices])
 
