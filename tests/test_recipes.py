@@ -212,7 +212,8 @@ def test_processes_but_the_first_neither_write_nor_talk(run, tunes: Path, monkey
 
 def test_a_configuration_that_there_is_not_is_told(run, hymns: Path) -> None:
     said = run("train", "biaxial", "--corpus", hymns, "--configuration", "grand", "-o", "x.safetensors")
-    assert said.code and "--configuration grand: biaxial has original" in said.err
+    assert said.code
+    assert "--configuration grand: biaxial has original" in said.err
 
 
 def test_the_original_network_can_be_trained(run, hymns: Path) -> None:
