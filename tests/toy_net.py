@@ -92,8 +92,9 @@ if __name__ == "__main__":  # JSON: a folder, seconds to sleep at each report, w
     torch.set_num_threads(1)
 
     def report(status: Any) -> None:
-        print(status.step, flush=True)
-        time.sleep(asked.get("sleep", 0))
+        if status.validated:
+            print(status.step, flush=True)
+            time.sleep(asked.get("sleep", 0))
 
     course = Course(**{**vars(COURSE), **asked.get("course", {})})
     run(course, net(**asked.get("net", {})), folder=Path(asked["folder"]), report=report)

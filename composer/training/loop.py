@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, cast
@@ -178,7 +178,7 @@ class Training:
             self.module.train()
 
     @contextmanager
-    def _averaged(self) -> Any:
+    def _averaged(self) -> Iterator[None]:
         """The averaged weights in the place of the last ones, for a while."""
         values = list(self.parameters.values())
         own = [value.detach().clone() for value in values] if self.average else []
@@ -221,7 +221,7 @@ class Training:
         )
 
     @contextmanager
-    def _board(self) -> Any:
+    def _board(self) -> Iterator[Any]:
         """What TensorBoard reads, if it was asked for, from the first process."""
         run = self.settings
         if not run.tensorboard or self.ranks.rank:

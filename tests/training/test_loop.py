@@ -191,7 +191,8 @@ def test_a_loss_that_is_no_number_stops_it_and_keeps_what_was_good(tmp_path: Pat
     good = {}
 
     def look(status) -> None:
-        good.update({name: value.clone() for name, value in learner.state_dict().items()})
+        if status.validated:
+            good.update({name: value.clone() for name, value in learner.state_dict().items()})
 
     with pytest.raises(Diverged, match="step 25") as told:
         run(COURSE, learner, report=look, **({"folder": tmp_path} if folder else {}))
