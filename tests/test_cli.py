@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -276,8 +277,7 @@ def test_train_says_what_its_encoding_cannot_hear(run, tmp_path: Path) -> None:
     assert result.code == 2
     assert "the encoding melody keeps none of the" in result.err
     assert "drums in" in result.err
-    assert "; 36.mid " in result.err
-    assert "drums" in result.err.partition("; 36.mid ")[2]
+    assert len(re.findall(r"\d\d\.mid [^;]*drums", result.err)) > 5
     assert result.err.count("\n") == 1
     assert not Path("m.safetensors").exists()
 
