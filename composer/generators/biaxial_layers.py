@@ -234,10 +234,10 @@ class Ascent(nn.Module):
             + functional.embedding(under * COUNTED + was, self.counts.weight.to(tops.dtype))
             + functional.embedding(left, self.left.weight.to(tops.dtype))
         )
-        a: Tensor = self.norm(a)
+        found: Tensor = self.norm(a)
         for layer in self.layers:
-            a = a + functional.silu(layer(self.dropout(a)))
-        return a
+            found = found + functional.silu(layer(self.dropout(found)))
+        return found
 
 
 class RecurrentAscent(nn.Module):
