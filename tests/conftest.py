@@ -24,8 +24,16 @@ settings.register_profile(
 settings.load_profile("composer")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests begin first, so that no worker is left with one when the others are done."""
+    """Slow tests begin first, so that no worker is left with one when the others are done.
+
+    Tests in real time run in one worker, one after another; a busy machine may make one late, hardly thrice in a row.
+    """
+    for item in items:
+        if item.get_closest_marker("realtime"):
+            item.add_marker(pytest.mark.xdist_group("realtime"))
+            item.add_marker(pytest.mark.flaky(reruns=2))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

@@ -20,7 +20,7 @@ from duet import joined
 from midi_programs import once_more, wait_for
 from system import require_program
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = pytest.mark.realtime
 JACK_PERIOD = 128  # frames: what a clock is heard by
 
 

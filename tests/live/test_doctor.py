@@ -157,7 +157,7 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-@pytest.mark.xdist_group("jack")
+@pytest.mark.realtime
 @pytest.mark.usefixtures("jack")
 def test_over_jack_the_loop_is_measured() -> None:
     said = run("--backend", "jack", "--json")

@@ -18,7 +18,7 @@ from duet import ANSWER, PATIENCE, TUNE, Stage, comes, connect, running, sleep_u
 from midi_programs import wait_for
 from system import require_program
 
-pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.slow]
+pytestmark = [pytest.mark.realtime, pytest.mark.slow]
 
 # frames: 11 ms. A client that comes or goes while jackd --sync is at work can stop it for 15 s; it is at work for less
 # of a longer period

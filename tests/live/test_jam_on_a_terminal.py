@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.slow]
+pytestmark = [pytest.mark.realtime, pytest.mark.slow]
 
 
 def test_where_the_session_is_stays_on_the_screen(jack: None, tmp_path: Path) -> None:

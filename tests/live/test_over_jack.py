@@ -23,7 +23,7 @@ from composer.theory import TICKS_PER_QUARTER as Q
 from midi_programs import Listener, wait_for
 from system import require_program
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = pytest.mark.realtime
 
 
 def chorale() -> Score:

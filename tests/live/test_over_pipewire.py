@@ -14,7 +14,7 @@ from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q
 from midi_programs import Listener, Player, Recorder, hanging, once_more, wait_for
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = pytest.mark.realtime
 
 TIMING = 0.1  # seconds: PipeWire's graph runs in periods of some 20 ms, and a test machine is busy
 
