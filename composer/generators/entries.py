@@ -204,7 +204,8 @@ class Drawing:
             now = np.where(self.settled[rows], self.known[rows], self.frames.silence)
             a, b = (self.sounded[rows, line] for line in (rule.upper, rule.lower))
             c, d = (now[:, line] for line in (rule.upper, rule.lower))
-            self.weights[rows[rule.breaks(self.step, a, b, c, d)]] = -np.inf
+            broken = np.broadcast_to(rule.breaks(self.step, a, b, c, d), rows.shape)
+            self.weights[rows[broken]] = -np.inf
 
 
 def _drawn(mass: Floats, uniform: Floats) -> tuple[Ints, Floats]:

@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 BACK = (4, 8, 16, 32)  # frames to go back where nothing goes on
-TRIES = 8  # from each of them
+TRIES = 16  # from each of them
 PARALLEL = 32  # particles that are worth a thread: with fewer, threads wait for each other
 
 
