@@ -4,6 +4,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,7 +177,7 @@ def test_where_no_particle_goes_on_it_goes_back(particles: int) -> None:
         assert sounding[5][0] == 5
     never = masks(LINES, 8, between=[Between(0, 1, lambda *_: np.array([True]), np.arange(8), HOLD)])
     with pytest.raises(Infeasible, match="the spot 0"):
-        made.sample(ColumnMasks(never.allowed, never.context, lambda t: f"the spot {t}", between=never.between), rng=np.random.default_rng(0))  # fmt: skip
+        made.sample(replace(never, place=lambda t: f"the spot {t}"), rng=np.random.default_rng(0))
 
 
 def test_a_sample_does_not_depend_on_those_beside_it() -> None:
