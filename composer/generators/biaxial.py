@@ -245,8 +245,9 @@ class Biaxial(Generator):
             with torch.inference_mode():
                 tensors = {name: torch.from_numpy(array).to(self._device) for name, array in piece.items()}
                 before, labels, begins = (tensors[name][None] for name in ("before", "labels", "begins"))
-                tops, state = self.net_.listen(before, labels, begins, state)
-                logits = self.net_.logits(tops[0], tensors["before"], tensors["frames"]).double().cpu().numpy()
+                before, labels, begins = (tensors[name] for name in ("before", "labels", "begins"))
+                tops, state = self.net_.listen(before[None], labels[None], begins[None], state)
+                logits = self.net_.logits(tops[0], before, tensors["frames"]).double().cpu().numpy()
             found[start : start + PIECE] = entries.log_prob(logits, piece["before"], piece["frames"])
         found[~known] = -np.inf
         return found

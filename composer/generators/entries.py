@@ -72,7 +72,8 @@ class Drawing:
         n, (pitches, lines) = len(before), self.frames.shape
         self.order = np.arange(pitches * lines)
         self.last = np.full(n, -1)  # the entry placed last
-        self.settled = np.full((n, lines), self.frames.roll)  # lines that are placed, or rest
+        self.placed = np.zeros((n, lines), dtype=bool)  # lines that sound, and nowhere else
+        self.settled = np.zeros((n, lines), dtype=bool)  # and those of which is known that they rest
         self.active: Ints = np.flatnonzero(~np.isneginf(weights))
         if entries.rules and entries.lines is not None:
             self.sounded = ways[1]  # (N, V) before
@@ -95,7 +96,7 @@ class Drawing:
         shape = len(active), len(self.order)
         silent, inner = (no + rest).reshape(shape), inner.reshape(shape)
         if not self.frames.roll:
-            silent = np.where(np.tile(self.settled[active], self.frames.pitches), 0.0, silent)
+            silent = np.where(np.tile(self.placed[active], self.frames.pitches), 0.0, silent)
         passed = self.order <= self.last[active, None]
         ends = np.where(passed, 0.0, silent).cumsum(axis=1)
         mass = np.where(passed, -np.inf, yes.reshape(shape) + inner)
@@ -128,14 +129,15 @@ class Drawing:
         may = self._may(active)
         last = may.shape[1] - 1 - may[:, ::-1].argmax(axis=1)
         silent = np.zeros(may.shape)
-        np.put_along_axis(silent, last[:, None], self.rest[active][:, None], axis=1)
+        rest = np.where(self.settled[active], 0.0, self.rest[active])
+        np.put_along_axis(silent, last[:, None], rest[:, None], axis=1)
         return silent, last * self.frames.lines + np.arange(self.frames.lines)
 
     def _close(self, rows: Ints, entry: Ints, closing: Ints) -> None:
         """What has been placed, and the lines that rest, as all that they might sing lies below it."""
         pitch, line = np.divmod(entry, self.frames.lines)
         resting = ~self.settled[rows] & (closing < entry[:, None])
-        self.settled[rows, line] = True
+        self.placed[rows, line] = self.settled[rows, line] = True
         self.struck[rows, :, line] = self.held[rows, :, line] = -np.inf
         if self.entries.rules:
             self.known[rows, line] = self.symbols[rows, pitch, line]
@@ -152,7 +154,7 @@ class Drawing:
                 break
             self.weights[rows] += np.where(stuck, self.rest[rows], 0.0).sum(axis=1)
             self._silence(rows, stuck)
-        self.active = rows[~self.settled[rows].all(axis=1) & ~np.isneginf(self.weights[rows])]
+        self.active = rows[~self.placed[rows].all(axis=1) & ~np.isneginf(self.weights[rows])]
 
     def _silence(self, rows: Ints, which: Bools) -> None:
         """Lines (R, V) that rest."""
@@ -202,7 +204,8 @@ class Drawing:
             now = np.where(self.settled[rows], self.known[rows], self.frames.silence)
             a, b = (self.sounded[rows, line] for line in (rule.upper, rule.lower))
             c, d = (now[:, line] for line in (rule.upper, rule.lower))
-            self.weights[rows[rule.breaks(self.step, a, b, c, d)]] = -np.inf
+            broken = np.broadcast_to(rule.breaks(self.step, a, b, c, d), rows.shape)
+            self.weights[rows[broken]] = -np.inf
 
 
 def _drawn(mass: Floats, uniform: Floats) -> tuple[Ints, Floats]:

@@ -91,7 +91,7 @@ class Frames:
         if self.articulated:
             before = np.concatenate([np.zeros((1, self.pitches), dtype=bool), events[:-1] != SILENT])
             known &= (events != HELD) | before
-        return events.clip(SILENT, self.begun).astype(np.uint8)[:, :, None], known.all(axis=1)
+        return events.clip(SILENT, self.begun).astype(np.uint8)[:, :, None], np.asarray(known.all(axis=1))
 
     def _of_columns(self, events: Events) -> tuple[Frame, Bools]:
         held = np.zeros(events.shape, dtype=bool) if self.hold is None else events == self.hold
@@ -100,7 +100,7 @@ class Frames:
         sounding = np.where(begun < 0, self.silence, np.take_along_axis(events, begun.clip(0), axis=0))
         heard = sounding != self.silence
         inside = (sounding >= self.lowest) & (sounding < self.lowest + self.pitches)
-        known = np.where(held, heard, inside | ~heard).all(axis=1)
+        known = np.asarray(np.where(held, heard, inside | ~heard).all(axis=1))
         found = np.zeros((len(events), self.pitches, self.lines), dtype=np.uint8)
         value = np.where(held, HELD, self.begun)
         at, line = np.nonzero(heard)

@@ -132,10 +132,11 @@ class Lines:
             foreign = tokens[tokens >= lattice.known[0]]
             found[self._columns[line][foreign], line] = lattice.alphabets[0][foreign, 0]
         every = np.repeat(found[None], len(ways[1]), axis=0)
-        n, line = np.nonzero(ways[1] != self.frames.silence)
-        outside = ways[1][n, line] != every[n, self.frames.place(ways[1][n, line]), line]
-        n, line = n[outside], line[outside]
-        every[n, self.frames.place(ways[1][n, line]), line] = ways[1][n, line]
+        way, at = np.nonzero(ways[1] != self.frames.silence)
+        sounding = ways[1][way, at]
+        outside = (sounding < self.frames.lowest) | (sounding >= self.frames.lowest + pitches)
+        way, at, sounding = way[outside], at[outside], sounding[outside]
+        every[way, self.frames.place(sounding), at] = sounding
         return every
 
     def follow(self, step: int, ways: Ways, now: Frame) -> tuple[Events, Ways]:

@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 BACK = (4, 8, 16, 32)  # frames to go back where nothing goes on
-TRIES = 8  # from each of them
+TRIES = 16  # from each of them
 PARALLEL = 32  # particles that are worth a thread: with fewer, threads wait for each other
 
 
@@ -72,12 +72,12 @@ class Cloud:
 
     @property
     def particles(self) -> int:
-        return self.weights.shape[1]
+        return int(self.weights.shape[1])
 
     @property
     def dead(self) -> Bools:
         """(n,) whether no particle goes on."""
-        return np.isneginf(self.weights).all(axis=1)
+        return np.asarray(np.isneginf(self.weights).all(axis=1))
 
     def rows(self, samples: Ints) -> Ints:
         """The particles of some samples."""
@@ -106,8 +106,9 @@ class Cloud:
         """Replace some samples by those of another cloud."""
         rows = self.rows(samples)
         self.weights[samples] = other.weights
-        for mine, theirs in zip((*self.ways, self.before, self.events), (*other.ways, other.before, other.events)):
-            mine[rows] = theirs
+        self.before[rows], self.events[rows] = other.before, other.events
+        for way, way_of_other in zip(self.ways, other.ways, strict=True):
+            way[rows] = way_of_other
         for mine, theirs in zip(self.state, other.state, strict=True):
             mine[rows] = theirs
 
@@ -161,7 +162,7 @@ class Particles:
             lost = np.flatnonzero(cloud.dead)
             if len(lost):
                 self._revive(cloud, saved, lost, step, place)
-        return cloud.events[np.arange(n) * self.m + self._chosen(cloud)]
+        return np.asarray(cloud.events[np.arange(n) * self.m + self._chosen(cloud)])
 
     def advance(self, cloud: Cloud, step: int) -> None:
         """Draw the frame at a step, and resample where the weights have fallen apart."""
@@ -193,7 +194,7 @@ class Particles:
         """(A, 2) uniform numbers: of a sample's own stream, so that it does not depend on those beside it."""
         samples = np.unique(active // self.m)
         drawn = np.concatenate([cloud.streams[k].random((self.m, 2)) for k in samples.tolist()])
-        return drawn[np.searchsorted(samples, active // self.m) * self.m + active % self.m]
+        return np.asarray(drawn[np.searchsorted(samples, active // self.m) * self.m + active % self.m])
 
     def _resample(self, cloud: Cloud, step: int) -> None:
         alive = np.flatnonzero(~cloud.dead)
@@ -244,4 +245,4 @@ class Particles:
 def _shares(weights: Floats) -> Floats:
     """(n, m) the share of each particle; nats."""
     shares = np.exp(weights - weights.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
