@@ -221,3 +221,5 @@ def test_the_original_network_can_be_trained(run, hymns: Path) -> None:
     said = run("train", "biaxial", "--corpus", hymns, "--configuration", "original", *small, "-o", "old.safetensors")
     assert said.code == 0, said.err
     assert Composer.load("old.safetensors").generator.time == "lstm"
+    assert Path("old.curve.png").exists()
+    assert "best step 2" in Path("old.md").read_text()

@@ -82,7 +82,7 @@ class Biaxial(Generator):
     frames_: Frames = field(init=False, repr=False)
     labels_: dict[str, Labels] = field(init=False, repr=False)
     net_: Net = field(init=False, repr=False)
-    trained_: Trained | None = field(init=False, repr=False)  # None: it was loaded
+    trained_: Trained | None = field(default=None, init=False, repr=False)  # None: not yet, or it was loaded
 
     @property
     def width_(self) -> int:
@@ -321,7 +321,6 @@ class Biaxial(Generator):
         if not model._plausible():
             raise ReadError("its range and labels are not those of a biaxial model")
         model.net_ = model._loaded({name[4:]: array for name, array in arrays.items() if name.startswith("net.")})
-        model.trained_ = None
         return model
 
     def _plausible(self) -> bool:
