@@ -65,7 +65,7 @@ def main() -> None:
         "encoding": "pianoroll",
         "generator": "biaxial",
         "settings": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
-        "fit": generator.report(),
+        "trained": trained.told(),
     }
     write_bytes(Composer(PianoRoll(), generator).dumps(info), output)
     told = {
@@ -78,7 +78,7 @@ def main() -> None:
     page = card(output.stem, info | told, command, "as published", WORDS.format(output.stem))
     write_bytes(page.encode(), output.with_suffix(".md"))
     write_bytes(dumps(trained.curve, output.stem), output.with_suffix(".curve.png"))
-    print(asdict(generator.course), generator.report())
+    print(asdict(generator.course), trained.told())
 
 
 def _run(asked: argparse.Namespace) -> Run:

@@ -131,8 +131,7 @@ def train(
         info["fit"] = composer.generator.report()
     trained = composer.generator.trained_ if isinstance(composer.generator, Neural) else None
     if trained is not None:
-        info["trained"] = {"steps": trained.curve[-1].step, "best_step": trained.best_step}
-        info["trained"] |= {"best_validation": round(trained.best_validation, 4)}
+        info["trained"] = trained.told()
     info |= _measured(composer, held_out)
     data = composer.dumps(info)
     info["machine"] = dict(trained.machine) if trained else {"device": processor()}

@@ -178,19 +178,6 @@ class Biaxial(Generator):
         found = np.concatenate([self.log_prob(sequence) for sequence in sequences])
         return -float(found[np.isfinite(found)].mean())
 
-    def report(self) -> dict[str, Any]:
-        """How the training went: the validation, in nats a step, at its best step."""
-        return (
-            {}
-            if self.trained_ is None
-            else {
-                "best_step": self.trained_.best_step,
-                "validation_nats_per_step": self.trained_.best_validation,
-                "seconds": self.trained_.seconds,
-                "frames_per_second": self.trained_.frames_per_second,
-            }
-        )
-
     def _refusal(self) -> str | None:
         """Why these settings make no sense, or None."""
         sizes = {name: getattr(self, name) for name in ("hidden", "layers", "width", "depth", "reach", "below")}

@@ -98,6 +98,15 @@ class Trained(NamedTuple):
     frames_per_second: float
     machine: Mapping[str, Any]
 
+    def told(self) -> dict[str, Any]:
+        """What a model card says of it."""
+        return {
+            "steps": self.curve[-1].step,
+            "best_step": self.best_step,
+            "best_validation": round(self.best_validation, 4),
+            "frames_per_second": round(self.frames_per_second),
+        }
+
 
 class Learner(Protocol):
     """A torch module that can be trained."""
