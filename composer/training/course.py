@@ -104,7 +104,6 @@ class Trained(NamedTuple):
             "steps": self.curve[-1].step,
             "best_step": self.best_step,
             "best_validation": round(self.best_validation, 4),
-            "frames_per_second": round(self.frames_per_second),
         }
 
 
