@@ -46,8 +46,8 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("markov", "abc_tokens"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
     ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 4, "serial": True},
     ("maxent", "voices"): {"rounds": 60},
-    ("biaxial", "voices"): BIAXIAL | {"steps": 1500, "batch": 8, "window": 128, "dropout": 0.2, "every": 250},
-    ("biaxial", "one voice"): BIAXIAL | {"steps": 1500, "batch": 16, "window": 128, "dropout": 0.05, "every": 500},
+    ("biaxial", "voices"): BIAXIAL | {"steps": 700, "batch": 8, "window": 128, "dropout": 0.2, "every": 175},
+    ("biaxial", "one voice"): BIAXIAL | {"steps": 700, "batch": 16, "window": 128, "dropout": 0.05, "every": 350},
     ("biaxial", "pianoroll"): BIAXIAL | {"roll": True, "degrees": False, "dropout": 0.2},
     ("maxent", "one voice"): {"lags": (1, 4, 6, 8, 12, 16), "iterations": 60, "rounds": 40},
 }
