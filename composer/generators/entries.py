@@ -90,8 +90,9 @@ class Drawing:
         yes, no, struck, held = self.entries.nats(logits)
         inner = self.struck[active]
         if self.frames.articulated:
+            struck = inner + np.where(self.before[active] != SILENT, struck, 0.0)
             held = self.held[active] + held
-            inner = np.logaddexp(inner + np.where(self.before[active] != SILENT, struck, 0.0), held)
+            inner = np.logaddexp(struck, held)
         rest, closing = self._rest(active)
         shape = len(active), len(self.order)
         silent, inner = (no + rest).reshape(shape), inner.reshape(shape)
@@ -107,8 +108,8 @@ class Drawing:
         rows, entry = active[going], chosen[going]
         value = np.full(len(rows), self.frames.begun, dtype=np.uint8)
         if self.frames.articulated:
-            share = np.exp(held.reshape(shape)[going, entry] - inner[going, entry])
-            value[uniform[going, 1] < share] = HELD
+            pair = np.stack([held, struck], axis=-1).reshape(*shape, 2)[going, entry]
+            value[_drawn(pair, uniform[going, 1])[0] == 0] = HELD
         self.now[rows, *np.divmod(entry, self.frames.lines)], self.last[rows] = value, entry
         if self.frames.roll:
             self.active = rows[entry + 1 < len(self.order)]
