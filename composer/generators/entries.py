@@ -77,7 +77,7 @@ class Drawing:
         self.active: Ints = np.flatnonzero(~np.isneginf(weights))
         if entries.rules and entries.lines is not None:
             self.sounded = ways[1]  # (N, V) before
-            self.symbols = entries.lines.symbols(step, ways)  # (N, P, V)
+            self.symbols = entries.lines.symbols(step, ways)  # (N, P + 1, V)
             self.known = np.full((n, lines), -1)  # the symbol that a line has, or is sure to have
             self._forbid_alone()
         if not self.frames.roll:
@@ -90,8 +90,9 @@ class Drawing:
         yes, no, struck, held = self.entries.nats(logits)
         inner = self.struck[active]
         if self.frames.articulated:
+            struck = inner + np.where(self.before[active] != SILENT, struck, 0.0)
             held = self.held[active] + held
-            inner = np.logaddexp(inner + np.where(self.before[active] != SILENT, struck, 0.0), held)
+            inner = np.logaddexp(struck, held)
         rest, closing = self._rest(active)
         shape = len(active), len(self.order)
         silent, inner = (no + rest).reshape(shape), inner.reshape(shape)
@@ -107,8 +108,8 @@ class Drawing:
         rows, entry = active[going], chosen[going]
         value = np.full(len(rows), self.frames.begun, dtype=np.uint8)
         if self.frames.articulated:
-            share = np.exp(held.reshape(shape)[going, entry] - inner[going, entry])
-            value[uniform[going, 1] < share] = HELD
+            pair = np.stack([held, struck], axis=-1).reshape(*shape, 2)[going, entry]
+            value[_drawn(pair, uniform[going, 1])[0] == 0] = HELD
         self.now[rows, *np.divmod(entry, self.frames.lines)], self.last[rows] = value, entry
         if self.frames.roll:
             self.active = rows[entry + 1 < len(self.order)]
@@ -140,7 +141,8 @@ class Drawing:
         self.placed[rows, line] = self.settled[rows, line] = True
         self.struck[rows, :, line] = self.held[rows, :, line] = -np.inf
         if self.entries.rules:
-            self.known[rows, line] = self.symbols[rows, pitch, line]
+            place = np.where(self.now[rows, pitch, line] == self.frames.begun, pitch, self.frames.pitches)
+            self.known[rows, line] = self.symbols[rows, place, line]
             for placed in np.unique(line).tolist():
                 self._forbid_beside(rows[line == placed], placed)
         self._silence(rows, resting)
@@ -175,10 +177,12 @@ class Drawing:
             if rule.upper == rule.lower:
                 own, now = self.sounded[rows][:, [rule.upper]], self.symbols[rows, :, rule.upper]
                 self._forbid(rows, rule.upper, rule.breaks(self.step, own, own, now, now))
-        may, rests = self._may(rows), self.rest[rows] > -np.inf
-        only = np.take_along_axis(self.symbols[rows], may.argmax(axis=1)[:, None], axis=1)[:, 0]
-        sure = may.sum(axis=1) + rests == 1
-        self.known[rows] = np.where(sure, np.where(rests, self.frames.silence, only), -1)
+        held = (self.held[rows] > -np.inf).any(axis=1, keepdims=True)
+        may = np.concatenate([self.struck[rows] > -np.inf, held], axis=1)
+        rests = self.rest[rows] > -np.inf
+        most = np.where(may, self.symbols[rows], -1).max(axis=1)
+        sure = np.where(rests, ~may.any(axis=1), (~may | (self.symbols[rows] == most[:, None])).all(axis=1))
+        self.known[rows] = np.where(sure, np.where(rests, self.frames.silence, most), -1)
         for line in range(self.frames.lines):
             self._forbid_beside(rows[sure[:, line]], line)
 
@@ -194,8 +198,10 @@ class Drawing:
                 self._forbid(open_, other, rule.breaks(self.step, a, b, c, d))
 
     def _forbid(self, rows: Ints, line: int, broken: Bools) -> None:
-        for table in (self.struck, self.held):
-            table[rows, :, line] = np.where(broken, -np.inf, table[rows, :, line])
+        """By the symbols (R, P + 1) of a line."""
+        broken = np.broadcast_to(broken, (len(rows), self.frames.pitches + 1))
+        for table, forbidden in ((self.struck, broken[:, :-1]), (self.held, broken[:, -1:])):
+            table[rows, :, line] = np.where(forbidden, -np.inf, table[rows, :, line])
 
     def judge(self) -> None:
         """Leave no particle whose frame, now that it is complete, breaks a rule."""

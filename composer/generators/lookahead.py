@@ -124,20 +124,15 @@ class Lines:
         return Choices(struck, held, rest)
 
     def symbols(self, step: int, ways: Ways) -> Ints:
-        """(N, P, V) the symbol that sounds where a line is placed."""
+        """(N, P + 1, V) the symbol that sounds where a line is struck at each pitch, and, last, if it is held."""
         pitches, lines = self.frames.shape
         found = np.repeat(np.arange(self.frames.lowest, self.frames.lowest + pitches)[:, None], lines, axis=1)
         for line, lattice in enumerate(self.lattices):
             tokens = lattice.options[step].tokens
             foreign = tokens[tokens >= lattice.known[0]]
             found[self._columns[line][foreign], line] = lattice.alphabets[0][foreign, 0]
-        every = np.repeat(found[None], len(ways[1]), axis=0)
-        way, at = np.nonzero(ways[1] != self.frames.silence)
-        sounding = ways[1][way, at]
-        outside = (sounding < self.frames.lowest) | (sounding >= self.frames.lowest + pitches)
-        way, at, sounding = way[outside], at[outside], sounding[outside]
-        every[way, self.frames.place(sounding), at] = sounding
-        return every
+        struck = np.broadcast_to(found, (len(ways[1]), pitches, lines))
+        return np.concatenate([struck, ways[1][:, None]], axis=1)
 
     def follow(self, step: int, ways: Ways, now: Frame) -> tuple[Events, Ways]:
         classes, sounds = (way.copy() for way in ways)
