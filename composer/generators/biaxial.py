@@ -82,7 +82,7 @@ class Biaxial(Generator):
     frames_: Frames = field(init=False, repr=False)
     labels_: dict[str, Labels] = field(init=False, repr=False)
     net_: Net = field(init=False, repr=False)
-    trained_: Trained | None = field(init=False, repr=False)  # None: it was loaded
+    trained_: Trained | None = field(init=False, repr=False, default=None)  # None: not yet, or it was loaded
 
     @property
     def width_(self) -> int:
