@@ -197,6 +197,21 @@ def test_what_is_trained_by_gradient_has_a_curve_and_goes_on_from_its_folder(run
     assert "kept/checkpoint.safetensors: is not a whole checkpoint" in broken.err
 
 
+TINY = [option for sets in ("hidden=4", "width=4", "steps=2", "window=16", "every=1") for option in ("--set", sets)]
+
+
+def test_the_biaxial_network_is_trained_as_the_command_says(run, hymns: Path) -> None:
+    command = ("train", "biaxial", "--corpus", hymns, "-o", "m.safetensors", *TINY)
+    result = run(*command, "--folder", "kept")
+    assert result.code == 0, result.err
+    assert "step 1 of 2" in result.err
+    assert sorted(path.name for path in Path().glob("m*")) == ["m.curve.png", "m.md", "m.safetensors"]
+    assert Path("kept/checkpoint.safetensors").exists()
+    for asked in (["--device", "cuda:77"], ["--device", "nonsense"], ["--precision", "float16"]):
+        refused = run(*command, *asked)
+        assert (refused.code, refused.err.count("\n"), asked[0] in refused.err) == (2, 1, True)
+
+
 def test_what_is_not_trained_by_gradient_takes_no_device(run, tunes: Path) -> None:
     result = run("train", "markov", "--corpus", tunes, "-o", "m.safetensors", "--device", "cpu", "--tensorboard")
     assert (result.code, result.err.count("\n")) == (2, 1)
