@@ -1,8 +1,7 @@
 """Drawing inside constraints: the weights exactly, without any chance, and then what is drawn, by counting."""
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -26,9 +25,7 @@ from biaxial_world import (
     sequence,
 )
 from numpy.typing import NDArray
-from world import chi_square
 
-from composer.errors import Infeasible
 from composer.generators import entries
 from composer.generators.biaxial import Biaxial
 from composer.generators.entries import Entries
@@ -36,7 +33,7 @@ from composer.generators.frames import HELD, SILENT, Frame, Frames
 from composer.generators.lookahead import Lines
 from composer.generators.particles import Cloud, Particles
 from composer.inference.masks import ColumnMasks
-from composer.inference.sequence import Between, Machine, Sequence
+from composer.inference.sequence import Machine, Sequence
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
