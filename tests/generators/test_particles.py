@@ -43,7 +43,7 @@ Floats = NDArray[np.float64]
 
 
 class Followed(Particles):
-    """One particle for each of some frames (N, T, P, V), which it is made to draw: ``q`` is what that had as a chance."""
+    """One particle for each of some frames (N, T, P, V), made to draw it: ``q`` is the chance that it had."""
 
     def aim(self, frames: Frame) -> None:
         self.frames, self.q = frames, np.zeros(len(frames))
