@@ -1,190 +1,51 @@
 """The biaxial generator at random weights, in worlds so small that every sequence is enumerated."""
 
-import itertools
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 import torch
+from biaxial_world import (
+    HOLD,
+    LINES,
+    SMALL,
+    WORLDS,
+    each_world,
+    everything,
+    everywhere,
+    masks,
+    model,
+    sequence,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import chi_square
 
 from composer.errors import Infeasible, ReadError, UsageError
 from composer.generators import biaxial
 from composer.generators.biaxial import Biaxial
 from composer.generators.entries import Entries
 from composer.generators.frames import Frames
-from composer.generators.potentials import Labels
-from composer.inference.masks import ColumnMasks
-from composer.inference.sequence import Between, Sequence
+from composer.inference.sequence import Sequence
 from composer.pipeline import Composer
 from composer.score import Part, Score
 from composer.sketch import Sketch
 from composer.theory import TICKS_PER_QUARTER as Q
 
-HOLD, LOWEST = 9, 3
-SMALL = dict.fromkeys(("hidden", "width"), 8) | dict.fromkeys(("layers", "depth"), 1) | {"reach": 3, "below": 3}
-
-
-def context(steps: int) -> dict[str, np.ndarray]:
-    return {"a": np.arange(steps, dtype=np.int32) % 2}
-
-
-def model(frames: Frames, seed: int = 0, **options: object) -> Biaxial:
-    made = Biaxial(roll=frames.roll, hold=frames.hold, features=("a",), **SMALL | options)  # type: ignore[arg-type]
-    made.frames_, made.labels_, made.trained_ = frames, {"a": Labels.seen("a", [context(2)])}, None
-    made.net_ = made._built().eval()
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for weights in made.net_.parameters():
-            weights.copy_(torch.randn(weights.shape, generator=generator) * 0.5)
-    return made
-
-
-LINES = Frames(LOWEST, 3, 2, hold=HOLD)
-LINE = Frames(LOWEST, 4, 1, hold=HOLD)
-CELLS = Frames(LOWEST, 3, 2)
-ROLL = Frames(0, 3, roll=True, hold=1)
-BITS = Frames(0, 4, roll=True)
-WORLDS = {"lines": (LINES, 2), "a line": (LINE, 3), "cells": (CELLS, 2), "a roll": (ROLL, 2), "bits": (BITS, 2)}
-each_world = pytest.mark.parametrize("name", WORLDS)
-
-
-def sequence(events: Iterable[Iterable[int]]) -> Sequence:
-    rows = np.array(list(events), dtype=np.int32)
-    return Sequence(rows, np.arange(len(rows), dtype=np.int32), context(len(rows)))
-
-
-def symbols(frames: Frames) -> list[int]:
-    if frames.roll:
-        return list(range(3 if frames.articulated else 2))
-    return [0, *range(LOWEST, LOWEST + frames.pitches), *([HOLD] if frames.articulated else [])]
-
-
-def everything(frames: Frames, steps: int) -> Iterator[Sequence]:
-    columns = itertools.product(symbols(frames), repeat=frames.width)
-    return (sequence(chosen) for chosen in itertools.product(list(columns), repeat=steps))
-
-
-def masks(frames: Frames, steps: int, **said: object) -> ColumnMasks:
-    return ColumnMasks(np.ones((steps, frames.width, HOLD + 1), dtype=bool), context(steps), **said)  # type: ignore[arg-type]
-
-
-def everywhere(made: Biaxial, steps: int) -> tuple[list[Sequence], np.ndarray]:
-    """Every sequence that can be, and its nats."""
-    every = list(everything(made.frames_, steps))
-    arrays = [made._arrays(each) for each in every]
-    before, labels, begins, frames = (
-        torch.from_numpy(np.stack([each[name] for each in arrays])) for name in ("before", "labels", "begins", "frames")
-    )
-    with torch.inference_mode():
-        logits = made.net_.logits(made.net_.listen(before, labels, begins, None)[0], before, frames).double().numpy()
-    entries = Entries(made.frames_)
-    nats = sum(entries.log_prob(logits[:, t], before[:, t].numpy(), frames[:, t].numpy()) for t in range(steps))
-    nats[[not made.frames_.of(each.events)[1].all() for each in every]] = -np.inf
-    for k in range(0, len(every), 40):
-        assert made.log_prob(every[k]).sum() == pytest.approx(nats[k], abs=1e-5)
-    return [each for each, x in zip(every, nats, strict=True) if x > -np.inf], nats[nats > -np.inf]
-
-
-def compare(made: Biaxial, constraints: ColumnMasks, wanted: list[Sequence], nats: np.ndarray, n: int = 1500) -> None:
-    drawn = Counter(each.events.tobytes() for each in made.sample(constraints, n=n, rng=np.random.default_rng(1)))
-    counts = np.array([drawn.pop(each.events.tobytes(), 0) for each in wanted])
-    assert not drawn
-    assert abs(chi_square(counts, np.exp(nats - np.logaddexp.reduce(nats)))) < 4.5
-
 
 @each_world
-def test_all_there_is_sums_to_one_and_is_drawn_as_often(name: str) -> None:
+def test_all_there_is_sums_to_one(name: str) -> None:
     frames, steps = WORLDS[name]
     made = model(frames)
-    wanted, nats = everywhere(made, steps)
+    every, nats = everywhere(made, steps)
     assert np.exp(nats).sum() == pytest.approx(1.0, abs=1e-5)
-    assert np.ptp(nats) > 1  # not all alike
-    compare(made, masks(frames, steps), wanted, nats)
-    assert made.drawn(masks(frames, steps), rng=np.random.default_rng(0))[1] == ""
-
-
-@each_world
-def test_inside_masks_and_preferences_many_particles_are_as_good_as_exact(name: str) -> None:
-    frames, steps = WORLDS[name]
-    made = model(frames, seed=1, particles=32)
-    rng = np.random.default_rng(3)
-    constraints = masks(frames, steps, costs=rng.integers(0, 2, (steps, frames.width, HOLD + 1)) * 0.7)
-    constraints.allowed[:] = rng.random(constraints.allowed.shape) < 0.75
-    wanted, nats = everywhere(made, steps)
-    kept = [all(constraints.allows(t, each.events[[t]]).all() for t in range(steps)) for each in wanted]
-    costs = [sum(constraints.nats(t, each.events[[t]], None)[0] for t in range(steps)) for each in wanted]  # type: ignore[index]
-    inside = [each for each, keep in zip(wanted, kept, strict=True) if keep]
-    assert 5 < len(inside) < len(wanted)
-    compare(made, constraints, inside, (nats + costs)[kept])
-    assert "effective size" in made.drawn(constraints, rng=np.random.default_rng(0))[1]
-
-
-def apart(upper: int, lower: int, least: int, steps: int) -> Between:
-    """The upper line lies so far above the lower, where both sound, and it moves by one at the most."""
-
-    def breaks(step: int, a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
-        if upper == lower:
-            return (a != 0) & (c != 0) & (np.abs(c - a) > least) & (step > 0)
-        return (c != 0) & (d != 0) & (c - d < least)
-
-    return Between(upper, lower, breaks, np.zeros(steps, dtype=np.int64), HOLD)
-
-
-def keeps(rules: list[Between], events: np.ndarray) -> bool:
-    sounds = np.zeros_like(events)
-    for t, row in enumerate(events):
-        sounds[t] = np.where(row == HOLD, sounds[t - 1], row)
-    before = np.concatenate([sounds[:1], sounds[:-1]])
-    return not any(
-        rule.breaks(t, *before[t, [rule.upper, rule.lower]], *sounds[t, [rule.upper, rule.lower]])
-        for rule in rules
-        for t in range(len(events))
-    )
-
-
-def test_rules_between_lines_and_what_is_given() -> None:
-    made = model(LINES, seed=2, particles=32)
-    rules = [apart(0, 1, 1, 2), apart(1, 1, 1, 2)]
-    wanted, nats = everywhere(made, 2)
-    kept = np.array([keeps(rules, each.events) for each in wanted])
-    assert 20 < kept.sum() < len(wanted) / 2
-    compare(made, masks(LINES, 2, between=rules), [s for s, k in zip(wanted, kept, strict=True) if k], nats[kept])
-    soprano = {0: np.array([5, -1], np.int32), 1: np.array([4, -1], np.int32)}
-    constraints = masks(LINES, 2, between=rules, given=soprano)
-    constraints.allowed[:, 0] = False
-    constraints.allowed[[0, 1], 0, [5, 4]] = True
-    kept &= np.array([each.events[:, 0].tolist() == [5, 4] for each in wanted])
-    compare(made, constraints, [s for s, k in zip(wanted, kept, strict=True) if k], nats[kept])
-
-
-@pytest.mark.parametrize("particles", [2, 4])
-def test_where_no_particle_goes_on_it_goes_back(particles: int) -> None:
-    """In the seventh step nothing may stand unless the upper line was at its highest before."""
-
-    def breaks(step: int, a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
-        return np.broadcast_to((step == 6) & (a != 5), np.broadcast_shapes(c.shape, d.shape))
-
-    made = model(LINES, seed=3, particles=particles)
-    constraints = masks(LINES, 8, between=[Between(0, 1, breaks, np.arange(8), HOLD)])
-    for each in made.sample(constraints, n=6, rng=np.random.default_rng(0)):
-        sounding = np.frompyfunc(lambda a, b: a if b == HOLD else b, 2, 1).accumulate(each.events, axis=0)
-        assert sounding[5][0] == 5
-    never = masks(LINES, 8, between=[Between(0, 1, lambda *_: np.array([True]), np.arange(8), HOLD)])
-    with pytest.raises(Infeasible, match="the spot 0"):
-        made.sample(replace(never, place=lambda t: f"the spot {t}"), rng=np.random.default_rng(0))
-
-
-def test_a_sample_does_not_depend_on_those_beside_it() -> None:
-    made = model(LINES, particles=4)
-    constraints = masks(LINES, 12, between=[apart(0, 1, 0, 12)])
-    alone = made.sample(constraints, n=1, rng=np.random.default_rng(5))
-    assert made.sample(constraints, n=7, rng=np.random.default_rng(5))[0] == alone[0]
+    assert np.ptp(nats) > 1.5  # not all alike
+    for k in range(0, len(every), 40):
+        assert made.log_prob(every[k]).sum() == pytest.approx(nats[k], abs=1e-5)
+    for other in everything(frames, steps):
+        if not frames.of(other.events)[1].all():
+            assert made.log_prob(other).sum() == -np.inf
+            break
 
 
 def test_pieces_of_time_are_as_good_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,27 +55,6 @@ def test_pieces_of_time_are_as_good_as_the_whole(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(biaxial, "PIECE", 7)
     assert np.allclose(made.log_prob(long), whole, rtol=0, atol=1e-4)
     assert np.isfinite(whole).all()
-
-
-def test_drawn_step_by_step_it_says_what_the_likelihood_says() -> None:
-    """Weights of particles of which all is given are its log-probability: the cached state is that of the whole."""
-    made = model(LINES, seed=4)
-    long = made.sample(masks(LINES, 30), rng=np.random.default_rng(2))[0]
-    allowed = np.arange(HOLD + 1) == long.events[:, :, None]
-    constraints = ColumnMasks(allowed, context(30))
-    ahead = made._ahead(constraints)
-    particles = biaxial.Particles(
-        made.net_,
-        ahead,
-        Entries(LINES),
-        made._labels(context(30), 30),
-        2,
-        2,  # type: ignore[arg-type]
-    )
-    found: list[np.ndarray] = []
-    particles._resample = lambda cloud, step: found.append(cloud.weights[0, 0])  # type: ignore[method-assign]
-    particles.draw([np.random.default_rng(0)], str)
-    assert np.diff([0.0, *found]) == pytest.approx(made.log_prob(long), abs=1e-4)
 
 
 def test_transposing_what_went_before_transposes_what_comes() -> None:

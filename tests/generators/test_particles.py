@@ -1,7 +1,8 @@
 """Drawing inside constraints: the weights exactly, without any chance, and then what is drawn, by counting."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,9 @@ from biaxial_world import (
     sequence,
 )
 from numpy.typing import NDArray
+from world import chi_square
 
+from composer.errors import Infeasible
 from composer.generators import entries
 from composer.generators.biaxial import Biaxial
 from composer.generators.entries import Entries
@@ -33,17 +36,18 @@ from composer.generators.frames import HELD, SILENT, Frame, Frames
 from composer.generators.lookahead import Lines
 from composer.generators.particles import Cloud, Particles
 from composer.inference.masks import ColumnMasks
-from composer.inference.sequence import Machine, Sequence
+from composer.inference.sequence import Between, Machine, Sequence
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------
 
 
 class Followed(Particles):
-    """One particle for each of some frames (N, T, P, V), made to draw it: ``q`` is the chance that it had."""
+    """A particle for each of some frames (N, T, P, V), made to draw it; ``q`` is the chance of that, in nats."""
 
     def aim(self, frames: Frame) -> None:
         self.frames, self.q = frames, np.zeros(len(frames))
@@ -80,7 +84,13 @@ class Followed(Particles):
 
 
 def weigh(
-    made: Biaxial, constraints: ColumnMasks, every: list[Sequence], nats: Floats, kept: Floats, temperature: float = 1.0
+    made: Biaxial,
+    constraints: ColumnMasks,
+    every: list[Sequence],
+    nats: Floats,
+    kept: Bools,
+    temperature: float = 1.0,
+    whole: bool = True,
 ) -> None:
     """The chance of drawing each sequence, times the weight that it then has, is its probability."""
     ahead = made._ahead(constraints)
@@ -96,7 +106,7 @@ def weigh(
     assert ((found > -np.inf) == kept).all()
     assert found[kept] == pytest.approx(nats[kept], abs=1e-4)
     assert (events[kept] == np.stack([each.events for each in every])[kept]).all()
-    if not constraints.between:
+    if whole and not constraints.between:
         assert np.logaddexp.reduce(particles.q[kept]) == pytest.approx(0.0, abs=1e-6)  # it draws nothing else
 
 
@@ -243,3 +253,76 @@ def test_weights_of_a_machine(frames: Frames) -> None:
     judged = np.array([machine.judge(each.events) for each in every])
     assert 0 < (kept & (judged > -np.inf)).sum() < kept.sum()
     weigh(made, constraints, every, nats + preferred + judged, kept & (judged > -np.inf))
+
+
+def test_drawn_step_by_step_it_says_what_the_likelihood_says() -> None:
+    """The state that is kept from step to step is that of the whole."""
+    made = model(LINES, seed=4)
+    long = made.sample(masks(LINES, 30), rng=np.random.default_rng(2))[0]
+    weigh(made, masks(LINES, 30), [long], np.array([made.log_prob(long).sum()]), np.array([True]), whole=False)
+
+
+# --- samples ----------------------------------------------------------------------------------------------------------
+
+
+def compare(made: Biaxial, constraints: ColumnMasks, wanted: list[Sequence], nats: Floats, n: int = 400) -> None:
+    drawn = Counter(each.events.tobytes() for each in made.sample(constraints, n=n, rng=np.random.default_rng(1)))
+    counts = np.array([drawn.pop(each.events.tobytes(), 0) for each in wanted])
+    assert not drawn
+    assert abs(chi_square(counts, np.exp(nats - np.logaddexp.reduce(nats)))) < 4.5
+
+
+@each_world
+def test_unbound_it_draws_exactly(name: str) -> None:
+    frames, steps = WORLDS[name]
+    made = model(frames)
+    compare(made, masks(frames, steps), *everywhere(made, steps), n=2000)
+    assert made.drawn(masks(frames, steps), rng=np.random.default_rng(0))[1] == ""
+
+
+@each_world
+def test_inside_masks_and_preferences_many_particles_are_as_good_as_exact(name: str) -> None:
+    frames, steps = WORLDS[name]
+    made = model(frames, seed=1, scale=0.3, particles=64)
+    constraints = some(frames, steps, 3)
+    every, nats = everywhere(made, steps)
+    kept, preferred = inside(constraints, every)
+    assert 5 < kept.sum() < len(every)
+    compare(made, constraints, [s for s, k in zip(every, kept, strict=True) if k], (nats + preferred)[kept])
+    assert "effective size" in made.drawn(constraints, rng=np.random.default_rng(0))[1]
+
+
+def test_inside_rules_many_particles_are_as_good_as_exact() -> None:
+    made = model(LINES, seed=2, scale=0.3, particles=64)
+    constraints = masks(LINES, 2, between=tuple(RULES["all"]))
+    every, nats = everywhere(made, 2)
+    kept, _ = inside(constraints, every)
+    compare(made, constraints, [s for s, k in zip(every, kept, strict=True) if k], nats[kept])
+
+
+@pytest.mark.parametrize("particles", [1, 4])
+def test_where_no_particle_goes_on_it_goes_back(particles: int) -> None:
+    """In the seventh step nothing may stand unless the upper line was at its highest before."""
+
+    def breaks(step: int, a: Ints, b: Ints, c: Ints, d: Ints) -> NDArray[np.bool_]:
+        return np.broadcast_to((step == 6) & (a != 5), np.broadcast_shapes(a.shape, c.shape, d.shape))
+
+    made = model(LINES, seed=3, particles=particles)
+    constraints = masks(LINES, 8, between=(Between(0, 1, breaks, np.arange(8), HOLD),))
+    for each in made.sample(constraints, n=6, rng=np.random.default_rng(0)):
+        sounding = np.frompyfunc(lambda a, b: a if b == HOLD else b, 2, 1).accumulate(each.events, axis=0)
+        assert sounding[5][0] == 5
+
+
+def test_where_nothing_can_stand_it_says_where() -> None:
+    never = Between(0, 1, lambda *_: np.array([True]), np.arange(8), HOLD)
+    constraints = replace(masks(LINES, 8, between=(never,)), place=lambda step: f"the spot {step}")
+    with pytest.raises(Infeasible, match="the spot 0"):
+        model(LINES).sample(constraints, rng=np.random.default_rng(0))
+
+
+def test_a_sample_does_not_depend_on_those_beside_it() -> None:
+    made = model(LINES, particles=4)
+    constraints = masks(LINES, 12, between=(apart(0, 1, 0, 12),))
+    alone = made.sample(constraints, n=1, rng=np.random.default_rng(5))
+    assert made.sample(constraints, n=7, rng=np.random.default_rng(5))[0] == alone[0]
