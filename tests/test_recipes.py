@@ -207,6 +207,7 @@ def test_the_biaxial_network_is_trained_as_the_command_says(run, hymns: Path) ->
     assert "step 1 of 2" in result.err
     assert sorted(path.name for path in Path().glob("m*")) == ["m.curve.png", "m.md", "m.safetensors"]
     assert Path("kept/checkpoint.safetensors").exists()
+    assert run(*command, "--set", "features=").code == 0
     for asked in (["--device", "cuda:77"], ["--device", "nonsense"], ["--precision", "float16"]):
         refused = run(*command, *asked)
         assert (refused.code, refused.err.count("\n"), asked[0] in refused.err) == (2, 1, True)

@@ -32,6 +32,7 @@ PIECE = 128  # frames whose likelihood is found at once
 TOGETHER = 2**14  # entries of all particles that are drawn side by side
 MOST_VOICES, MOST_PITCHES, MOST_SYMBOL, MOST_LABELS = 16, 256, 2**16, 512
 MOST_SIZE, MOST_LAYERS, MOST_PARTICLES = 4096, 64, 4096
+MOST_WEIGHTS = 2**27  # of a network that is trained: half of what a model file may hold
 
 
 @dataclass
@@ -157,6 +158,10 @@ class Biaxial(Generator):
 
         from composer.generators.biaxial_net import Net
 
+        with torch.device("meta"):
+            weights = sum(value.numel() for value in Net(self._shape).parameters())
+        if weights > MOST_WEIGHTS:
+            raise UsageError(f"a network of {weights:,} weights: take sizes for {MOST_WEIGHTS:,} or fewer")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             return Net(self._shape)
@@ -297,7 +302,11 @@ class Biaxial(Generator):
         if metadata.get("version") != VERSION:
             raise ReadError(f"it is a biaxial model of version {metadata.get('version')!r}, and this reads {VERSION}")
         try:
-            model = cls(**{name: _setting(getattr(cls, name), metadata[name]) for name in cls._settings()})
+            settings = {
+                name: _setting(getattr(cls, name), metadata[name]) for name in cls._settings() if name != "hold"
+            }
+            hold = metadata["hold"]
+            model = cls(**settings, hold=None if hold is None else _setting(0, hold))
             model.labels_ = {name: Labels(name, arrays[f"labels.{name}"]) for name in model.features}
             sizes = {name: _setting(0, metadata["frames"][name]) for name in ("lowest", "pitches", "lines")}
             own = {} if model.roll else {"silence": model.silence}
@@ -348,8 +357,8 @@ SIZES = ("time", "along", "hidden", "layers", "width", "depth", "reach", "below"
 
 def _setting(usual: Any, value: Any) -> Any:
     """A setting as JSON has it, of the type that it should have; raises :class:`TypeError`."""
-    found = tuple(value) if isinstance(usual, tuple) else value
-    kinds = (int, type(None)) if usual is None else (type(usual), int) if isinstance(usual, float) else type(usual)
-    if value is not None and not isinstance(found, kinds):
+    if isinstance(usual, tuple):
+        return tuple(_setting(usual[0], item) for item in value)
+    if type(value) not in ((int, float) if isinstance(usual, float) else (type(usual),)):
         raise TypeError(f"{value!r} is no {type(usual).__name__}")
-    return found
+    return value

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WARM_UP = 0.1  # of the steps
+MOST = {"steps": 10**9, "batch": 2**16, "window": 2**16, "every": 10**9, "patience": 10**9, "seed": 2**63 - 1}
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,10 @@ class Course:
     def __post_init__(self) -> None:
         for field in fields(self):
             value, least = getattr(self, field.name), 1 if field.name in ("steps", "batch", "window", "every") else 0
-            if not (math.isfinite(value) and value >= least):
-                raise UsageError(f"{field.name}={value}: a course takes {least} or more")
+            most = MOST.get(field.name, math.inf)
+            if not (least <= value <= most and value < math.inf):
+                upper = f" to {most:,}" if most < math.inf else " or more"
+                raise UsageError(f"{field.name}={value}: a course takes {least}{upper}")
         if not (self.rate > 0 and self.clip > 0 and self.average < 1):
             raise UsageError(f"{self}: a course takes a rate and a clip above 0, and an average below 1")
 

@@ -75,6 +75,10 @@ class Training:
             speed = self.frames / self.learning if self.learning else math.nan
             seconds = self.seconds + time.perf_counter() - self.started
             return Trained(tuple(self.curve), best.step, best.validation, seconds, speed, self.ranks.machine)
+        except RuntimeError as error:  # torch has no class of its own for a CPU's memory
+            if "alloc" not in str(error):
+                raise
+            raise MemoryError(str(error)) from None
         finally:
             self.module.eval()
             self.ranks.leave()
@@ -143,9 +147,8 @@ class Training:
     def _diverged(self, what: str) -> None:
         folder = self.settings.folder
         kept = f"{folder} keeps what was good" if folder and self.saved else "nothing was kept yet"
-        raise Diverged(
-            f"training stopped: {what} ({kept}); try a lower rate, as in --set rate={self.course.rate / 3:.1g}"
-        )
+        lower = min(self.course.rate / 3, Course.rate)
+        raise Diverged(f"training stopped: {what} ({kept}); try a lower rate, as in --set rate={lower:.1g}")
 
     def _validate(self, board: Any) -> None:
         since = self.step - (self.curve[-1].step if self.curve else 0)
@@ -250,6 +253,8 @@ class Training:
     def _save(self) -> None:
         if self.unseen:
             self._look()
+        if not all(bool(torch.isfinite(value).all()) for value in self.parameters.values()):
+            self._diverged(f"the weights after step {self.step} are not finite numbers")
         moments = {name: self.optimiser.state[value] for name, value in self.parameters.items()}
         groups = {
             "weights": self.module.state_dict(),

@@ -69,7 +69,7 @@ def _device(name: str, local: int) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() and local == 0 else "cpu")
     try:
         found = torch.device(f"cuda:{local}" if name == "cuda" else name)
-        torch.zeros(1, device=found)
+        torch.zeros(1, device=found).item()
     except (RuntimeError, AssertionError, NotImplementedError):
         raise UsageError(f"--device {name}: there is none here; take auto or cpu") from None
     return found

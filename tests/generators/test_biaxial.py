@@ -156,6 +156,12 @@ def broken(arrays: dict[str, np.ndarray], metadata: dict[str, object], change: s
             metadata["frames"] = {"lowest": 3, "pitches": 3, "lines": 3}
         case "text":
             metadata["hidden"] = "8"
+        case "truth":
+            metadata["hidden"] = True
+        case "nothing":
+            metadata["conservativity"] = None
+        case "words":
+            metadata["decays"] = ["a"]
         case "course":
             metadata["rate"] = -1.0
         case "silence":
@@ -164,7 +170,22 @@ def broken(arrays: dict[str, np.ndarray], metadata: dict[str, object], change: s
 
 @pytest.mark.parametrize(
     "change",
-    ["nan", "shape", "missing", "type", "version", "vast", "wide", "lines", "text", "course", "silence"],
+    [
+        "nan",
+        "shape",
+        "missing",
+        "type",
+        "version",
+        "vast",
+        "wide",
+        "lines",
+        "text",
+        "truth",
+        "nothing",
+        "words",
+        "course",
+        "silence",
+    ],
 )
 def test_files_that_do_not_belong_together_are_read_errors(change: str) -> None:
     arrays, metadata = model(LINES).arrays()
@@ -182,6 +203,8 @@ def test_files_that_do_not_belong_together_are_read_errors(change: str) -> None:
         {"time": "gru"},
         {"hidden": 0},
         {"layers": 99},
+        {"hidden": 4096, "layers": 64},  # more weights than a file holds
+        {"steps": 10**23},
         {"dropout": 1.0},
         {"particles": 0},
         {"conservativity": 0.0},

@@ -203,6 +203,22 @@ def test_a_loss_that_is_no_number_stops_it_and_keeps_what_was_good(tmp_path: Pat
         assert all(torch.equal(kept[f"weights/{name}"], value) for name, value in good.items())
 
 
+def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(loop, "KEPT", 0.0)
+    with pytest.raises(Diverged, match=r"weights after step 1 .*nothing was kept.*rate=0.003"):
+        run(replace(COURSE, rate=1e39), folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_little_memory_is_no_other_error() -> None:
+    class Vast(Net):
+        def nats(self, batch):
+            return super().nats(batch) + torch.zeros(2**50)
+
+    with pytest.raises(MemoryError):
+        run(COURSE, Vast())
+
+
 def test_a_gradient_or_a_validation_that_is_no_number_stops_it() -> None:
     class Steep(Net):
         def nats(self, batch):
@@ -290,12 +306,14 @@ def load_header(data: bytes) -> dict[str, str]:
 
 
 def test_what_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for device in ("cuda:7", "nonsense"):
+    for device in ("cuda:7", "nonsense", "meta"):
         with pytest.raises(UsageError, match=f"--device {device}"):
             run(COURSE, device=device)
     with pytest.raises(UsageError, match="--precision"):
         run(COURSE, precision="half")
-    for wrong in ({"steps": 0}, {"rate": -1.0}, {"clip": math.nan}, {"average": 1.0}, {"batch": 0}):
+    few = ({"steps": 0}, {"rate": -1.0}, {"clip": math.nan}, {"average": 1.0}, {"batch": 0})
+    many = ({"steps": 10**23}, {"batch": 10**9}, {"window": 10**9}, {"rate": math.inf}, {"seed": 2**64})
+    for wrong in (*few, *many):
         with pytest.raises(UsageError):
             replace(COURSE, **wrong)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
