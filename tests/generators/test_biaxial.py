@@ -1,7 +1,7 @@
 """The biaxial generator at random weights, in worlds so small that every sequence is enumerated."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
