@@ -40,7 +40,7 @@ class Net(Protocol):
 
     def listen(self, before: Tensor, labels: Tensor, begins: Tensor, state: Any) -> tuple[Tensor, Any]: ...
 
-    def logits(self, tops: Tensor, before: Tensor, now: Tensor) -> Tensor: ...
+    def logits(self, tops: Tensor, before: Tensor, now: Tensor, start: int) -> Tensor: ...
 
 
 class Effective(NamedTuple):
@@ -177,7 +177,7 @@ class Particles:
         while len(active := drawing.active):
             every = slice(None) if len(active) == len(before) else torch.from_numpy(active)
             now = torch.from_numpy(drawing.now)[every]
-            logits = self.net.logits(tops[every, 0], before[every], now).double().numpy()
+            logits = self.net.logits(tops[every, 0], before[every], now, drawing.lowest).double().numpy()
             drawing.place(active, logits, self._uniform(cloud, active))
         drawing.judge()
         cloud.weights = drawing.weights.reshape(cloud.weights.shape)
