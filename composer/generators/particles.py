@@ -6,7 +6,8 @@ prefer is drawn more often; the mass of what was left is the weight of the parti
 chapter 1). Where the weights of the particles of a sample fall apart, they are drawn anew among themselves, by
 systematic resampling (Kitagawa 1996). One of them, by weight, is the sample.
 
-So inside constraints samples are approximate, and exact in the limit of many particles; without, they are exact.
+So inside constraints samples are approximate: their bias falls as 1 / the number of particles, and with one particle
+nothing is weighed. Without constraints they are exact.
 """
 
 from __future__ import annotations
