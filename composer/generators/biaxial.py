@@ -46,8 +46,9 @@ class Biaxial(Generator):
     ``features`` of the context, joined by ``+``, are what it knows beforehand, and the ``degrees`` of symbols, if these
     are counted from a tonic that is a multiple of 12. Then the sizes of the network, its
     training (:class:`composer.training.Course`), and how
-    it is sampled: ``particles`` for each sample where constraints bind, and ``conservativity``, the power to which the
-    probability that a note sounds is raised (Johnson 2015: above 1, fewer notes).
+    it is sampled: ``particles`` for each sample where constraints bind (the bias of m particles falls as 1 / m: 1 keeps
+    constraints, but does not weigh at all), and ``conservativity``, the power to which the probability that a note
+    sounds is raised (Johnson 2015: above 1, fewer notes).
     """
 
     name: ClassVar[str] = "biaxial"

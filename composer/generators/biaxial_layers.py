@@ -54,6 +54,18 @@ class Relative(nn.Module):
         near = functional.linear(around.flatten(-2), self.near.flatten(0, 1).T, self.bias)
         return near + functional.linear(self._classes(x).flatten(-2), self.octaves.flatten(0, 1).T)
 
+    def sparse(self, x: Tensor, start: int) -> Tensor:
+        """The same of few notes (B, P, C) of 0 and 1, and none above, from a row on: (B, P - start, H)."""
+        pitches = x.shape[-2]
+        distance = torch.arange(pitches, device=x.device)
+        near = functional.pad(self.near[:, : self.below].flip(1), (0, 0, 1, pitches))[:, :pitches]
+        table = near + self.octaves[:, -distance % 12]  # (C, P, H) by how far below
+        table = table * (distance > 0)[:, None]
+        found = self.bias.expand(len(x), pitches - start, -1).clone()
+        piece, pitch, channel = torch.nonzero(x, as_tuple=True)
+        above = (distance[start:] - pitch[:, None]).clamp(min=0)
+        return found.index_add_(0, piece, table[channel[:, None], above])
+
     def _classes(self, x: Tensor) -> Tensor:
         """(..., P, C, 12) how much sounds so many semitones above each pitch, octaves taken together."""
         pitches = x.shape[-2]
@@ -223,14 +235,17 @@ class Ascent(nn.Module):
         known: Tensor = self.tops(self.dropout(h))
         return known
 
-    def forward(self, tops: Tensor, before: Tensor, now: Tensor) -> Tensor:
+    def forward(self, tops: Tensor, before: Tensor, now: Tensor, start: int | None = None) -> Tensor:
+        """(..., P, width); from the row ``start`` on, if few notes are placed and nothing is learned."""
         placed, sounded = now.sum(-1), before.sum(-1)  # (..., P)
-        under = (placed.cumsum(-1) - placed).long().clamp(max=COUNTED - 1)
-        was = (sounded.cumsum(-1) - sounded).long().clamp(max=COUNTED - 1)
-        left = (sounded.sum(-1, keepdim=True) - (placed.cumsum(-1) - placed)).long().clamp(0, COUNTED - 1)
+        rows = slice(start, None)
+        under = (placed.cumsum(-1) - placed).long()[..., rows]
+        was = (sounded.cumsum(-1) - sounded).long().clamp(max=COUNTED - 1)[..., rows]
+        left = (sounded.sum(-1, keepdim=True).long() - under).clamp(0, COUNTED - 1)
+        under = under.clamp(max=COUNTED - 1)
         a = functional.silu(
-            tops
-            + self.now(now)
+            tops[..., rows, :]
+            + (self.now(now) if start is None else self.now.sparse(now, start))
             + functional.embedding(under * COUNTED + was, self.counts.weight.to(tops.dtype))
             + functional.embedding(left, self.left.weight.to(tops.dtype))
         )
@@ -250,11 +265,11 @@ class RecurrentAscent(nn.Module):
     def known(self, h: Tensor) -> Tensor:
         return h
 
-    def forward(self, tops: Tensor, before: Tensor, now: Tensor) -> Tensor:
+    def forward(self, tops: Tensor, before: Tensor, now: Tensor, start: int | None = None) -> Tensor:
         lower = functional.pad(now, (0, 0, 1, 0))[..., :-1, :]
         x = torch.cat([tops, lower], -1)
         out: Tensor = self.lstm(x.flatten(0, -3).transpose(0, 1))[0]
-        return out.transpose(0, 1).reshape(*x.shape[:-1], -1)
+        return out.transpose(0, 1).reshape(*x.shape[:-1], -1)[..., slice(start, None), :]
 
 
 class Alike(nn.Module):

@@ -122,16 +122,17 @@ class Net(nn.Module):
 
     # --- pitch -----------------------------------------------------------------------------------------------------
 
-    def logits(self, tops: Tensor, before: Tensor, now: Tensor) -> Tensor:
+    def logits(self, tops: Tensor, before: Tensor, now: Tensor, start: int | None = None) -> Tensor:
         """(..., B, P, A), (..., B, P, V), (..., B, P, V) -> (..., B, P, V, 2): the logits that a line sounds at a
         pitch, and that it is struck there if it also sounded there before.
 
-        Each depends only on what comes before it in ``now``, in the order of pitch and then of line.
+        Each depends only on what comes before it in ``now``, in the order of pitch and then of line. With ``start``
+        those of the pitches from it on alone, (B, P - start, V, 2), sooner where few notes are placed.
         """
         placed = (now > 0).to(tops.dtype)
-        out = self.out(self.ascent(tops, (before > 0).to(tops.dtype), placed)).float()
+        out = self.out(self.ascent(tops, (before > 0).to(tops.dtype), placed, start)).float()
         lines = self.shape.lines
-        play = out[..., :lines] + placed.float() @ torch.triu(self.same, diagonal=1)
+        play = out[..., :lines] + placed[..., slice(start, None), :].float() @ torch.triu(self.same, diagonal=1)
         struck = out[..., lines:] if self.shape.articulated else torch.full_like(play, torch.inf)
         return torch.stack([play, struck], dim=-1)
 

@@ -85,30 +85,39 @@ class Drawing:
 
     # --- drawing --------------------------------------------------------------------------------------------------
 
+    @property
+    def lowest(self) -> int:
+        """The lowest pitch at which there is still something to decide."""
+        return min((int(self.last[self.active].min()) + 1) // self.frames.lines, self.frames.pitches - 1)
+
     def place(self, active: Ints, logits: Floats, uniform: Floats) -> None:
-        """Draw the next entry of each active particle, by its logits (A, P, V, 2) and two uniform numbers (A, 2)."""
+        """Draw the next entry of each active particle, by its logits (A, P - lowest, V, 2) and two uniform numbers
+        (A, 2).
+        """
         yes, no, struck, held = self.entries.nats(logits)
-        inner = self.struck[active]
+        low = self.lowest
+        inner = self.struck[active, low:]
         if self.frames.articulated:
-            struck = inner + np.where(self.before[active] != SILENT, struck, 0.0)
-            held = self.held[active] + held
+            struck = inner + np.where(self.before[active, low:] != SILENT, struck, 0.0)
+            held = self.held[active, low:] + held
             inner = np.logaddexp(struck, held)
         rest, closing = self._rest(active)
-        shape = len(active), len(self.order)
-        silent, inner = (no + rest).reshape(shape), inner.reshape(shape)
+        order = self.order[low * self.frames.lines :]
+        shape = len(active), len(order)
+        silent, inner = (no + rest[:, low:]).reshape(shape), inner.reshape(shape)
         if not self.frames.roll:
-            silent = np.where(np.tile(self.placed[active], self.frames.pitches), 0.0, silent)
-        passed = self.order <= self.last[active, None]
+            silent = np.where(np.tile(self.placed[active], self.frames.pitches - low), 0.0, silent)
+        passed = order <= self.last[active, None]
         ends = np.where(passed, 0.0, silent).cumsum(axis=1)
         mass = np.where(passed, -np.inf, yes.reshape(shape) + inner)
         mass[:, 1:] += ends[:, :-1]
         chosen, total = _drawn(np.column_stack([mass, ends[:, -1]]), uniform[:, 0])
         self.weights[active] += total
-        going = np.flatnonzero((chosen < len(self.order)) & ~np.isneginf(total))
-        rows, entry = active[going], chosen[going]
+        going = np.flatnonzero((chosen < len(order)) & ~np.isneginf(total))
+        rows, entry = active[going], order[0] + chosen[going]
         value = np.full(len(rows), self.frames.begun, dtype=np.uint8)
         if self.frames.articulated:
-            pair = np.stack([held, struck], axis=-1).reshape(*shape, 2)[going, entry]
+            pair = np.stack([held, struck], axis=-1).reshape(*shape, 2)[going, chosen[going]]
             value[_drawn(pair, uniform[going, 1])[0] == 0] = HELD
         self.now[rows, *np.divmod(entry, self.frames.lines)], self.last[rows] = value, entry
         if self.frames.roll:

@@ -6,7 +6,8 @@ prefer is drawn more often; the mass of what was left is the weight of the parti
 chapter 1). Where the weights of the particles of a sample fall apart, they are drawn anew among themselves, by
 systematic resampling (Kitagawa 1996). One of them, by weight, is the sample.
 
-So inside constraints samples are approximate, and exact in the limit of many particles; without, they are exact.
+So inside constraints samples are approximate: their bias falls as 1 / the number of particles, and with one particle
+nothing is weighed. Without constraints they are exact.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Net(Protocol):
 
     def listen(self, before: Tensor, labels: Tensor, begins: Tensor, state: Any) -> tuple[Tensor, Any]: ...
 
-    def logits(self, tops: Tensor, before: Tensor, now: Tensor) -> Tensor: ...
+    def logits(self, tops: Tensor, before: Tensor, now: Tensor, start: int) -> Tensor: ...
 
 
 class Effective(NamedTuple):
@@ -177,7 +178,7 @@ class Particles:
         while len(active := drawing.active):
             every = slice(None) if len(active) == len(before) else torch.from_numpy(active)
             now = torch.from_numpy(drawing.now)[every]
-            logits = self.net.logits(tops[every, 0], before[every], now).double().numpy()
+            logits = self.net.logits(tops[every, 0], before[every], now, drawing.lowest).double().numpy()
             drawing.place(active, logits, self._uniform(cloud, active))
         drawing.judge()
         cloud.weights = drawing.weights.reshape(cloud.weights.shape)

@@ -189,3 +189,17 @@ def test_relative_sees_intervals_and_classes(above: int) -> None:
             if -4 <= interval <= above:
                 expected = expected + near.near[1, interval + 4]
         torch.testing.assert_close(seen, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("along", ["window", "lstm"])
+@pytest.mark.parametrize("below", [0, 5, 60])
+def test_from_a_pitch_on_it_says_the_same(along: str, below: int) -> None:
+    torch.manual_seed(0)
+    made = Net(Shape(40, 2, articulated=True, along=along, hidden=8, width=8, below=below)).eval()
+    with torch.no_grad():
+        for weights in made.parameters():
+            weights.copy_(torch.randn(weights.shape) * 0.3)
+        tops, before, now = torch.randn(3, 40, 8), torch.rand(3, 40, 2) < 0.1, torch.rand(3, 40, 2) < 0.1
+        whole = made.logits(tops, before, now)
+        for start in (0, 13, 39):
+            assert made.logits(tops, before, now, start).numpy() == pytest.approx(whole[:, start:].numpy(), abs=1e-4)

@@ -46,6 +46,9 @@ Bools = NDArray[np.bool_]
 # --- weights ----------------------------------------------------------------------------------------------------------
 
 
+VALUE = 50  # what is said of how an entry sounds begins here; below, which does
+
+
 class Followed(Particles):
     """A particle for each of some frames (N, T, P, V), made to draw it; ``q`` is the chance of that, in nats."""
 
@@ -65,11 +68,13 @@ class Followed(Particles):
     def _uniform(self, cloud: Cloud, active: Ints) -> Floats:
         entry = self.entry[active, self.asked[active]]
         self.asked[active] += 1
-        return np.column_stack([active * 100 + entry, active * 100 + (self.value[active, entry] != HELD)]).astype(float)
+        value = VALUE + (self.value[active, entry] != HELD)
+        return (active[:, None] * 100 + np.column_stack([entry, value])).astype(float)
 
     def drawn(self, mass: Floats, said: Floats) -> tuple[Ints, Floats]:
         """In the place of a chance draw: what was said, and the whole, unless it cannot be drawn."""
         rows, column = np.divmod(said.astype(np.int64), 100)
+        column -= VALUE if (column >= VALUE).any() else self.frames[0, 0].size + 1 - mass.shape[1]
         share, total = mass[np.arange(len(mass)), column], np.logaddexp.reduce(mass, axis=1)
         self.q[rows] += np.where(np.isneginf(share), -np.inf, share - np.where(np.isneginf(total), 0.0, total))
         return column, np.where(np.isneginf(share), -np.inf, total)
