@@ -193,7 +193,7 @@ def test_hyperparameters_are_fields_and_init_only_stores(cls: type[Generator]) -
     assert dataclasses.is_dataclass(cls)
     generator = cls()
     learned = [field.name for field in dataclasses.fields(cls) if not field.init]
-    assert all(name.endswith("_") and not hasattr(generator, name) for name in learned)
+    assert all(name.endswith("_") and getattr(generator, name, None) is None for name in learned)
     assert generator.name in GENERATORS
 
 
@@ -204,7 +204,7 @@ def test_fit_returns_itself_and_sampling_is_seeded(cls: type[Generator], world: 
     generator = copy(built)
     assert generator.fit(sequences) is generator
     constraints = masks(masked=True)
-    draw = [generator.sample(constraints, n=5, rng=np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    draw = [generator.sample(constraints, n=20, rng=np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert draw[0] == draw[1]
     assert draw[0] != draw[2]
 
