@@ -295,8 +295,23 @@ def test_the_range_is_widened_up_to_what_is_reserved() -> None:
 # --- files and settings -----------------------------------------------------------------------------------------------
 
 
+SETTINGS: dict[str, tuple[str, object]] = {
+    "version": ("version", 2),
+    "vast": ("hidden", 10**9),
+    "text": ("hidden", "8"),
+    "truth": ("hidden", True),
+    "nothing": ("conservativity", None),
+    "words": ("decays", ["a"]),
+    "course": ("rate", -1.0),
+    "silence": ("silence", 4),
+}
+
+
 def broken(arrays: dict[str, np.ndarray], metadata: dict[str, object], change: str) -> None:
     name = "net.out.weight"
+    if change in SETTINGS:
+        setting, value = SETTINGS[change]
+        metadata[setting] = value
     match change:
         case "nan":
             arrays[name] = np.full_like(arrays[name], np.nan)
@@ -306,26 +321,10 @@ def broken(arrays: dict[str, np.ndarray], metadata: dict[str, object], change: s
             del arrays[name]
         case "type":
             arrays[name] = arrays[name].astype(np.float64)
-        case "version":
-            metadata["version"] = 2
-        case "vast":
-            metadata["hidden"] = 10**9
         case "wide":
             metadata["frames"] = {"lowest": 0, "pitches": 10**9, "lines": 2}
         case "lines":
             metadata["frames"] = {"lowest": 3, "pitches": 3, "lines": 3}
-        case "text":
-            metadata["hidden"] = "8"
-        case "truth":
-            metadata["hidden"] = True
-        case "nothing":
-            metadata["conservativity"] = None
-        case "words":
-            metadata["decays"] = ["a"]
-        case "course":
-            metadata["rate"] = -1.0
-        case "silence":
-            metadata["silence"] = 4
 
 
 @pytest.mark.parametrize(
