@@ -132,6 +132,8 @@ def train(
     trained = composer.generator.trained_ if isinstance(composer.generator, Neural) else None
     if trained is not None:
         info["trained"] = trained.told()
+        if not held_out["validation"]:
+            info["trained"]["validated_on"] = "the training split, as there is no other"
     info |= _measured(composer, held_out)
     data = composer.dumps(info)
     info["machine"] = dict(trained.machine) if trained else {"device": processor()}
