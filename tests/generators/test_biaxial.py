@@ -135,7 +135,6 @@ def test_the_range_is_widened_up_to_what_is_reserved() -> None:
 # --- files and settings -----------------------------------------------------------------------------------------------
 
 
-<<<<<<< HEAD
 WEIGHTS = "net.out.weight"
 BROKEN_ARRAYS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "not a number": lambda array: np.full_like(array, np.nan),
@@ -154,38 +153,6 @@ BROKEN_METADATA: list[dict[str, object]] = [
     {"rate": -1.0},
     {"silence": 4},
 ]
-=======
-SETTINGS: dict[str, tuple[str, object]] = {
-    "version": ("version", 2),
-    "vast": ("hidden", 10**9),
-    "text": ("hidden", "8"),
-    "truth": ("hidden", True),
-    "nothing": ("conservativity", None),
-    "words": ("decays", ["a"]),
-    "course": ("rate", -1.0),
-    "silence": ("silence", 4),
-}
-
-
-def broken(arrays: dict[str, np.ndarray], metadata: dict[str, object], change: str) -> None:
-    name = "net.out.weight"
-    if change in SETTINGS:
-        setting, value = SETTINGS[change]
-        metadata[setting] = value
-    match change:
-        case "nan":
-            arrays[name] = np.full_like(arrays[name], np.nan)
-        case "shape":
-            arrays[name] = arrays[name][:, :-1]
-        case "missing":
-            del arrays[name]
-        case "type":
-            arrays[name] = arrays[name].astype(np.float64)
-        case "wide":
-            metadata["frames"] = {"lowest": 0, "pitches": 10**9, "lines": 2}
-        case "lines":
-            metadata["frames"] = {"lowest": 3, "pitches": 3, "lines": 3}
->>>>>>> c6e5368661efdf970d1140c690653dda6f5194bb
 
 
 @pytest.mark.parametrize("change", BROKEN_ARRAYS)
