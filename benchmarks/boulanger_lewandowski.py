@@ -28,8 +28,8 @@ BITS = {"roll": True, "hold": None, "features": ("phase",)}
 SETTINGS = {
     "JSB_Chorales": {"steps": 420, "batch": 16, "window": 80, "dropout": 0.35, "average": 0.99, "every": 70},
     "Nottingham": {"steps": 1500, "batch": 8, "window": 160, "dropout": 0.1, "average": 0.998, "every": 500},
-    "MuseData": {"steps": 700, "batch": 8, "window": 128, "dropout": 0.1, "average": 0.998, "every": 350},
-    "Piano_midi": {"steps": 600, "batch": 8, "window": 128, "dropout": 0.25, "average": 0.998, "every": 150},
+    "MuseData": {"steps": 500, "batch": 8, "window": 128, "dropout": 0.1, "average": 0.998, "every": 500},
+    "Piano_midi": {"steps": 1000, "batch": 8, "window": 128, "dropout": 0.1, "average": 0.998, "every": 200},
 }
 WORDS = """# {}
 
