@@ -33,8 +33,9 @@ class Net(nn.Module):
         frames = batch["frame"].float()
         before = functional.pad(frames[:, :-1], (0, 0, 1, 0))
         logits = self.top(self.dropout(self.time(before)[0]))
-        if bool(batch["mask"].all()):
-            logits = logits + self.full
+        whole = batch["mask"].all(dim=1)
+        if bool(whole.any()):
+            logits = logits + whole[:, None, None] * self.full
         each = functional.binary_cross_entropy_with_logits(logits, frames, reduction="none")
         return each.sum(-1) * batch["mask"]
 
