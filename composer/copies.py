@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from composer.encodings.base import Encoding
 from composer.errors import Infeasible, ReadError, Unsupported
 from composer.generators.apart import apart
-from composer.generators.base import Generator, Stepwise
+from composer.generators.base import Generator, Stepwise, Weighted
 from composer.generators.guarded import ORIGINAL, Guarded, guarded, together
 from composer.generators.walk import Walk, copies
 from composer.inference.rows import Ints
@@ -28,7 +28,7 @@ from composer.sketch import MaxCopy, Sketch
 MAX_TITLE = 80  # characters
 EXACT = 4_000  # events of a corpus whose copies are forbidden exactly, on the product with the chain
 SIFTED = 100  # draws for each that is wanted, of generators that draw whole sequences
-SIFTED_AT_ONCE = 16
+SIFTED_AT_ONCE = 16  # the most, and at first no more than are wanted if each is weighed and so is slow
 MOST_WORDS = 100_000  # tokens of forbidden rows, for the same
 SINGING = "break no rule between voices; forbid less"
 
@@ -173,9 +173,9 @@ class Limits:
         sketch: Sketch,
         temperature: float,
         rng: np.random.Generator,
-    ) -> Callable[[int], tuple[list[Sequence], str]]:
+    ) -> Callable[[int], tuple[list[Sequence], dict[str, str]]]:
         """What draws sequences that complete the sketch within the limits, and keep what is between voices, and says in
-        words how.
+        words how: as ``guard``, and as ``drawn`` if weighted.
 
         Raises :class:`Infeasible`, and :class:`Unsupported` for a generator whose alphabet is open.
         """
@@ -192,11 +192,11 @@ class Limits:
         bans += [apart(walk, constraints.between)] if constraints.between else []
         wanted = " and ".join([SINGING] * bool(constraints.between) + [ORIGINAL] * bool(self.guards))
 
-        def draw(n: int) -> tuple[list[Sequence], str]:
+        def draw(n: int) -> tuple[list[Sequence], dict[str, str]]:
             if not bans:
-                return [walk.draw(rng) for _ in range(n)], "exact"
+                return [walk.draw(rng) for _ in range(n)], {"guard": "exact"}
             drawn = guarded(walk, together(bans), n=n, rng=rng, wanted=wanted)
-            return [walk.sequence(path) for path in drawn.paths], str(drawn)
+            return [walk.sequence(path) for path in drawn.paths], {"guard": str(drawn)}
 
         return draw
 
@@ -207,7 +207,7 @@ class Limits:
         sketch: Sketch,
         temperature: float,
         rng: np.random.Generator,
-    ) -> Callable[[int], tuple[list[Sequence], str]]:
+    ) -> Callable[[int], tuple[list[Sequence], dict[str, str]]]:
         """What draws whole sequences, and keeps those within the limits: exact rejection."""
         generator.check(constraints)
 
@@ -216,15 +216,24 @@ class Limits:
             free = _composed(sketch, sequence.steps * self.encoding.grid)
             return not any(guard.broken(moves, free).any() for guard in self.guards)
 
-        def draw(n: int) -> tuple[list[Sequence], str]:
+        def drawn(n: int) -> tuple[list[Sequence], str]:
+            if isinstance(generator, Weighted):
+                return generator.drawn(constraints, n=n, temperature=temperature, rng=rng)
+            return generator.sample(constraints, n=n, temperature=temperature, rng=rng), ""
+
+        def draw(n: int) -> tuple[list[Sequence], dict[str, str]]:
             kept: list[Sequence] = []
-            tried = 0
+            ways: list[str] = []  # of the draws of which any are kept
+            tried, batch = 0, n if isinstance(generator, Weighted) else max(n, SIFTED_AT_ONCE)
             while len(kept) < n:
                 if tried >= SIFTED * n:
                     raise Infeasible(f"{len(kept)} of {tried} draws {ORIGINAL}")
-                drawn = generator.sample(constraints, n=max(n, SIFTED_AT_ONCE), temperature=temperature, rng=rng)
-                kept, tried = kept + [sequence for sequence in drawn if passes(sequence)], tried + len(drawn)
-            return kept[:n], str(Guarded([], len(kept) / tried, "rejection"))
+                sequences, way = drawn(batch)
+                passed = [sequence for sequence in sequences if passes(sequence)]
+                ways += [way] if passed and way else []
+                kept, tried, batch = kept + passed, tried + batch, min(2 * batch, max(n, SIFTED_AT_ONCE))
+            made = {"guard": str(Guarded([], len(kept) / tried, "rejection"))}
+            return kept[:n], made | ({"drawn": "; ".join(ways)} if ways else {})
 
         return draw
 

@@ -54,11 +54,15 @@ def _rows(report: Mapping[str, Any], command: str, split: str) -> list[tuple[str
         ("training", _plain(trained | report.get("fit", {}))),
         ("machine", _plain(report["machine"])),
         ("time", f"{report['training_seconds']:,} s"),
-        ("validation", _plain(report.get("validation", {}))),
-        ("test", _plain(report.get("test", {}))),
+        ("validation", _held_out(report.get("validation", {}))),
+        ("test", _held_out(report.get("test", {}))),
         ("made by", f"`{command}`" if command else ""),
         ("software", report["software"]),
     ]
+
+
+def _held_out(measured: Mapping[str, Any]) -> str:
+    return "no pieces" if measured and all(value in (0, None) for value in measured.values()) else _plain(measured)
 
 
 def _plain(values: Mapping[str, Any]) -> str:

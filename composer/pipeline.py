@@ -215,14 +215,13 @@ class Composer:
         if limits is None and constraints.between and isinstance(generator, Stepwise):
             limits = Limits(self.encoding, [], [])
         if limits is not None:
-            limited = limits.drawing(generator, constraints, folded, temperature, rng)
-            return lambda n: _said("guard", limited(n))
+            return limits.drawing(generator, constraints, folded, temperature, rng)
         if isinstance(generator, Stepwise):
             walk = generator.walk(constraints, temperature)
             return lambda n: ([walk.draw(rng) for _ in range(n)], {})
         generator.check(constraints)
         if isinstance(generator, Weighted):
-            return lambda n: _said("drawn", generator.drawn(constraints, n=n, temperature=temperature, rng=rng))
+            return lambda n: _said(generator.drawn(constraints, n=n, temperature=temperature, rng=rng))
         return lambda n: (generator.sample(constraints, n=n, temperature=temperature, rng=rng), {})
 
     @contextmanager
@@ -328,9 +327,9 @@ class Composer:
         return cls(encoding, generator, name, info, hashlib.sha256(data).hexdigest()[:12], sources)
 
 
-def _said(key: str, drawn: tuple[list[Sequence], str]) -> tuple[list[Sequence], dict[str, str]]:
+def _said(drawn: tuple[list[Sequence], str]) -> tuple[list[Sequence], dict[str, str]]:
     sequences, way = drawn
-    return sequences, {key: way} if way else {}
+    return sequences, {"drawn": way} if way else {}
 
 
 def _limited(sketch: Sketch) -> bool:

@@ -239,3 +239,12 @@ def test_the_original_network_can_be_trained(run, hymns: Path) -> None:
     assert Composer.load("old.safetensors").generator.time == "lstm"
     assert Path("old.curve.png").exists()
     assert "best step 2" in Path("old.md").read_text()
+
+
+def test_of_a_split_without_pieces_the_card_says_so(run, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "tune.abc").write_text("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|cBAG|FEDC|]\n")
+    assert run("train", "markov", "--corpus", tmp_path / "one", "-o", "m.safetensors").code == 0
+    card = Path("m.md").read_text()
+    assert "| validation | no pieces |" in card
+    assert "None" not in card

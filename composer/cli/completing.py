@@ -102,6 +102,7 @@ def complete_and_write(sketch: Sketch, asked: Asked, title: str, source: Path | 
     for score in scores if asked.n == 1 else ():
         report([], score.metadata.get("copied", ""))
         report([], f"copy guard: {score.metadata['guard']}" if "guard" in score.metadata else "")
+        report([], f"drawn by {score.metadata['drawn']}" if "drawn" in score.metadata else "")
     return scores
 
 

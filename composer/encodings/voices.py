@@ -181,8 +181,8 @@ class Voices(Gridded):
         return ColumnMasks(allowed, context, place, costs if costs.any() else None, machine, given, between)
 
     def refusal(self, sketch: Sketch) -> str | None:
-        if len(sketch.score.parts) != self.voices:
-            return f"the sketch has {len(sketch.score.parts)} voices, and this model writes {self.voices}"
+        if (given := len(sketch.score.parts)) != self.voices:
+            return f"the sketch has {given} voice{'s' * (given != 1)}, and this model writes {self.voices}"
         return self.off_grid(sketch)
 
     def cell_chances(self, chances: Iterable[Chance], score: Score) -> NDArray[np.float64]:

@@ -210,6 +210,20 @@ def test_a_soprano_is_harmonised_and_the_file_says_how_it_was_drawn() -> None:
     assert made.complete(sketch, seed=3) == score
 
 
+def test_within_limits_the_file_says_both_how_it_was_sifted_and_how_it_was_drawn() -> None:
+    rng = np.random.default_rng(0)
+    pieces = [Score.of([_line(60 + rng.integers(0, 9, 16))], key="C") for _ in range(3)]
+    options = SMALL | {"steps": 2, "every": 2, "batch": 2, "window": 16, "particles": 4}
+    made = Composer.untrained("voices", "biaxial", encoding_options={"voices": 1}, generator_options=options).fit(
+        pieces
+    )
+    sketch = Sketch.blank(bars=2, range="C4:C5", ends_on_tonic=True, max_copy="5 notes")
+    score = made.complete(sketch, seed=3)
+    assert score.metadata["guard"].startswith("rejection, which accepts ")
+    assert score.metadata["drawn"].startswith("sequential Monte Carlo of 4 particles, effective size ")
+    assert made.complete(sketch, seed=3) == score
+
+
 def _line(pitches: Iterable[int]) -> Part:
     found = list(map(int, pitches))
     return Part.of(np.arange(len(found)) * Q, found, np.full(len(found), Q))
