@@ -33,7 +33,7 @@ Bools = NDArray[np.bool_]
 
 BACK = (4, 8, 16, 32)  # frames to go back where nothing goes on
 TRIES = 16  # from each of them
-PARALLEL = 32  # particles that are worth a thread: with fewer, threads wait for each other
+PARALLEL = 4  # particles that are worth a thread: with fewer, threads wait for each other
 
 
 class Net(Protocol):
