@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
+# two workers on two cores: more threads would wait for each other
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 .venv/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "composer needs Python 3.11, 3.12 or 3.13; none was found" >&2; exit 1; }
@@ -24,10 +26,10 @@ demo: .venv/installed
 
 test: .venv/testable lint
 	scripts/test-system.sh
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(PYTEST) --dist loadgroup
 
 quick: .venv/testable lint
-	$(BIN)/python -m pytest -n 2 -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 lint: .venv/testable
 	$(BIN)/ruff check

@@ -47,7 +47,11 @@ def choir(request: pytest.FixtureRequest) -> Composer:
     """Four voices that know all notes of the choir's ranges."""
     spans = [range(60, 82), range(53, 75), range(48, 70), range(40, 63)]
     parts = [Part.of(np.arange(22) * Q, np.resize(list(span), 22), np.full(22, Q)) for span in spans]
-    options = {"markov": {"order": 2, "serial": True}, "maxent": {"iterations": 2, "sweeps": 2}}[request.param]
+    options = {
+        "markov": {"order": 2, "serial": True},
+        "maxent": {"iterations": 2, "sweeps": 2},
+        "biaxial": {"steps": 1, "hidden": 8, "width": 8, "window": 16, "batch": 1},
+    }[request.param]
     made = Composer.untrained("voices", request.param, generator_options=options)
     return made.fit([Score.of(parts, key=key) for key in ("G", "G", "C")])
 
