@@ -63,6 +63,7 @@ def main() -> None:
         "licence": "none stated: research only; these weights compose nothing",
         "pieces": len(data.train),
         "encoding": "pianoroll",
+        "encoding_options": {},
         "generator": "biaxial",
         "settings": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
         "trained": trained.told(),
