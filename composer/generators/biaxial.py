@@ -44,11 +44,10 @@ class Biaxial(Generator):
     stands for itself, and a roll has bits. Voices are given ``widen`` pitches beyond those of the training.
 
     ``features`` of the context, joined by ``+``, are what it knows beforehand, and the ``degrees`` of symbols, if these
-    are counted from a tonic that is a multiple of 12. Then the sizes of the network, its
-    training (:class:`composer.training.Course`), and how
-    it is sampled: ``particles`` for each sample where constraints bind (the bias of m particles falls as 1 / m: 1 keeps
-    constraints, but does not weigh at all), and ``conservativity``, the power to which the probability that a note
-    sounds is raised (Johnson 2015: above 1, fewer notes).
+    are counted from a tonic that is a multiple of 12. Then the sizes of the network, its training
+    (:class:`composer.training.Course`), and how it is sampled: ``particles`` for each sample where constraints bind
+    (the bias of m particles falls as 1 / m: 1 keeps constraints, but does not weigh at all), and ``conservativity``,
+    the power to which the probability that a note sounds is raised (Johnson 2015: above 1, fewer notes).
     """
 
     name: ClassVar[str] = "biaxial"
@@ -121,10 +120,10 @@ class Biaxial(Generator):
                 f"a feature of more than {MOST_LABELS} labels; take others than {', '.join(self.features)}"
             )
         self.net_ = self._built()
-        arrays = [self._arrays(sequence) for sequence in heard]
-        windows = Windows.of(arrays, length=self.window, batch=self.batch, seed=self.seed)
-        judged = [sequence for sequence in validation or () if len(sequence)] or heard
         run = run or Run()
+        arrays = map(self._arrays, heard)
+        windows = Windows.of(arrays, length=self.window, batch=self.batch, seed=self.seed, folder=run.folder)
+        judged = [sequence for sequence in validation or () if len(sequence)] or heard
         if progress is not None and run.report is None:
             run = dataclasses.replace(run, report=lambda status: progress(status.step / status.steps))
         self.trained_ = train(Learner(self.net_), windows, lambda: self._nats(judged), self.course, run)
@@ -237,7 +236,6 @@ class Biaxial(Generator):
             piece = {name: array[start : start + PIECE] for name, array in arrays.items()}
             with torch.inference_mode():
                 tensors = {name: torch.from_numpy(array).to(self._device) for name, array in piece.items()}
-                before, labels, begins = (tensors[name][None] for name in ("before", "labels", "begins"))
                 before, labels, begins = (tensors[name] for name in ("before", "labels", "begins"))
                 tops, state = self.net_.listen(before[None], labels[None], begins[None], state)
                 logits = self.net_.logits(tops[0], before, tensors["frames"]).double().cpu().numpy()

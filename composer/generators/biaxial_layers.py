@@ -99,8 +99,7 @@ class Recall(nn.Module):
 
     def forward(self, x: Tensor, past: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(T, B, P, C) the frames before each step, (B, S, P, C) those before them, (B, K, S) the likeness of each with
-        the last -> (T, B, P, K C) what is recalled, (T, B, K) how surely, and both
-        behind the last step.
+        the last -> (T, B, P, K C) what is recalled, (T, B, K) how surely, and both behind the last step.
         """
         now = x.transpose(0, 1)
         past = torch.cat([past, now], dim=1)
@@ -126,7 +125,7 @@ class Recall(nn.Module):
 
 
 def _likeness(now: Tensor, past: Tensor) -> Tensor:
-    """(B, T, N), (B, S, N) -> (B, T, S) of 0 and 1: the mean of Dice's coefficient and of being equal."""
+    """(B, T, N), (B, S, N) -> (B, T, S), from zeros and ones: the mean of Dice's coefficient and of being equal."""
     shared = torch.matmul(now, past.transpose(1, 2)).float()
     mine, theirs = now.sum(-1).float()[:, :, None], past.sum(-1).float()[:, None]
     both = mine + theirs
