@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +32,8 @@ from composer.pipeline import Composer
 from composer.score import Part, Score
 from composer.sketch import Sketch
 from composer.theory import TICKS_PER_QUARTER as Q
+from composer.training import Run
+from composer.training.windows import SHARDS
 
 
 @each_world
@@ -227,3 +230,16 @@ def test_within_limits_the_file_says_both_how_it_was_sifted_and_how_it_was_drawn
 def _line(pitches: Iterable[int]) -> Part:
     found = list(map(int, pitches))
     return Part.of(np.arange(len(found)) * Q, found, np.full(len(found), Q))
+
+
+def test_what_is_too_large_for_memory_is_streamed_from_the_run_s_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = [Sequence(np.arange(8, dtype=np.int32)[:, None] % 3 + 1, np.arange(8, dtype=np.int32))]
+    course = {"steps": 2, "every": 1, "window": 4, "batch": 2, "hold": None, "features": ()}
+    whole = Biaxial(**SMALL | course).fit(heard)  # type: ignore[arg-type]
+    monkeypatch.setattr("composer.training.windows.MEMORY", 0)
+    streamed = Biaxial(**SMALL | course).fit(heard, run=Run(folder=tmp_path))  # type: ignore[arg-type]
+    assert list((tmp_path / SHARDS).glob("*.npy"))
+    for name, weights in whole.arrays()[0].items():
+        assert np.array_equal(weights, streamed.arrays()[0][name])
