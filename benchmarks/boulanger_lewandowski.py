@@ -19,9 +19,8 @@ from composer.generators.biaxial import Biaxial
 from composer.io import write_bytes
 from composer.model_card import card
 from composer.pipeline import BENCHMARK, Composer
-from composer.recipes import configured, set_values
+from composer.recipes import configured, set_values, write_beside
 from composer.training import Run, Status
-from composer.training.curve import dumps
 
 MODELS = Path(__file__).resolve().parent.parent / "models" / "benchmarks"
 BITS = {"roll": True, "hold": None, "features": ("phase",)}
@@ -65,7 +64,7 @@ def main() -> None:
         "encoding": "pianoroll",
         "encoding_options": {},
         "generator": "biaxial",
-        "settings": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
+        "settings": options,
         "trained": trained.told(),
     }
     write_bytes(Composer(PianoRoll(), generator).dumps(info), output)
@@ -77,8 +76,7 @@ def main() -> None:
     changed = "".join(f" --set {setting}" for setting in asked.settings)
     command = f"python benchmarks/boulanger_lewandowski.py --data FOLDER --dataset {asked.dataset}{changed}"
     page = card(output.stem, info | told, command, "as published", WORDS.format(output.stem))
-    write_bytes(page.encode(), output.with_suffix(".md"))
-    write_bytes(dumps(trained.curve, output.stem), output.with_suffix(".curve.png"))
+    write_beside(output, page, trained)
     print(asdict(generator.course), trained.told())
 
 

@@ -139,7 +139,7 @@ def train(
     info["machine"] = dict(trained.machine) if trained else {"device": processor()}
     info["training_seconds"] = round(trained.seconds if trained else seconds, 2)
     write_bytes(data, output)
-    files = _beside(output, card(output.stem, info, command, corpus.card.split, before), trained)
+    files = write_beside(output, card(output.stem, info, command, corpus.card.split, before), trained)
     info["seen"] = seen._asdict() | {"silent": len(seen.silent)}
     return info | {"megabytes": round(len(data) / 2**20, 2), "file": str(output), "beside": files}
 
@@ -168,7 +168,7 @@ def _on_grid(encoding: str, per_quarter: int | None) -> dict[str, int]:
     return {"per_quarter": per_quarter}
 
 
-def _beside(output: Path, page: str, trained: Trained | None) -> list[str]:
+def write_beside(output: Path, page: str, trained: Trained | None) -> list[str]:
     """Write the model card, and the learning curve if there is one; returns their names."""
     files = [write_bytes(page.encode(), output.with_suffix(".md"))]
     if trained is not None:

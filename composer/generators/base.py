@@ -6,6 +6,7 @@ Randomness comes only from the ``rng`` that is passed in: the same seed gives th
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as SequenceOf
@@ -56,6 +57,11 @@ class Generator(ABC):
     @abstractmethod
     def check(self, constraints: Constraints) -> None:
         """Raise :class:`composer.errors.Infeasible`, with the step, where nothing it can write passes; quick."""
+
+    @classmethod
+    def settings(cls) -> list[str]:
+        """The names of its hyperparameters."""
+        return [setting.name for setting in dataclasses.fields(cls) if setting.init]  # type: ignore[arg-type]
 
     @abstractmethod
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -284,14 +284,10 @@ class Biaxial(Generator):
 
     # --- saving ---------------------------------------------------------------------------------------------------
 
-    @classmethod
-    def _settings(cls) -> list[str]:
-        return [setting.name for setting in dataclasses.fields(cls) if setting.init]
-
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         weights = {f"net.{name}": value.cpu().numpy() for name, value in self.net_.state_dict().items()}
         labels = {f"labels.{name}": labels.rows for name, labels in self.labels_.items()}
-        metadata = {name: getattr(self, name) for name in self._settings()}
+        metadata = {name: getattr(self, name) for name in self.settings()}
         frames = {name: getattr(self.frames_, name) for name in ("lowest", "pitches", "lines")}
         return weights | labels, metadata | {"version": VERSION, "frames": frames}
 
@@ -301,9 +297,7 @@ class Biaxial(Generator):
         if metadata.get("version") != VERSION:
             raise ReadError(f"it is a biaxial model of version {metadata.get('version')!r}, and this reads {VERSION}")
         try:
-            settings = {
-                name: _setting(getattr(cls, name), metadata[name]) for name in cls._settings() if name != "hold"
-            }
+            settings = {name: _setting(getattr(cls, name), metadata[name]) for name in cls.settings() if name != "hold"}
             hold = metadata["hold"]
             model = cls(**settings, hold=None if hold is None else _setting(0, hold))
             model.labels_ = {name: Labels(name, arrays[f"labels.{name}"]) for name in model.features}

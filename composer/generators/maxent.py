@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -266,20 +265,16 @@ class Maxent(Generator):
 
     # --- saving ---------------------------------------------------------------------------------------------------
 
-    @classmethod
-    def _settings(cls) -> list[str]:
-        return [setting.name for setting in dataclasses.fields(cls) if setting.init]
-
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         alphabets = {f"alphabet.{voice}": alphabet for voice, alphabet in enumerate(self.family_.alphabets)}
         labels = {f"labels.{name}": labels.rows for name, labels in self.labels_.items()}
-        metadata = {name: getattr(self, name) for name in self._settings()}
+        metadata = {name: getattr(self, name) for name in self.settings()}
         return {"theta": self.theta_[:-1], **alphabets, **labels}, metadata
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], metadata: dict[str, Any]) -> Self:
         try:
-            model = cls(**{name: _setting(getattr(cls, name), metadata[name]) for name in cls._settings()})
+            model = cls(**{name: _setting(getattr(cls, name), metadata[name]) for name in cls.settings()})
             model.labels_ = {name: Labels(name, arrays[f"labels.{name}"]) for name in model._features}
             voices = sum(name.startswith("alphabet.") for name in arrays)
             alphabets = [arrays[f"alphabet.{voice}"] for voice in range(voices)]
