@@ -13,6 +13,7 @@ from composer.evaluation.judgement import Discrimination, Span, Tell
 
 FOLDS, REPEATS = 5, 5
 RESAMPLED = 2000
+WIDER = 2**0.5  # what the bootstrap lacks, as it fits nothing again: so it held the truth in 93 to 98 of 100 simulations
 MOST_TELLS, CHANCE, ALIKE = 10, 0.05, 0.9
 STRENGTH = 0.03  # of what the weights may cost; chosen on foils
 
@@ -33,7 +34,7 @@ def discriminate(
     Logistic regression on standardised traits, both kinds weighing the same, in 5 repeats of 5-fold cross-validation.
     The AUC is the share of pairs of a real and a composed piece that a classifier which was fitted on neither puts in
     order (ties count half): 0.5 is chance, and below 0.5 it found only what does not hold elsewhere. The interval is a
-    95 % bootstrap over pieces. Pieces of one group in ``real_groups`` (P,) are drawn, and left out of fits, together.
+    95 % bootstrap over pieces, widened for what depends on which pieces were fitted. Pieces of one group in ``real_groups`` (P,) are drawn, and left out of fits, together.
 
     ``tells`` are traits that alone separate the two better than chance allows among so many (the Mann-Whitney test
     after Bonferroni, 5 %), without those that go with one that tells more (rank correlation above 0.9).
@@ -109,15 +110,17 @@ def _logistic(known: Floats, label: NDArray[np.bool_], asked: Floats) -> Floats:
 
 
 def _span(won: Floats, met: Floats, groups: Sequence[NDArray[Any]], seed: int) -> Span:
-    """The share won, with the 2.5 and 97.5 percentiles over resampled groups."""
+    """The share won, and an interval from the 2.5 and 97.5 percentiles over resampled groups."""
     weights = []
     for owners in groups:
         count = int(owners.max()) + 1
         drawn = np.random.default_rng([seed, REPEATS]).multinomial(count, np.full(count, 1 / count), RESAMPLED)
         weights.append(drawn[:, owners].astype(np.float64))
     wins, meetings = (np.einsum("rp,rp->r", weights[0], weights[1] @ pairs.T) for pairs in (won, met))
-    low, high = np.quantile(wins[meetings > 0] / meetings[meetings > 0], [0.025, 0.975])
-    return Span(value=float(won.sum() / met.sum()), low=float(low), high=float(high))
+    value = float(won.sum() / met.sum())
+    ends = np.quantile(wins[meetings > 0] / meetings[meetings > 0], [0.025, 0.975])
+    low, high = np.clip(value + WIDER * (ends - value), 0.0, 1.0).tolist()
+    return Span(value=value, low=low, high=high)
 
 
 def _tells(real: Floats, composed: Floats, names: Sequence[str]) -> list[Tell]:
