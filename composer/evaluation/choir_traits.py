@@ -254,15 +254,15 @@ def _figuration(voices: list[Line], beats: Beats) -> dict[str, float]:
                 foreign = int(notes.pitch[k]) % 12 not in chords[quarter]
                 rows.append((foreign, int(notes.moves[k - 1]), int(notes.moves[k])))
     table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    foreign, into, out = table[:, 0] > 0, table[:, 1], table[:, 2]
+    outside, into, out = table[:, 0] > 0, table[:, 1], table[:, 2]
     stepwise = (np.abs(into) <= 2) & (np.abs(out) <= 2) & (into != 0) & (out != 0)
     return {
-        "notes off the beat outside its chord": share(foreign),
-        "of these, passing notes": share((stepwise & (into * out > 0))[foreign]),
-        "of these, neighbour notes": share((stepwise & (into * out < 0))[foreign]),
-        "of these, left by leap": share((np.abs(out) > 2)[foreign]),
-        "of these, reached by leap": share((np.abs(into) > 2)[foreign]),
-        "of these, repeated as anticipations": share((out == 0)[foreign]),
+        "notes off the beat outside its chord": share(outside),
+        "of these, passing notes": share((stepwise & (into * out > 0))[outside]),
+        "of these, neighbour notes": share((stepwise & (into * out < 0))[outside]),
+        "of these, left by leap": share((np.abs(out) > 2)[outside]),
+        "of these, reached by leap": share((np.abs(into) > 2)[outside]),
+        "of these, repeated as anticipations": share((out == 0)[outside]),
         **_dissonances(voices, beats),
     }
 
