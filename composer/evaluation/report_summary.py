@@ -54,7 +54,7 @@ def _statistics(models: Sequence[Judgement]) -> Iterator[str]:
         if model["distances"]
     ]
     if told:
-        yield f"As close to real music it never saw as the music it learned from is, in the statistics: {_listed(told)}."
+        yield f"As close to unseen real music as the music it learned from is, in the statistics: {_listed(told)}."
 
 
 def _wishes(models: Sequence[Judgement]) -> Iterator[str]:
