@@ -17,12 +17,15 @@ class Span(TypedDict):
 
 
 class HeldOut(TypedDict):
-    """How well held-out music is foretold. Only models whose ``view`` is the same are compared."""
+    """How well held-out music is foretold. Figures of different kinds, and of other pieces, are not comparable."""
 
     kind: str  # "exact", "pseudo", or "none"
-    nats_per_quarter: float | None  # None where it cannot be said
-    unknown: int  # events that get no probability at all, left out of the mean
-    view: str  # what the encoding keeps of this music, in words: equal words lose the same
+    nats_per_quarter: float | None  # over all pieces, as the model sees them; None where it cannot be said
+    pieces: int
+    unknown: int  # pieces with an event that gets no probability at all, left out
+    view: str  # what the encoding keeps of this music, in words
+    common: float | None  # nats a quarter on the pieces of which every model of the same kind keeps the same notes
+    common_pieces: int
 
 
 class Distance(TypedDict):
