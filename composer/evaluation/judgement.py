@@ -106,8 +106,11 @@ class Tunes(TypedDict):
     malformed: float
     oracle: str  # what read them: "abc2midi", or "composer" where that program is not installed
     bars_add_up: float
-    form: dict[str, float]  # share of tunes by form recognised, most frequent first; "none" where none is
+    form: dict[str, float]  # share of tunes by form as heard, most frequent first: "AABB" of parts of 8 bars, "aabb" of
+    #                         phrases of 4; "none" where nothing returns
     recognised: float
+    phrases: dict[str, float]  # of pages, repeats played once: phrases of 4 bars, "aba'c"
+    returns: float  # share of pages on which a phrase returns, if only varied
     ends_on_tonic: float
     final_degrees: dict[str, float]
     whistle: float  # playable on a whistle in D, in some transposition
