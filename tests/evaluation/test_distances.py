@@ -109,6 +109,20 @@ def test_the_floor_is_what_as_many_real_pieces_show() -> None:
     assert small["intervals"]["floor"]["value"] > 2 * large["intervals"]["floor"]["value"]
 
 
+def test_pieces_of_one_page_count_as_one_draw() -> None:
+    """Four pieces on each of a few pages are no larger a sample of pages than these are."""
+    real, training = random_tunes(80, 1), random_tunes(200, 2)
+    kinds = [[A, A], [B, C, B], [D, D, D, D], [C, A, B, D, D]]
+    composed = [tune(*bars) for bars in kinds for _ in range(4)]
+    crowded, apart = np.arange(16) // 4, None
+    few, many = (
+        by_name(distances(real, composed, training, 1, seed=1, pages=pages))["durations"] for pages in (crowded, apart)
+    )
+    assert few["distance"]["value"] == pytest.approx(many["distance"]["value"])
+    assert few["distance"]["high"] - few["distance"]["low"] > 1.5 * (many["distance"]["high"] - many["distance"]["low"])
+    assert few["floor"]["value"] > 1.5 * many["floor"]["value"]
+
+
 def test_a_tally_may_be_used_again_and_a_seed_says_what_is_drawn() -> None:
     real, composed = tally(REAL, 1), tally([TUNE, tune(D, D, B)], 1)
     assert compared(real, composed, real, 1) == compared(real, composed, real, 1)
