@@ -143,12 +143,11 @@ def example(one: Example, engrave: Engraver) -> Iterator[str]:
 
 def copied(match: Match) -> str:
     """The longest run that a piece shares with the corpus, in a sentence."""
-    where = _bars(match["first"], match["last"])
+    here = _bars(match["first"], match["last"]) + (", which is all of it" if match["whole"] else "")
     there = _bars(match["source_first"], match["source_last"])
-    all_of_it = ", which is all of it" if match["whole"] else ""
     return (
         f"The longest run that it shares with the corpus: {match['notes']} notes, {number(match['bars'], 1)} bars, in "
-        f"{where}{all_of_it}; it also stands in {match['title'] or 'a piece without title'} ({match['corpus']}), {there}."
+        f"{here}; they stand in {match['title'] or 'a piece without title'} ({match['corpus']}), {there}."
     )
 
 

@@ -37,7 +37,8 @@ figure .line { stroke: var(--c); stroke-width: 2; fill: none; } figure circle, f
 .m3 { --c: var(--m3); } .m4 { --c: var(--m4); } .m5 { --c: var(--m5); }
 .legend { padding: 0; } .legend li { display: inline-block; margin-right: 1.5em; }
 .legend i { display: inline-block; width: .8em; height: .8em; margin-right: .4em; background: var(--c); }
-.example { max-width: 860px; break-inside: avoid; } .score svg { width: 100%; height: auto; color: var(--ink); fill: var(--ink); }
+.example { max-width: 860px; break-inside: avoid; }
+.score svg { width: 100%; height: auto; color: var(--ink); fill: var(--ink); }
 .score svg svg { width: auto; } button { font: inherit; padding: .2em 1.2em; cursor: pointer; }
 pre { white-space: pre-wrap; font-size: 12px; } dt { font-weight: 600; } dd { margin: 0 0 .5em 1.5em; }
 @media print { button, nav, details { display: none; } .legend i, figure { print-color-adjust: exact; } }
@@ -102,7 +103,8 @@ def _table(axis: Axis, models: Sequence[Judgement]) -> Iterator[str]:
     yield f'<thead><tr><td></td><th scope="col">real music</th>{heads}</tr></thead>\n<tbody>\n'
     for row in axis.rows:
         cells = "".join(f"<td{' class=within' * cell.endswith('*')}>{text(cell)}</td>" for cell in row.cells)
-        yield f'<tr><th scope="row" title="{text(row.how)}">{text(row.label)}</th><td>{text(row.real)}</td>{cells}</tr>\n'
+        head = f'<th scope="row" title="{text(row.how)}">{text(row.label)}</th>'
+        yield f"<tr>{head}<td>{text(row.real)}</td>{cells}</tr>\n"
     yield "</tbody></table></div>\n"
     yield from (f'<p class="note">{text(note)}</p>\n' for note in axis.notes)
 
@@ -122,7 +124,7 @@ def _how(report: Report) -> Iterator[str]:
     yield '<section><h2 id="how">How to read this</h2>\n'
     yield (
         "<p>Models are judged by what they compose from blank sketches, of which only meter, key and length are given. "
-        "Real music is the music of the corpus that no model learned from. In brackets stands the interval in which the "
+        "Real music is the music of the corpus that no model learned from. In brackets is the interval in which the "
         "figure lies in 95 of 100 draws of pieces. In plots, the grey band is what chance alone can do.</p>\n<dl>\n"
     )
     yield from (f"<dt>{text(', '.join(names))}</dt><dd>{text(how)}</dd>\n" for how, names in labels.items())

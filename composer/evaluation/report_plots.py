@@ -9,6 +9,7 @@ from typing import NamedTuple
 from composer.evaluation.html import figure, text
 from composer.evaluation.judgement import Distance, Judgement, Span, Verdict
 from composer.evaluation.report_rows import CAUGHT, known, number, percent, seconds
+from composer.io.plot import one_line
 
 COLOURS = 6
 NAMED = 190  # units for the names beside rows
@@ -72,7 +73,7 @@ def histograms(models: Sequence[Judgement]) -> Iterator[str]:
         yield _standing(first["title"], values[:MOST_VALUES], shares)
 
 
-# --- what is drawn ------------------------------------------------------------------------------------------------------
+# --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
 def _distances(models: Sequence[Judgement]) -> str:
@@ -91,7 +92,7 @@ def _distances(models: Sequence[Judgement]) -> str:
     def place(value: float) -> float:
         return math.log2(max(value, LEFT) / LEFT) / (doublings + 1)
 
-    ticks = {float(2**k): f"{2**k}×" for k in range(0, doublings + 1, 1 + doublings // 6)}
+    ticks = {float(2**k): f"{2**k} x" for k in range(0, doublings + 1, 1 + doublings // 6)}
     return _dots("How far from real music, in times the noise floor", lines, Scale(place, ticks))
 
 
@@ -154,7 +155,7 @@ def _time(models: Sequence[Judgement]) -> str:
     return _dots("Time that the judge took", lines, Scale(lambda time: time / longest, ticks))
 
 
-# --- how it is drawn ------------------------------------------------------------------------------------------------------
+# --- how it is drawn --------------------------------------------------------------------------------------------------
 
 
 def _dots(title: str, lines: Sequence[Line], scale: Scale) -> str:
@@ -185,8 +186,7 @@ def _x(scale: Scale, value: float) -> float:
 
 
 def _name(name: str, y: float) -> str:
-    cut = name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
-    return f'<text x="{NAMED - 10}" y="{y:.1f}" text-anchor="end">{text(cut)}</text>'
+    return f'<text x="{NAMED - 10}" y="{y:.1f}" text-anchor="end">{text(one_line(name, LETTERS))}</text>'
 
 
 def _dot(mark: Mark, scale: Scale, y: float) -> str:
@@ -218,7 +218,7 @@ def _novelty(verdict: Verdict) -> str:
         f'<text x="{50 + wide * n:.1f}" y="{high + 26}" text-anchor="middle">{n + 1}</text>' for n in range(longest)
     ]
     inside.append(f'<text x="{50 + wide * (longest - 1) / 2:.1f}" y="{high + 42}" text-anchor="middle">bars</text>')
-    told = [(n, one) for n, one in enumerate(real) if all(known(one[end]) for end in ("value", "low", "high"))]  # type: ignore[literal-required]
+    told = [(n, one) for n, one in enumerate(real) if all(known(one[end]) for end in ("value", "low", "high"))]
     if told:
         edge = [at(n, one["high"]) for n, one in told] + [at(n, one["low"]) for n, one in reversed(told)]
         inside.append(f'<path class="band" d="M{"L".join(edge)}Z"><title>real music</title></path>')
@@ -253,10 +253,8 @@ def _standing(title: str, values: Sequence[str], shares: Mapping[str, tuple[str,
             )
         middle = 8 + step * k + BAR * len(shares) / 2
         place = f'x="{middle:.1f}" y="{HIGH + 16}"'
-        turn = (
-            f' text-anchor="end" transform="rotate(-40 {middle:.1f} {HIGH + 14})"'
-            if slanted
-            else ' text-anchor="middle"'
+        turn = f'"end" transform="rotate(-40 {middle:.1f} {HIGH + 14})"' if slanted else '"middle"'
+        inside.append(
+            f"<text {place} text-anchor={turn}>{text(value if len(value) <= 14 else value[:13] + '…')}</text>"
         )
-        inside.append(f"<text {place}{turn}>{text(value if len(value) <= 14 else value[:13] + '…')}</text>")
     return figure(title, max(step * len(values) + 16, 120), HIGH + (80 if slanted else 24), "".join(inside))
