@@ -46,7 +46,9 @@ def about(value: float, by: float = 0.01) -> Span:
 def distance(name: str, far: float) -> Distance:
     values = {"1": 0.3, "2": 0.1, "3": 0.2, "5": 0.25, "b7": 0.15}
     moved = {value: share + far * (0.1 if k % 2 else -0.1) for k, (value, share) in enumerate(values.items())}
-    return Distance(name=name, title=name, distance=about(far), floor=about(0.04), real=values, composed=moved)
+    return Distance(
+        name=name, title=f"What there is of {name}", distance=about(far), floor=about(0.04), real=values, composed=moved
+    )
 
 
 def discrimination(auc: float) -> Discrimination:
@@ -71,7 +73,7 @@ def flexibility(job: str, completed: int, satisfied: int, kind: str) -> Flexibil
 
 def tunes(malformed: float) -> Tunes:
     return Tunes(tunes=500, malformed=malformed, oracle="abc2midi", bars_add_up=1.0, form={"AABB": 0.613, "none": 0.2},
-                 recognised=0.8, ends_on_tonic=0.717, final_degrees={"1": 0.717, "5": 0.2},
+                 recognised=0.8, phrases={"aba'c": 0.114}, returns=0.855, ends_on_tonic=0.717, final_degrees={"1": 0.717, "5": 0.2},
                  whistle=0.922, fiddle=0.954)  # fmt: skip
 
 
@@ -86,8 +88,9 @@ def judgement(model: str, number: int, choir: bool) -> Judgement:
         digest=f"{number:012d}",
         samples=100 if choir else 500,
         seed=0,
-        held_out=HeldOut(kind="exact" if exact else "pseudo", nats_per_quarter=1.234 + number / 10, unknown=3 * number,
-                         view="all notes" if exact else "notes on a grid"),
+        held_out=HeldOut(kind="exact" if exact else "pseudo", nats_per_quarter=1.234 + number / 10, pieces=420 - number,
+                         unknown=3 * number, view="1,200 of 1,234 notes (leaves out grace notes)",
+                         common=1.111 + number / 10 if exact else None, common_pieces=390 if exact else 0),
         distances=[distance(name, 0.03 + 0.02 * k * (number + 1)) for k, name in enumerate(STATISTICS)],
         discrimination=discrimination(0.62 + 0.1 * number),
         flexibility=[flexibility(job, 200 - number, 200 - number, "exact" if exact else "pseudo")],
@@ -106,7 +109,7 @@ def verdict(corpus: str) -> Verdict:
         corpus=corpus,
         training=3400,
         held_out=425,
-        split="the test split, by tune",
+        split="test and validation",
         novelty=novelty(0.975, 0.012),
         voice_leading={"parallel fifths": 0.95, "crossing": 21.5} if choir else None,
         tunes=None if choir else tunes(0.002),

@@ -23,14 +23,16 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 75em;
 h1 { font-size: 1.5em; } h2 { font-size: 1.3em; margin-top: 2em; border-bottom: 1px solid var(--rule); }
 h3 { font-size: 1.1em; margin: 1.8em 0 .4em; } h4 { margin: 1.4em 0 .4em; } h5 { font-size: 1em; margin: .8em 0 .2em; }
 .comes { font-size: 1.05em; max-width: 50em; } .warned { border-left: 4px solid var(--m1); padding-left: .7em; }
-nav a { margin-right: 1.5em; } .scroll { overflow-x: auto; } .note, .how { color: var(--faint); font-size: 13px; margin: .2em 0; max-width: 70em; }
+nav a { margin-right: 1.5em; }
+.scroll { overflow-x: auto; } .note, .how { color: var(--faint); font-size: 13px; margin: .2em 0; max-width: 70em; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 th, td { text-align: left; padding: .25em 1em .25em 0; vertical-align: top; border-bottom: 1px solid var(--rule);
   white-space: nowrap; }
 tbody th { font-weight: normal; } td.within { font-weight: 600; }
 figure { display: inline-block; margin: 0 1.5em 1.2em 0; vertical-align: top; max-width: 100%;
   break-inside: avoid; }
-figcaption { font-weight: 600; } figure svg { max-width: 100%; height: auto; } figure text { font: 11px system-ui, sans-serif; fill: var(--ink); }
+figcaption { font-weight: 600; } figure svg { max-width: 100%; height: auto; }
+figure text { font: 11px system-ui, sans-serif; fill: var(--ink); }
 figure .rule { stroke: var(--rule); fill: none; } figure .band { fill: var(--band); stroke: none; }
 figure .line { stroke: var(--c); stroke-width: 2; fill: none; } figure circle, figure rect { fill: var(--c); }
 .real { --c: var(--real); } .m0 { --c: var(--m0); } .m1 { --c: var(--m1); } .m2 { --c: var(--m2); }
@@ -79,7 +81,7 @@ def _verdict(verdict: Verdict, number: int, engrave: Engraver) -> Iterator[str]:
     yield from (f"<p>{text(sentence)}</p>\n" for sentence in summary(verdict))
     yield f"</div>\n<p{'' if reference['counts'] else ' class=warned'}>{text(judge(reference))}</p>\n"
     pieces = f"{reference['training']:,} pieces to learn from, {reference['held_out']:,} held out"
-    yield f"<p>{pieces} ({text(reference['split'])}).</p>\n"
+    yield f"<p>{pieces} ({text(reference['split'])} split).</p>\n"
     for axis in axes(verdict):
         yield from _table(axis, models)
     yield "<h3>Plots</h3>\n"

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from composer.evaluation.foils import CAUGHT
 from composer.evaluation.html import figure, text
 from composer.evaluation.judgement import Distance, Judgement, Span, Verdict
-from composer.evaluation.report_rows import CAUGHT, known, number, percent, seconds
+from composer.evaluation.report_rows import known, number, percent, seconds
 from composer.io.plot import one_line
 
 COLOURS = 6
@@ -85,7 +86,7 @@ def _distances(models: Sequence[Judgement]) -> str:
             unit = floors[0]["value"]
             marks = [mark for k, one in found.items() for mark in _far(models[k]["model"], k, one, unit)]
             band = (floors[0]["low"] / unit, floors[0]["high"] / unit)
-            lines.append(Line(next(iter(found.values()))["title"], band, marks))
+            lines.append(Line(name.replace("_", " "), band, marks))
     farthest = max((mark.high for line in lines for mark in line.marks), default=1.0)
     doublings = max(math.ceil(math.log2(max(farthest, 2.0))), 1)
 

@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from composer.evaluation.judgement import (  # fmt: skip
+from composer.evaluation.foils import CAUGHT
+from composer.evaluation.judgement import (
     Discrimination,
     Distance,
     Flexibility,
+    HeldOut,
     Judgement,
     Novelty,
     Reference,
@@ -24,10 +26,13 @@ WITHIN = "*"  # marks a distance that is no larger than chance makes it
 BARS = (1, 2, 4, 8)  # of the windows whose novelty is told
 TELLS = 3
 FAILURES = 2
-CAUGHT = 0.9
 HOW = {
     "held-out": "How surprised the model is by music it has never seen, -ln p(music) / quarter notes; lower is better. "
-    "Figures compare only where the models see the same of the music.",
+    "Each model counts what it sees of the music.",
+    "comparable": "The same of only those pieces of which all models of a kind keep the same notes.",
+    "distance": "Total variation, 1/2 sum |p - q|, of composed from held-out music: the share that would have to change "
+    "for the two to agree (of a curve, the mean absolute difference). Beside it, under real music, the noise floor: the "
+    "same of as many training pieces. After L.-C. Yang and A. Lerch, On the evaluation of generative models in music.",
     "judge": "The area under the ROC curve of a classifier on pieces it has not seen: of one real and one composed "
     "piece, how often it picks out the composed one. 0.5 is guessing, 1 is always.",
     "completed": "Sketches of a fixed suite that the model completed.",
@@ -38,12 +43,14 @@ HOW = {
     "repeats itself, too, so its own figure says how much is usual.",
     "longest": "The longest run of notes shared with the training music, in any key; the median over pieces.",
     "most": "The same, of the piece that copies most.",
-    "near": "Pieces of which most stands in one piece of the training music.",
+    "near": "Pieces of whose notes 60 % lie in runs of 8 or more shared with one training piece, in any key.",
     "rules": "Mistakes in 1,000 pairs of voices that move at once, by the rules of four-part writing. Bach's own are "
     "counted by the same code.",
     "malformed": "Tunes that a reader of ABC finds wrong.",
     "add up": "Bars that last as long as the meter says.",
-    "form": "Tunes in whose bars a form such as AABB is found.",
+    "form": "The form as heard: AABB of parts of 8 bars, aabb of phrases of 4; recognised where anything returns.",
+    "phrases": "The phrases of 4 bars of the page, where repeats are played once.",
+    "returns": "Tunes on whose page a phrase returns, if only varied.",
     "tonic": "Tunes whose last note is the keynote.",
     "whistle": "Tunes that a whistle in D can play, in some transposition.",
     "fiddle": "Tunes within the first position of a fiddle, as written.",
@@ -86,7 +93,7 @@ def judge(reference: Reference) -> str:
         return f"The judge caught {how_many}: {told}."
     missed = [name for name, auc in foils.items() if not (known(auc) and auc >= CAUGHT)]
     reasons = [f"it did not catch {' and '.join(missed)} at {CAUGHT} or more"] if missed else []
-    reasons += reference["missing"]
+    reasons += [f"not shown {foil}" for foil in reference["missing"]]
     why = "; ".join(reasons) or "it was shown no foils"
     return f"What the judge says of likeness does not count: {why}." + (f" Foils: {told}." if told else "")
 
@@ -168,12 +175,7 @@ def curve_at(novelty: Novelty, bars: int) -> Span | None:
 
 def _accuracy(verdict: Verdict) -> Axis:
     models = verdict["judgements"]
-    marks, notes = _views(models)
-    held_out = tuple(
-        (number(model["held_out"]["nats_per_quarter"]) + mark).strip()
-        for model, mark in zip(models, marks, strict=True)
-    )
-    rows = [Row("held-out nats/quarter", NONE, held_out, HOW["held-out"])]
+    rows, notes = _held_out(models)
     rows += _distances(models)
     if any(within(distance) for model in models for distance in model["distances"]):
         notes.append(f"{WITHIN} no farther from held-out music than training music is by chance")
@@ -188,24 +190,38 @@ def _two(value: float | None) -> str:
     return number(value, 2)
 
 
-def _views(models: Sequence[Judgement]) -> tuple[list[str], list[str]]:
-    """A mark for each model's held-out figure, and what marks mean; where all compare there is none."""
-    ways = [(model["held_out"]["kind"], model["held_out"]["view"]) for model in models]
-    different = list(dict.fromkeys(way for way in ways if way[0] != "none"))
-    letters = {way: f" {chr(97 + k % 26)}" for k, way in enumerate(different)} if len(different) > 1 else {}
-    notes = []
-    for way in different:
-        kind = "" if way[0] == "exact" else f"; {way[0]}-likelihood, another measure"
-        others = "; not comparable with the others" if letters else ""
-        if letters or kind:
-            notes.append(f"held-out{letters.get(way, '')}: sees {way[1] or 'all'}{kind}{others}")
-    for model in models:
-        if model["held_out"]["unknown"]:
-            events = f"{model['held_out']['unknown']:,} events"
-            notes.append(
-                f"{model['model']}: {events} of held-out music get no probability and are left out of the mean"
-            )
-    return [letters.get(way, "") for way in ways], notes
+def _held_out(models: Sequence[Judgement]) -> tuple[list[Row], list[str]]:
+    """How well held-out music is foretold: by each as it sees the music, and where all of a kind see the same."""
+    figures = [model["held_out"] for model in models]
+    rows = [
+        Row(
+            "held-out nats/quarter",
+            NONE,
+            tuple(_nats(one, one["nats_per_quarter"]) for one in figures),
+            HOW["held-out"],
+        ),
+        Row("the same, comparable", NONE, tuple(_comparable(one) for one in figures), HOW["comparable"]),
+    ]
+    notes = [_view(model["model"], model["held_out"]) for model in models if model["held_out"]["kind"] != "none"]
+    if {"exact", "pseudo"} <= {one["kind"] for one in figures}:
+        notes.append("a pseudo-likelihood is another measure than a likelihood: compare it with its like only")
+    return rows, notes
+
+
+def _nats(found: HeldOut, value: float | None) -> str:
+    return number(value) + (" pseudo" if known(value) and found["kind"] == "pseudo" else "")
+
+
+def _comparable(found: HeldOut) -> str:
+    if found["kind"] != "none" and not known(found["common"]):
+        return "not comparable"
+    return _nats(found, found["common"])
+
+
+def _view(model: str, found: HeldOut) -> str:
+    unknown = f", and {found['unknown']:,} pieces that it gives no probability left out" if found["unknown"] else ""
+    common = f"; comparable on {found['common_pieces']:,}" if found["common_pieces"] else ""
+    return f"{model} sees {found['view']} of {found['pieces']:,} held-out pieces{common}{unknown}"
 
 
 def _distances(models: Sequence[Judgement]) -> Iterator[Row]:
@@ -214,9 +230,8 @@ def _distances(models: Sequence[Judgement]) -> Iterator[Row]:
         there = [one for one in found if one is not None]
         cells = tuple(NONE if one is None else span(one["distance"]) + WITHIN * within(one) for one in found)
         floors = dict.fromkeys(number(one["floor"]["value"]) for one in there)
-        title = there[0]["title"]
-        how = f"{title}: how far composed music is from held-out music; beside it how far training music is."
-        yield Row(title, " or ".join(floors), cells, how)
+        how = f"{there[0]['title']}. {HOW['distance']}"
+        yield Row(name.replace("_", " "), " or ".join(floors), cells, how)
 
 
 def tells(found: Discrimination) -> str:
@@ -336,6 +351,8 @@ TUNE_ROWS: tuple[tuple[str, str, Callable[[Tunes], str]], ...] = (
     ("bars that add up", "add up", lambda found: percent(found["bars_add_up"])),
     ("form recognised", "form", lambda found: percent(found["recognised"])),
     ("commonest form", "form", lambda found: commonest(found["form"])),
+    ("commonest phrases", "phrases", lambda found: commonest(found["phrases"])),
+    ("a phrase returns", "returns", lambda found: percent(found["returns"])),
     ("end on the tonic", "tonic", lambda found: percent(found["ends_on_tonic"])),
     ("playable on a whistle", "whistle", lambda found: percent(found["whistle"])),
     ("playable on a fiddle", "fiddle", lambda found: percent(found["fiddle"])),

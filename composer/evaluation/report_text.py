@@ -49,7 +49,7 @@ def _verdict(verdict: Verdict, width: int) -> Iterator[Line]:
     reference, models = verdict["reference"], verdict["judgements"]
     yield "bold", one_line(f"{reference['corpus']}: {len(models)} model{'s' * (len(models) != 1)}", width)
     pieces = f"{reference['training']:,} pieces to learn from, {reference['held_out']:,} held out"
-    yield from _paragraph(f"{pieces} ({reference['split']}).", width)
+    yield from _paragraph(f"{pieces} ({reference['split']} split).", width)
     told = ", ".join(f"{model['model']} {model['samples']:,}" for model in models)
     if told:
         yield from _paragraph(f"Composed from blank sketches: {told}.", width)
