@@ -73,8 +73,8 @@ def flexibility(job: str, completed: int, satisfied: int, kind: str) -> Flexibil
 
 def tunes(malformed: float) -> Tunes:
     return Tunes(tunes=500, malformed=malformed, oracle="abc2midi", bars_add_up=1.0, form={"AABB": 0.613, "none": 0.2},
-                 recognised=0.8, phrases={"aba'c": 0.114}, returns=0.855, ends_on_tonic=0.717, final_degrees={"1": 0.717, "5": 0.2},
-                 whistle=0.922, fiddle=0.954)  # fmt: skip
+                 recognised=0.8, phrases={"aba'c": 0.114}, returns=0.855, ends_on_tonic=0.717,
+                 final_degrees={"1": 0.717, "5": 0.2}, whistle=0.922, fiddle=0.954)  # fmt: skip
 
 
 def judgement(model: str, number: int, choir: bool) -> Judgement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from composer.evaluation.foils import CAUGHT
 from composer.evaluation.judgement import (
@@ -20,19 +20,23 @@ from composer.evaluation.judgement import (
     Tunes,
     Verdict,
 )
+from composer.io.plot import one_line
 
 NONE = "-"
 WITHIN = "*"  # marks a distance that is no larger than chance makes it
 BARS = (1, 2, 4, 8)  # of the windows whose novelty is told
 TELLS = 3
+LETTERS = 40  # of a cell
+LONGEST = 400  # letters of a note
 FAILURES = 2
 HOW = {
     "held-out": "How surprised the model is by music it has never seen, -ln p(music) / quarter notes; lower is better. "
     "Each model counts what it sees of the music.",
     "comparable": "The same of only those pieces of which all models of a kind keep the same notes.",
-    "distance": "Total variation, 1/2 sum |p - q|, of composed from held-out music: the share that would have to change "
-    "for the two to agree (of a curve, the mean absolute difference). Beside it, under real music, the noise floor: the "
-    "same of as many training pieces. After L.-C. Yang and A. Lerch, On the evaluation of generative models in music.",
+    "distance": "Total variation, 1/2 sum |p - q|, of composed from held-out music: the share that would have to "
+    "change for the two to agree (of a curve, the mean absolute difference). Beside it, under real music, the noise "
+    "floor: the same of as many training pieces. After L.-C. Yang and A. Lerch, On the evaluation of generative "
+    "models in music (2018).",
     "judge": "The area under the ROC curve of a classifier on pieces it has not seen: of one real and one composed "
     "piece, how often it picks out the composed one. 0.5 is guessing, 1 is always.",
     "completed": "Sketches of a fixed suite that the model completed.",
@@ -78,7 +82,17 @@ class Axis(NamedTuple):
 def axes(verdict: Verdict) -> list[Axis]:
     """The three axes, then what is measured only of choirs and only of tunes; those without rows are left out."""
     found = [_accuracy(verdict), _flexibility(verdict), _novelty(verdict), _voice_leading(verdict), _tunes(verdict)]
-    return [axis for axis in found if axis.rows]
+    return [_safe(axis) for axis in found if axis.rows]
+
+
+def _safe(axis: Axis) -> Axis:
+    """On one line each, without control characters: names come from files."""
+    rows = [
+        Row(one_line(row.label, LETTERS), one_line(row.real, LETTERS),
+            tuple(one_line(cell, LETTERS) for cell in row.cells), row.how)
+        for row in axis.rows
+    ]  # fmt: skip
+    return Axis(axis.title, rows, [one_line(note, LONGEST) for note in axis.notes])
 
 
 def judge(reference: Reference) -> str:
@@ -161,6 +175,10 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.1f} min" if value >= 100 else f"{value:.{1 if value >= 10 else 2}f} s"
 
 
+def counted(count: int, one: str, more: str = "") -> str:
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def within(found: Distance) -> bool:
     """Whether a distance is no larger than what training music shows, by chance alone."""
     return known(found["distance"]["value"]) and found["distance"]["value"] <= found["floor"]["high"]
@@ -194,13 +212,8 @@ def _held_out(models: Sequence[Judgement]) -> tuple[list[Row], list[str]]:
     """How well held-out music is foretold: by each as it sees the music, and where all of a kind see the same."""
     figures = [model["held_out"] for model in models]
     rows = [
-        Row(
-            "held-out nats/quarter",
-            NONE,
-            tuple(_nats(one, one["nats_per_quarter"]) for one in figures),
-            HOW["held-out"],
-        ),
-        Row("the same, comparable", NONE, tuple(_comparable(one) for one in figures), HOW["comparable"]),
+        Row("held-out nats/quarter", NONE, tuple(_nats(one, "nats_per_quarter") for one in figures), HOW["held-out"]),
+        Row("the same, comparable", NONE, tuple(map(_comparable, figures)), HOW["comparable"]),
     ]
     notes = [_view(model["model"], model["held_out"]) for model in models if model["held_out"]["kind"] != "none"]
     if {"exact", "pseudo"} <= {one["kind"] for one in figures}:
@@ -208,20 +221,19 @@ def _held_out(models: Sequence[Judgement]) -> tuple[list[Row], list[str]]:
     return rows, notes
 
 
-def _nats(found: HeldOut, value: float | None) -> str:
-    return number(value) + (" pseudo" if known(value) and found["kind"] == "pseudo" else "")
+def _nats(found: HeldOut, name: Literal["nats_per_quarter", "common"]) -> str:
+    return number(found[name]) + (" pseudo" if known(found[name]) and found["kind"] == "pseudo" else "")
 
 
 def _comparable(found: HeldOut) -> str:
-    if found["kind"] != "none" and not known(found["common"]):
-        return "not comparable"
-    return _nats(found, found["common"])
+    return _nats(found, "common") if known(found["common"]) or found["kind"] == "none" else "not comparable"
 
 
 def _view(model: str, found: HeldOut) -> str:
-    unknown = f", and {found['unknown']:,} pieces that it gives no probability left out" if found["unknown"] else ""
+    told = f"{model} sees {found['view']} in {found['pieces'] + found['unknown']:,} held-out pieces"
+    unknown = f"; {found['unknown']:,} that it gives no probability are left out" if found["unknown"] else ""
     common = f"; comparable on {found['common_pieces']:,}" if found["common_pieces"] else ""
-    return f"{model} sees {found['view']} of {found['pieces']:,} held-out pieces{common}{unknown}"
+    return told + unknown + common
 
 
 def _distances(models: Sequence[Judgement]) -> Iterator[Row]:

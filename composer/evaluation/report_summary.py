@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from composer.evaluation.judgement import Judgement, Span, Verdict
-from composer.evaluation.report_rows import curve_at, known, percent, seconds, within
+from composer.evaluation.report_rows import counted, curve_at, known, percent, seconds, within
 
 PASSAGE = 4  # bars of the passages that are asked about copying
 
@@ -69,7 +69,7 @@ def _wishes(models: Sequence[Judgement]) -> Iterator[str]:
     for model in there:
         broken = sum(one["completed"] - one["satisfied"] for one in model["flexibility"])
         if broken:
-            yield f"{model['model']} broke wishes in {broken} sketches; that must not be."
+            yield f"{model['model']} broke wishes in {counted(broken, 'sketch', 'sketches')}; that must not be."
 
 
 def _done(model: Judgement) -> float:

@@ -1,0 +1,177 @@
+"""The report as text: every figure stands there, what is not known is shown as such, what it comes to is by rule."""
+
+import copy
+import math
+from typing import Any
+
+import pytest
+
+from composer.evaluation.judgement import Report
+from composer.evaluation.report_rows import axes, judge, percent
+from composer.evaluation.report_summary import summary
+from composer.evaluation.report_text import lines, show
+from judged import discrimination, report
+
+EVIL = "<script>alert(1)</script>&\"'\x1b[31m\u202e\udce9\n[red]"
+
+
+@pytest.fixture(scope="module")
+def made() -> Report:
+    return report()
+
+
+@pytest.fixture
+def judged(made: Report) -> Any:
+    """A report that a test may spoil."""
+    return copy.deepcopy(made)
+
+
+def told(found: Report, width: int = 100) -> str:
+    return "\n".join(line for _, line in lines(found, width))
+
+
+def row(text: str, label: str) -> str:
+    """The words of the first row of this label, after it."""
+    return " ".join(next(line for line in text.splitlines() if line.startswith(label)).removeprefix(label).split())
+
+
+def test_every_figure_stands_beside_that_of_the_real_music(judged: Any) -> None:
+    text = told(judged)
+    for words in (
+        "folk: 3 models", "chorales: 3 models", "3,400 pieces to learn from, 425 held out (test and validation split)",
+        "The judge caught both foils: shuffled bars 0.97, js_fakes 0.95.", "Statistical accuracy", "Flexibility",
+        "Generalisation", "Voice leading", "What it comes to", "composer 0.1.0, 2 cores, 6.9 min",
+        "as read by abc2midi", "sketch 7: no tune ends so",
+    ):  # fmt: skip
+        assert words in text
+    assert row(text, "held-out nats/quarter") == "- 1.234 1.334 pseudo 1.434"
+    assert row(text, "the same, comparable") == "- 1.111 not comparable 1.311"
+    assert row(text, "intervals") == "0.040 0.050 (.040-.060)* 0.070 (.060-.080) 0.090 (.080-.100)"
+    assert row(text, "judge's AUC") == "0.5 0.62 (.59-.65) 0.72 (.69-.75) 0.82 (.79-.85)"
+    assert row(text, "completed") == "- 200 of 200 199 of 200 198 of 200"
+    assert row(text, "all wishes hold") == "- 200 of 200 199 of 199 198 of 198"
+    assert row(text, "time") == "- 0.41 s (3.25 s) 0.41 s (3.25 s) 0.41 s (3.25 s)"
+    assert row(text, "price, nats/quarter") == "- 0.37 0.37 pseudo 0.37"
+    assert row(text, "new 4-bar passages").startswith("97.5 % 98.1 %")
+    assert row(text, "longest copy, notes") == "17.5" * 4
+    assert row(text, "longest of all, bars") == "15.2" * 4
+    assert row(text, "near-duplicates") == "1.2 % 0 % 0.4 % 0.8 %"
+    assert row(text, "parallel fifths") == "0.95 1.25 2.25 3.25"
+    assert row(text, "malformed") == "0.2 % 0 % 0.4 % 0.8 %"
+    assert row(text, "bars that add up") == "100 % 100 % 100 % 100 %"
+    assert row(text, "commonest form") == "AABB 61 % AABB 61 % AABB 61 % AABB 61 %"
+    assert "aba'c 11 %" in text
+    for share in ("71.7 %", "92.2 %", "95.4 %", "85.5 %"):
+        assert share in text
+    assert "long notes (0.22, real music 0.31; alone AUC 0.81)" in text.replace("\n  ", " ")
+    assert "folk-maxent sees 1,200 of 1,234 notes (leaves out grace notes) in 422" in text.replace("\n  ", " ")
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_the_table_fits_the_terminal(judged: Any, width: int) -> None:
+    text = told(judged, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.count("0.82 (.79-.85)") == 2  # no model is lost where columns do not fit
+
+
+def test_what_is_not_known_is_said(judged: Any) -> None:
+    verdict = judged["verdicts"][0]
+    verdict["reference"] |= {"foils": {}, "missing": [], "counts": False, "tunes": None}
+    verdict["judgements"] = verdict["judgements"][:1]
+    model = verdict["judgements"][0]
+    model["held_out"] |= {"kind": "none", "nats_per_quarter": None, "common": None, "common_pieces": 0}
+    model |= {"flexibility": [], "examples": [], "tunes": None, "seconds": {}, "distances": []}
+    model["discrimination"] = discrimination(math.nan) | {"tells": []}
+    model["novelty"] |= {"pieces": 0, "curve": [], "longest_notes": math.nan}
+    judged["verdicts"] = judged["verdicts"][:1]
+    text = told(judged)
+    assert "folk: 1 model\n" in text
+    assert row(text, "held-out nats/quarter") == row(text, "the same, comparable") == "- -"
+    assert row(text, "judge's AUC") == "0.5 -"
+    assert row(text, "new 4-bar passages") == "97.5 % -"
+    assert row(text, "longest copy, notes") == "17.5 -"
+    assert "does not count: it was shown no foils" in text
+    assert "Flexibility" not in text
+    assert "Tunes" not in text
+    assert "nan" not in text
+    assert "None" not in text
+
+
+def test_no_model_at_all(judged: Any) -> None:
+    judged["verdicts"][0]["judgements"] = []
+    assert "folk: 0 models" in told(judged)
+    judged["verdicts"] = []
+    assert told(judged).startswith("There is no model to judge.")
+
+
+def test_the_judge_counts_only_if_it_catches_every_foil(judged: Any) -> None:
+    reference = judged["verdicts"][0]["reference"]
+    reference["foils"]["js_fakes"] = discrimination(0.85)
+    reference["counts"] = False
+    assert judge(reference) == (
+        "What the judge says of likeness does not count: it did not catch js_fakes at 0.9 or more. "
+        "Foils: shuffled bars 0.97, js_fakes 0.85."
+    )
+    del reference["foils"]["js_fakes"]
+    reference["missing"] = ["js_fakes: say with --foils in which folder they are"]
+    assert "does not count: not shown js_fakes: say with --foils" in judge(reference)
+    assert any("so this does not count" in sentence for sentence in summary(judged["verdicts"][0]))
+    reference |= {"missing": [], "counts": True}
+    assert judge(reference) == "The judge caught the one foil: shuffled bars 0.97."
+
+
+def test_what_it_comes_to_follows_from_the_figures(judged: Any) -> None:
+    verdict = judged["verdicts"][0]
+    found = list(summary(verdict))
+    assert found[0].startswith("Use folk-markov for music like that of the corpus: it is closest to the real music.")
+    assert "62 times in 100 (folk-biaxial: 82); guessing would give 50" in found[0]
+    assert "folk-markov in 2 of 7, folk-maxent in 1 of 7 and folk-biaxial in 1 of 7" in found[1]
+    assert found[2].startswith("Use folk-markov where you ask for much: it completed 200 of 200")
+    assert "is usual is in the music of folk-markov (1.9 %)" in found[3]
+    assert found[4] == "More than is usual is copied by folk-maxent (6.9 %) and folk-biaxial (11.9 %)."
+    verdict["judgements"][1]["discrimination"] = discrimination(0.64)
+    verdict["judgements"][0]["flexibility"][0] |= {"completed": 150, "satisfied": 149}
+    verdict["judgements"][0]["novelty"]["curve"][3]["value"] = 0.9
+    found = list(summary(verdict))
+    assert found[0].startswith("Use folk-markov and folk-maxent for music")
+    assert "too close to each other to choose" in found[0]
+    assert found[2].startswith("Use folk-maxent where you ask for much: it completed 199 of 200")
+    assert found[3] == "folk-markov broke wishes in 1 sketch; that must not be."
+    assert found[4].startswith("More than is usual is copied by folk-markov (10.0 %), ")
+    assert "2.5 % of the 4-bar passages stand there" in found[4]
+
+
+def test_one_model_is_not_compared_with_others(judged: Any) -> None:
+    verdict = judged["verdicts"][0]
+    verdict["judgements"] = verdict["judgements"][:1]
+    assert next(summary(verdict)).startswith("Shown one real piece and one of folk-markov, the judge picks out")
+
+
+def test_broken_wishes_and_jobs_are_told_apart(judged: Any) -> None:
+    verdict = judged["verdicts"][0]
+    first = verdict["judgements"][0]["flexibility"][0]
+    verdict["judgements"][0]["flexibility"].append(first | {"job": "vary", "satisfied": 190})
+    text = told(judged)
+    assert row(text, "tunes: completed").startswith("- 200 of 200")
+    assert row(text, "vary: all wishes hold") == "- 190 of 200: broken - -"
+
+
+def test_a_share_is_all_or_nothing_only_if_it_is() -> None:
+    assert [percent(share) for share in (0, 1e-9, 0.9999999, 1)] == ["0 %", "0.01 %", "99.99 %", "100 %"]
+
+
+def test_names_do_not_steer_the_terminal(judged: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    verdict = judged["verdicts"][0]
+    verdict["reference"] |= {"corpus": EVIL, "split": EVIL, "missing": [EVIL], "counts": False}
+    model = verdict["judgements"][0]
+    model |= {"model": EVIL}
+    model["distances"][0] |= {"name": EVIL, "title": EVIL}
+    model["flexibility"][0] |= {"job": EVIL, "failures": [EVIL]}
+    model["held_out"]["view"] = EVIL
+    model["tunes"] |= {"form": {EVIL: 0.9}, "oracle": EVIL}
+    model["discrimination"]["tells"][0]["trait"] = EVIL
+    show(judged)
+    shown = capsys.readouterr().out
+    assert all(letter.isprintable() for letter in shown.replace("\n", ""))
+    assert "[red]" in shown  # as it stands, no markup
+    assert len(list(axes(verdict))) == 4
