@@ -29,14 +29,31 @@ MATCH = Match(notes=18, bars=1.94, first="bar 3", last="bar 5", corpus="folk", t
               source_first="bar 6", source_last="bar 8", whole=False)  # fmt: skip
 
 
+CHORALE = """X:1
+T:Four voices
+M:4/4
+L:1/4
+V:1 name="Soprano"
+V:2 name="Alto"
+V:3 name="Tenor"
+V:4 name="Bass" clef=bass
+K:G
+V:1
+G A B c | d c B A | G4 |]
+V:2
+D D D E/F/ | G E G F | D4 |]
+V:3
+B, A, G, G,/A,/ | B, C D C | B,4 |]
+V:4
+G, F, G, C | B,, C D D, | G,,4 |]
+"""
+
+
 @cache
-def composed(seed: int, voices: int = 1) -> str:
-    """A tune or, with more voices, four of it at once, as ABC."""
-    if voices == 1:
-        sketch = Sketch.blank(bars=8, meter="4/4", key="G")
-        return abc.dumps(Composer.load("folk-markov").complete(sketch, seed=seed)).decode()
-    sketch = Sketch.blank(bars=4, meter="4/4", key="G", voices=4)
-    return abc.dumps(Composer.load("chorales-markov").complete(sketch, seed=seed)).decode()
+def composed(seed: int) -> str:
+    """A tune of eight bars, as ABC."""
+    sketch = Sketch.blank(bars=8, meter="4/4", key="G")
+    return abc.dumps(Composer.load("folk-markov").complete(sketch, seed=seed)).decode()
 
 
 def about(value: float, by: float = 0.01) -> Span:
@@ -79,7 +96,7 @@ def tunes(malformed: float) -> Tunes:
 
 def judgement(model: str, number: int, choir: bool) -> Judgement:
     corpus, _, generator = model.partition("-")
-    voices, job = (4, "chorales") if choir else (1, "tunes")
+    job = "chorales" if choir else "tunes"
     exact = generator != "maxent"
     return Judgement(
         model=model,
@@ -97,7 +114,7 @@ def judgement(model: str, number: int, choir: bool) -> Judgement:
         novelty=novelty(0.981 - 0.05 * number, 0.004 * number),
         voice_leading={"parallel fifths": 1.25 + number, "crossing": 20.5} if choir else None,
         tunes=None if choir else tunes(0.0041 * number),
-        examples=[Example(title=f"{corpus} example {k + 1}", abc=composed(0 if choir else k, voices),
+        examples=[Example(title=f"{corpus} example {k + 1}", abc=CHORALE if choir else composed(k),
                           copied=MATCH if k else None) for k in range(2)],
         seconds={"composing": 12.5, "novelty": 3.25, "discriminator": 8.0},
     )  # fmt: skip

@@ -18,6 +18,7 @@ LETTERS = 34  # of such a name
 LONG = 300  # units of an axis
 STEP = 7  # units from one model's mark to the next within a row
 BAR = 7  # units of one bar of a histogram
+EDGE = 46  # units to the left of a histogram
 HIGH = 110  # units of a histogram
 MOST_VALUES = 16  # of a histogram
 LEFT = 0.5  # times the noise floor, at the left end of the axis
@@ -243,19 +244,22 @@ def _standing(title: str, values: Sequence[str], shares: Mapping[str, tuple[str,
     highest = max(given, default=0.0) or 1.0
     step = BAR * len(shares) + 8
     slanted = any(len(value) * 6 > step for value in values)
-    inside = []
+    inside = [
+        f'<path class="rule" d="M{EDGE} 4H{EDGE + step * len(values)}M{EDGE} {HIGH + 4}H{EDGE + step * len(values)}"/>'
+        f'<text x="{EDGE - 4}" y="12" text-anchor="end">{percent(highest)}</text>'
+    ]
     for k, value in enumerate(values):
         for j, (name, (who, one)) in enumerate(shares.items()):
             share = one.get(value, 0.0)
             tall = HIGH * share / highest if known(share) else 0.0
             inside.append(
-                f'<rect class="{name}" x="{8 + step * k + BAR * j}" y="{HIGH - tall + 4:.1f}" width="{BAR - 1}" '
+                f'<rect class="{name}" x="{EDGE + step * k + BAR * j}" y="{HIGH - tall + 4:.1f}" width="{BAR - 1}" '
                 f'height="{tall:.1f}"><title>{text(who)}, {text(value)}: {percent(share)}</title></rect>'
             )
-        middle = 8 + step * k + BAR * len(shares) / 2
+        middle = EDGE + step * k + BAR * len(shares) / 2
         place = f'x="{middle:.1f}" y="{HIGH + 16}"'
         turn = f'"end" transform="rotate(-40 {middle:.1f} {HIGH + 14})"' if slanted else '"middle"'
         inside.append(
             f"<text {place} text-anchor={turn}>{text(value if len(value) <= 14 else value[:13] + '…')}</text>"
         )
-    return figure(title, max(step * len(values) + 16, 120), HIGH + (80 if slanted else 24), "".join(inside))
+    return figure(title, EDGE + step * len(values) + 8, HIGH + (80 if slanted else 24), "".join(inside))

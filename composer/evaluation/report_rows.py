@@ -289,7 +289,7 @@ JOB_ROWS: tuple[tuple[str, str, Callable[[Flexibility], str]], ...] = (
     ("completed", "completed", lambda found: f"{found['completed']} of {found['asked']}"),
     ("all wishes hold", "satisfied", _satisfied),
     ("time", "time", lambda found: f"{seconds(found['seconds'])} ({seconds(found['slowest'])})"),
-    ("price, nats/quarter", "price", _price),
+    ("price, nats", "price", _price),
 )
 
 
