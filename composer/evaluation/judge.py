@@ -1,5 +1,6 @@
-"""The judge: every model of a corpus on three axes, after Hadjeres, Sakellariou and Pachet (2016): statistical accuracy,
-flexibility, generalisation. All models answer the same questions about the same music (:mod:`composer.evaluation.judging`).
+"""The judge: every model of a corpus on three axes, after Hadjeres, Sakellariou and Pachet (2016): statistical
+accuracy, flexibility, generalisation. All answer the same questions about the same music
+(:mod:`composer.evaluation.judging`).
 
 What is said of one model does not depend on the others, so it is kept in the user's cache until the model, the corpus,
 the code or the question changes. Work goes to as many processes as there are cores, in tasks that are the same however

@@ -1,4 +1,4 @@
-"""What the judge asks: tasks of some seconds each, for any process; what a corpus says for itself is made once in each."""
+"""What the judge asks: tasks of some seconds each, for any process, in which a corpus is made ready once."""
 
 from __future__ import annotations
 
