@@ -45,6 +45,7 @@ HOW = {
     "price": "What obeying costs, in nats a quarter note; more is further from what the model would write freely.",
     "novelty": "The share of passages of so many bars that stand nowhere in the training music, in any key; real music "
     "repeats itself, too, so its own figure says how much is usual.",
+    "any rhythm": "The same where only the notes count, not how long they last.",
     "longest": "The longest run of notes shared with the training music, in any key; the median over pieces.",
     "most": "The same, of the piece that copies most.",
     "near": "Pieces of whose notes 60 % lie in runs of 8 or more shared with one training piece, in any key.",
@@ -184,6 +185,10 @@ def within(found: Distance) -> bool:
     return known(found["distance"]["value"]) and found["distance"]["value"] <= found["floor"]["high"]
 
 
+def _any_rhythm(novelty: Novelty, bars: int) -> float | None:
+    return novelty["rhythm_free"][bars - 1] if len(novelty["rhythm_free"]) >= bars else None
+
+
 def curve_at(novelty: Novelty, bars: int) -> Span | None:
     return novelty["curve"][bars - 1] if len(novelty["curve"]) >= bars else None
 
@@ -312,6 +317,7 @@ def _novelty(verdict: Verdict) -> Axis:
         return Row(label, tell(real), tuple(map(tell, models)), HOW[how])
 
     rows += [
+        row("new 4 bars, any rhythm", "any rhythm", lambda found: percent(_any_rhythm(found, 4))),
         row("longest copy, notes", "longest", lambda found: number(found["longest_notes"], 1)),
         row("longest copy, bars", "longest", lambda found: number(found["longest_bars"], 1)),
         row("longest of all, bars", "most", lambda found: number(found["most_bars"], 1)),

@@ -30,7 +30,9 @@ def _likeness(verdict: Verdict) -> Iterator[str]:
     others = _listed([f"{model['model']} {_hundred(model)}" for model in ranked[1:]])
     if verdict["reference"]["counts"]:
         yield from _advice([model["model"] for model in ranked], tied, _auc(best)["value"])
-    unsure = "" if verdict["reference"]["counts"] else " But the judge failed its own test, so this does not count."
+    unsure = (
+        "" if verdict["reference"]["counts"] else " But the judge has not passed its own test, so this does not count."
+    )
     yield (
         f"Shown one real piece and one of {best['model']}, the judge picks out the composed one {_hundred(best)} times "
         f"in 100{f' ({others})' if others else ''}; guessing would give 50.{unsure}"

@@ -53,6 +53,7 @@ def test_every_figure_stands_beside_that_of_the_real_music(judged: Any) -> None:
     assert row(text, "time") == "- 0.41 s (3.25 s) 0.41 s (3.25 s) 0.41 s (3.25 s)"
     assert row(text, "price, nats") == "- 0.37 0.37 pseudo 0.37"
     assert row(text, "new 4-bar passages").startswith("97.5 % 98.1 %")
+    assert row(text, "new 4 bars, any rhythm") == "48.8 % 49.0 % 46.5 % 44.0 %"
     assert row(text, "longest copy, notes") == "17.5 17.5 17.5 17.5"
     assert row(text, "longest of all, bars") == "15.2 15.2 15.2 15.2"
     assert row(text, "near-duplicates") == "1.2 % 0 % 0.4 % 0.8 %"
@@ -82,7 +83,7 @@ def test_what_is_not_known_is_said(judged: Any) -> None:
     model["held_out"] |= {"kind": "none", "nats_per_quarter": None, "common": None, "common_pieces": 0}
     model |= {"flexibility": [], "examples": [], "tunes": None, "seconds": {}, "distances": []}
     model["discrimination"] = discrimination(math.nan) | {"tells": []}
-    model["novelty"] |= {"pieces": 0, "curve": [], "longest_notes": math.nan}
+    model["novelty"] |= {"pieces": 0, "curve": [], "rhythm_free": [], "longest_notes": math.nan}
     judged["verdicts"] = judged["verdicts"][:1]
     text = told(judged)
     assert "folk: 1 model\n" in text
@@ -115,7 +116,9 @@ def test_the_judge_counts_only_if_it_catches_every_foil(judged: Any) -> None:
     del reference["foils"]["js_fakes"]
     reference["missing"] = ["js_fakes: say with --foils in which folder they are"]
     assert "does not count: not shown js_fakes: say with --foils" in judge(reference)
-    assert next(summary(judged["verdicts"][0])).endswith("But the judge failed its own test, so this does not count.")
+    assert next(summary(judged["verdicts"][0])).endswith(
+        "But the judge has not passed its own test, so this does not count."
+    )
     reference |= {"missing": [], "counts": True}
     assert judge(reference) == "The judge caught the one foil: shuffled bars 0.97."
 
