@@ -166,6 +166,12 @@ class Library:
         )
 
 
+def longest(libraries: Sequence[Library], lines: Lines, rhythm: bool = True) -> list[Passage | None]:
+    """For each line the longest run of two notes or more that it shares with any library, the first of equals."""
+    found = zip(*(library.passages(lines, rhythm) for library in libraries), strict=True)
+    return [max(filter(None, row), key=lambda passage: passage.notes, default=None) for row in found]
+
+
 def library_of(corpus: Corpus, progress: Progress | None = None) -> Library:
     """The library of all pieces of a corpus: as it was kept, or made now, and kept for next time where that can be done.
 

@@ -45,32 +45,32 @@ def novelty(scores: Iterable[Score], library: Library, seed: int = 0) -> Novelty
     rng = np.random.default_rng(seed)
     return {
         "pieces": lines.scores,
-        "curve": [_span(*counts, rng) for counts in curve(lines, [library], rhythm=True)],
+        "curve": [_span(_summed(lines, new), _summed(lines, of), rng) for new, of in curve(lines, [library], True)],
         "longest_notes": float(np.median(notes)),
         "longest_bars": float(np.median(bars)),
         "most_bars": float(bars.max()),
         "near_duplicates": float((nearness(lines, library) >= SHARE).mean()),
-        "rhythm_free": [float(new.sum() / of.sum()) for new, of in curve(lines, [library], rhythm=False)],
+        "rhythm_free": [float(new.sum() / of.sum()) for new, of in curve(lines, [library], False)],
     }
 
 
 def curve(lines: Lines, libraries: Sequence[Library], rhythm: bool) -> list[tuple[Ints, Ints]]:
-    """For n = 1, 2 ... 8 how many windows of n bars each score (P,) has that stand in none of the libraries, and of how
-    many; as far as any score has windows of that length.
+    """For n = 1, 2 ... 8 how many windows of n bars each line (L,) has that stand in none of the libraries, and of how
+    many; as far as any line has windows of that length.
     """
     symbols = lines.symbols(rhythm)
     reach = np.max([library.index(rhythm).matches(symbols).length for library in libraries], axis=0)
     counts = []
     for n in BARS:
-        piece, new = _windows(lines, reach, n)
-        if not len(piece):
+        row, new = _windows(lines, reach, n)
+        if not len(row):
             break
-        counts.append((np.bincount(piece[new], minlength=lines.scores), np.bincount(piece, minlength=lines.scores)))
+        counts.append(tuple(np.bincount(found, minlength=len(lines.lines)) for found in (row[new], row)))
     return counts
 
 
 def _windows(lines: Lines, reach: Ints, n: int) -> tuple[Ints, NDArray[np.bool_]]:
-    """The piece of each window of n whole bars in which a note begins, and whether it is new: its notes, two or more,
+    """The line of each window of n whole bars in which a note begins, and whether it is new: its notes, two or more,
     are no run of the library's. ``reach`` (N,) is how many symbols from each note on are.
     """
     bars = np.array([line.bars for line in lines.lines])
@@ -82,7 +82,12 @@ def _windows(lines: Lines, reach: Ints, n: int) -> tuple[Ints, NDArray[np.bool_]
     first, last = (np.searchsorted(place, row * size + edge) for edge in (bar, bar + n))
     heard = first < last
     first, last = first[heard], last[heard]
-    return lines.of_piece[row[heard]], reach[first] < last - first - 1
+    return row[heard], reach[first] < last - first - 1
+
+
+def _summed(lines: Lines, counts: Ints) -> Ints:
+    """(L,) -> (P,) the counts of all lines of each score."""
+    return np.bincount(lines.of_piece, counts, lines.scores).astype(np.int64)
 
 
 def _span(new: Ints, of: Ints, rng: np.random.Generator) -> Span:
