@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".html", ".svg", ".png")
 MOST_SHOWN = 10  # pairs of passages on paper
+MOST_NOTES = 2**21
 WINDOWS = (1, 2, 4, 8)  # bars, in the text
 
 
@@ -69,10 +70,12 @@ def copying(
     lines = Lines.of(scores)
     if not lines.lines:
         raise ReadError(f"{file}: has no notes to compare, only rests or drums")
+    if len(lines.onset) > MOST_NOTES:
+        raise ReadError(f"{file}: has {len(lines.onset):,} notes; at most {MOST_NOTES:,} are compared: cut it")
     corpora, libraries = _libraries(corpus or list(CORPORA))
     rows = _rows(file, scores, lines, libraries, any_rhythm)
     if as_json:
-        typer.echo(json.dumps(_object(file, libraries, rows, scores), indent=2))
+        typer.echo(json.dumps(_object(file, libraries, rows), indent=2))
     else:
         for row in rows:
             typer.echo(_told(row))
@@ -128,49 +131,49 @@ def _rows(file: Path, scores: Sequence[Score], lines: Lines, libraries: list[Lib
     rows = []
     for number, line in enumerate(lines.lines):
         shares = [float(new[number] / of[number]) for new, of in counts if of[number]]
-        name = _name(file, scores[line.piece], line.part, lines)
+        name = _name(file, scores[line.piece], line.part)
         rows.append(Row(line.piece, name, line.notes, exact[number], free[number], shares))
     return sorted(rows, key=lambda row: -row.copied)
 
 
-def _name(file: Path, score: Score, part: int, lines: Lines) -> str:
+def _name(file: Path, score: Score, part: int) -> str:
     """What a line is called: the tune's title, and the part's name where there are several."""
-    title = score.title or file.stem
+    from composer.evaluation.library import printable
+
+    title = printable(score.title).rstrip(".") or file.stem
     if len(score.parts) == 1:
         return title
-    return f"{title}, {score.parts[part].name or f'part {part + 1}'}"
+    return f"{title}, {printable(score.parts[part].name) or f'part {part + 1}'}"
 
 
 def _told(row: Row) -> str:
     told = [_passage(row, row.exact)]
     if row.free and row.free.notes > row.copied:
         told.append(f"in another rhythm {_passage(row, row.free)}")
-    shares = [f"{row.new[n - 1]:.0%} of {n}" for n in WINDOWS if n <= len(row.new)]
-    if shares:
-        told.append(f"new are {', '.join(shares)} bars")
+    sizes = [n for n in WINDOWS if n <= len(row.new)]
+    if sizes:
+        shares = ", ".join(f"{row.new[n - 1]:.0%}" for n in sizes)
+        told.append(f"new, of every {', '.join(map(str, sizes))} bars: {shares}")
     return f"{row.name}: {'; '.join(told)}"
 
 
 def _passage(row: Row, passage: Passage | None) -> str:
-    from composer.evaluation.passages import bars_said
-
     if passage is None:
         return "shares nothing of two notes or more"
     bars = "1 bar" if passage.bars == 1 else f"{passage.bars:.3g} bars"
     notes = f"all {passage.notes} notes" if passage.whole else f"{passage.notes} notes"
     verb = "is" if passage.here.first == passage.here.last else "are"
-    source = f"{bars_said(passage.there)} of {passage.title or passage.id} ({passage.corpus})"
-    return f"{notes}, {bars}: {bars_said(passage.here)} {verb} {source}"
+    source = f"{passage.there.bars} of {passage.title} ({passage.corpus})"
+    return f"{notes}, {bars}: {passage.here.bars} {verb} {source}"
 
 
-def _object(file: Path, libraries: list[Library], rows: list[Row], scores: Sequence[Score]) -> dict[str, Any]:
+def _object(file: Path, libraries: list[Library], rows: list[Row]) -> dict[str, Any]:
     return {
         "file": str(file),
         "corpora": {library.corpus: len(library.ids) for library in libraries},
         "lines": [
             {
                 "name": row.name,
-                "title": scores[row.score].title,
                 "notes": row.notes,
                 "match": row.exact.told() | {"id": row.exact.id} if row.exact else None,
                 "any_rhythm": row.free.told() | {"id": row.free.id} if row.free else None,

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from composer.errors import WriteError
 from composer.evaluation.library import Passage, Stretch
 from composer.evaluation.lines import line_of
-from composer.errors import WriteError
 from composer.io.engraving import engrave, rasterize, system_starts, with_breaks
 from composer.io.plot import one_line
 from composer.score import MAX_TICKS, Part, Score, frozen
@@ -69,16 +69,6 @@ def drawn(rows: Sequence[Shown], suffix: str, title: str, words: Sequence[str]) 
     return sheet(rows).encode() if suffix == ".svg" else rasterize(sheet(rows))
 
 
-def bars_said(stretch: Stretch) -> str:
-    """The bars of a stretch in words.
-
-    >>> bars_said(Stretch(0, 0, 0, 5, 7)), bars_said(Stretch(0, 0, 0, 5, 5))
-    ('bars 5-7', 'bar 5')
-    """
-    many = stretch.first != stretch.last
-    return f"bars {stretch.first}-{stretch.last}" if many else f"bar {stretch.first}"
-
-
 def _engraved(row: Shown) -> list[str]:
     """The score's bars, and the piece's in the same clef."""
     passage = row.passage
@@ -87,8 +77,8 @@ def _engraved(row: Shown) -> list[str]:
     for clef, other in zip(mine.iter("clef"), source.iter("clef"), strict=False):
         other[:] = list(clef)
     headings = (
-        f"{row.name}, {bars_said(passage.here)}",
-        f"{passage.title} ({passage.corpus}), {bars_said(passage.there)}",
+        f"{row.name}, {passage.here.bars}",
+        f"{passage.title} ({passage.corpus}), {passage.there.bars}",
     )
     return [
         engrave(ElementTree.tostring(root), [("center", "middle", HEADING, one_line(text, LETTERS))])
