@@ -173,10 +173,8 @@ class Library:
         said = json.loads(arrays["text"].tobytes())
         if said["key"] != key:
             return None
-        exact, free = (
-            SuffixArray(*(arrays[f"{name}.{part}"] for part in ("known", "text", "order")))
-            for name in ("exact", "free")
-        )
+        parts = ("known", "text", "order")
+        exact, free = (SuffixArray(*(arrays[f"{name}.{part}"] for part in parts)) for name in ("exact", "free"))
         return cls(
             said["corpus"], said["ids"], said["titles"], arrays["rows"], arrays["starts"], arrays["bar"], exact, free
         )
@@ -189,7 +187,7 @@ def longest(libraries: Sequence[Library], lines: Lines, rhythm: bool = True) -> 
 
 
 def library_of(corpus: Corpus, progress: Progress | None = None) -> Library:
-    """The library of all pieces of a corpus: as it was kept, or made now, and kept for next time where that can be done.
+    """The library of a corpus: as it was kept, or made now, and kept for next time where that can be done.
 
     ``progress`` hears the share that is done, 0 to 1. Raises :class:`UsageError` if no note is in the corpus.
     """

@@ -1,8 +1,8 @@
 """The melodic lines of scores, as symbols that transposition does not change.
 
-A line is what a part plays, the highest where several notes begin at once; drums have none. The symbol of a note is the
-interval to the next note of the line, with the time between their onsets, or the interval alone. Music is taken as it is
-written, repeats not unfolded.
+A line is what a part plays, the highest where several notes begin at once; drums have none. The symbol of a note is
+the interval to the next note of the line, with the time between their onsets, or the interval alone. Music is taken as
+it is written, repeats not unfolded.
 """
 
 from __future__ import annotations

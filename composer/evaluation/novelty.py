@@ -1,9 +1,14 @@
 """What is new in music, beside a library: how many windows of whole bars do not stand in it, and what nearly copies it.
 
 The share of windows of n bars that are not in the training corpus, beside the same share of held-out music, is an
-originality report as of Yin, Reuben, Stepney and Collins (2022), "Measuring when a music generation algorithm copies too
-much", with exact matches of melodic lines in any transposition for their similarity score: the baseline is how much real
-music borrows.
+originality report as of Yin, Reuben, Stepney and Collins, "Measuring when a music generation algorithm copies too much"
+(SN Computer Science 3:340, 2022), with exact matches of melodic lines in any transposition for their similarity score:
+the baseline is how much real music borrows.
+
+A near-duplicate has at least 60 % of its notes in runs of eight or more that one piece of the library has too. That is
+far stricter than kinship (:mod:`composer.corpora.kin`: a fifth of the runs of nine notes, so that no variant of a test
+piece is learned from): of the folk tunes that have kin, all whose notes are the same reach it, and 56 % of the others;
+of held-out tunes, whose kin are held out with them, 1 %; of held-out chorales, none.
 """
 
 from __future__ import annotations
@@ -65,7 +70,8 @@ def curve(lines: Lines, libraries: Sequence[Library], rhythm: bool) -> list[tupl
         row, new = _windows(lines, reach, n)
         if not len(row):
             break
-        counts.append(tuple(np.bincount(found, minlength=len(lines.lines)) for found in (row[new], row)))
+        fresh, of = (np.bincount(found, minlength=len(lines.lines)).astype(np.int64) for found in (row[new], row))
+        counts.append((fresh, of))
     return counts
 
 
