@@ -94,29 +94,29 @@ def _scores(file: Path, tune: str | None) -> list[Score]:
         return [score]
     from composer.io.abc import tunes
 
-    scores: list[Score] = []
-    for found in tunes(read_bytes(file), str(file)):
-        if found.score is None:
-            typer.echo(f"composer: {found.error}", err=True)
-        else:
-            scores.append(found.score)
+    found = list(tunes(read_bytes(file), str(file)))
+    scores = [entry.score for entry in found if entry.score is not None]
+    for entry in found:
+        notices += entry.notices
+        if entry.error is not None:
+            notices.append(Notice("ignored", "", str(entry.error).removeprefix(f"{file}: ")))
+    say(file, notices)
     if not scores:
         raise ReadError(f"{file}: holds no ABC tune that can be read; one begins with X:1 and has a K: field")
     return scores
 
 
-def _libraries(names: Sequence[str]) -> tuple[dict[str, Corpus], list[Library]]:
+def _libraries(names: Sequence[str]) -> tuple[list[Corpus], list[Library]]:
     from composer.corpora import load
     from composer.evaluation.library import library_of
 
-    corpora: dict[str, Corpus] = {}
+    corpora: list[Corpus] = []
     libraries: list[Library] = []
     for name in dict.fromkeys(names):
         with progressing(f"reading {name}", KEPT) as progress:
-            music = load(name, progress)
+            corpora.append(load(name, progress))
         with progressing(f"indexing {name}") as progress:
-            libraries.append(library_of(music, progress))
-        corpora[music.name] = music
+            libraries.append(library_of(corpora[-1], progress))
     return corpora, libraries
 
 
@@ -185,13 +185,13 @@ def _object(file: Path, libraries: list[Library], rows: list[Row]) -> dict[str, 
 
 
 def _draw(
-    path: Path, suffix: str, file: Path, rows: list[Row], scores: Sequence[Score], corpora: dict[str, Corpus]
+    path: Path, suffix: str, file: Path, rows: list[Row], scores: Sequence[Score], corpora: Sequence[Corpus]
 ) -> None:
     from composer.evaluation.passages import Shown, drawn
     from composer.io import write_bytes
 
     shown = [
-        Shown(row.exact, scores[row.score], corpora[row.exact.corpus][row.exact.there.piece].score, row.name)
+        Shown(row.exact, scores[row.score], _source(row.exact, corpora), row.name)
         for row in rows[:MOST_SHOWN]
         if row.exact
     ]
@@ -200,3 +200,9 @@ def _draw(
         return
     write_bytes(drawn(shown, suffix, f"What {file.name} copies", [_told(row) for row in rows]), path)
     report([str(path)], "")
+
+
+def _source(passage: Passage, corpora: Sequence[Corpus]) -> Score:
+    """The piece that a passage stands in."""
+    pieces = (music[passage.there.piece] for music in corpora if passage.there.piece < len(music))
+    return next(piece.score for piece in pieces if piece.id == passage.id)
