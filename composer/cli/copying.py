@@ -17,7 +17,7 @@ from composer.registry import CORPORA
 if TYPE_CHECKING:
     from composer.corpora import Corpus
     from composer.evaluation.library import Library, Passage
-    from composer.evaluation.lines import Lines
+    from composer.evaluation.melodies import Lines
     from composer.score import Score
 
 SUFFIXES = (".html", ".svg", ".png")
@@ -59,7 +59,7 @@ def copying(
 
     A window of bars is new if its notes stand nowhere in the corpora as one run.
     """
-    from composer.evaluation.lines import Lines
+    from composer.evaluation.melodies import Lines
 
     suffix = output.suffix.lower() if output else ""
     if output and suffix not in SUFFIXES:

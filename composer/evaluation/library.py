@@ -24,7 +24,7 @@ from composer.corpora.base import Progress
 from composer.disk import make_folder, write_bytes
 from composer.errors import UsageError, WriteError
 from composer.evaluation.judgement import Match
-from composer.evaluation.lines import Lines
+from composer.evaluation.melodies import Lines
 from composer.inference.suffix_array import Ints, SuffixArray
 from composer.score import Score
 

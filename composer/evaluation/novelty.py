@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from composer.errors import UsageError
 from composer.evaluation.judgement import Novelty, Span
 from composer.evaluation.library import Library
-from composer.evaluation.lines import Lines
+from composer.evaluation.melodies import Lines
 from composer.inference.suffix_array import Ints
 from composer.score import Score
 

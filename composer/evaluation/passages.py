@@ -13,7 +13,7 @@ import numpy as np
 
 from composer.errors import WriteError
 from composer.evaluation.library import Passage, Stretch
-from composer.evaluation.lines import line_of
+from composer.evaluation.melodies import line_of
 from composer.io.engraving import engrave, rasterize, system_starts, with_breaks
 from composer.io.plot import one_line
 from composer.score import MAX_TICKS, Part, Score, frozen

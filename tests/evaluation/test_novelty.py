@@ -13,7 +13,7 @@ from composer.corpora import load
 from composer.corpora.base import Corpus
 from composer.errors import UsageError
 from composer.evaluation.library import Library, library_of, longest
-from composer.evaluation.lines import Lines
+from composer.evaluation.melodies import Lines
 from composer.evaluation.novelty import nearness, novelty
 from composer.inference.suffix_array import END
 from composer.score import Part, Score, frozen
