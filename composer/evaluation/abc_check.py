@@ -62,9 +62,7 @@ def readings(scores: Sequence[Score], texts: Sequence[str]) -> list[Reading]:
     else:
         ours = [None if tune is None or tune.score is None else _notes(tune.score) for tune in book]
         wrong = [found is None or not _same(found, notes) for found, notes in zip(ours, wanted, strict=True)]
-    return [
-        Reading(bad or bool(said), not {"bar", "unread"} & {*said}) for bad, said in zip(wrong, notices, strict=True)
-    ]
+    return [Reading(bad or bool(said), not {"bar", "unread"} & {*said}) for bad, said in zip(wrong, notices, strict=True)]
 
 
 def _notes(score: Score) -> Notes:

@@ -70,9 +70,7 @@ def ranges(draw: Draw, stage: Stage) -> list[str]:
     for voice in stage.voices:
         pitch = stage.written(voice).pitch
         more = int(draw.integers(0, 5))
-        low, high = (
-            _named(stage.score.key, note) for note in (pitch.min() - more // 2, pitch.max() + more - more // 2)
-        )
+        low, high = (_named(stage.score.key, note) for note in (pitch.min() - more // 2, pitch.max() + more - more // 2))
         texts.append(f"{stage.about(voice)}range={low}:{high}")
     return texts
 

@@ -13,9 +13,7 @@ from composer.evaluation.judgement import Discrimination, Span, Tell
 
 FOLDS, REPEATS = 5, 5
 RESAMPLED = 2000
-WIDER = (
-    2**0.5
-)  # what the bootstrap lacks, as it fits nothing again: so it held the truth in 93 to 98 of 100 simulations
+WIDER = 2**0.5  # what the bootstrap lacks, as it fits nothing again: so it held the truth in 93 to 98 of 100 simulations
 MOST_TELLS, CHANCE, ALIKE = 10, 0.05, 0.9
 STRENGTH = 0.03  # of what the weights may cost; chosen on foils
 

@@ -125,7 +125,9 @@ def unasked(sketch: Sketch) -> Sketch:
 
 def exact_price(composer: Composer, generator: Markov, sketch: Sketch, free: Sketch) -> float:
     """-log P(wishes): what all that ``free`` allows weighs, beside what of it keeps the wishes."""
-    asked, all_free = (generator.belief(composer.encoding.compile(one.folded())).log_mass for one in (sketch, free))
+    asked, all_free = (
+        generator.belief(composer.encoding.compile(one.folded())).log_mass for one in (sketch, free)
+    )
     return float(all_free - asked)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from composer.errors import UsageError
 from composer.evaluation import asked, asked_choir
 from composer.evaluation.asked import Draw, Room, one
-from composer.score import Score
+from composer.score import Part, Score
 from composer.sketch import Breaths, Copy, Sketch
 from composer.theory import Key, Meter
 from composer.voice_leading import CHOIR
