@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".html", ".svg", ".png")
 MOST_SHOWN = 10  # pairs of passages on paper
 MOST_NOTES = 2**21
-WINDOWS = (1, 2, 4, 8)  # bars, in the text
+WINDOWS = {1: "single bars", 2: "two together", 4: "four", 8: "eight"}  # in the text
 
 
 class Row(NamedTuple):
@@ -150,10 +150,9 @@ def _told(row: Row) -> str:
     told = [_passage(row, row.exact)]
     if row.free and row.free.notes > row.copied:
         told.append(f"in another rhythm {_passage(row, row.free)}")
-    sizes = [n for n in WINDOWS if n <= len(row.new)]
-    if sizes:
-        shares = ", ".join(f"{row.new[n - 1]:.0%}" for n in sizes)
-        told.append(f"new, of every {', '.join(map(str, sizes))} bars: {shares}")
+    shares = [f"{row.new[n - 1]:.0%} of {words}" for n, words in WINDOWS.items() if n <= len(row.new)]
+    if shares:
+        told.append(f"new: {', '.join(shares)}")
     return f"{row.name}: {'; '.join(told)}"
 
 

@@ -44,7 +44,7 @@ def test_a_piece_of_the_corpus_is_found_whole_in_any_key(run: Callable[..., Any]
         write(score, tmp_path / name)
         result = run("copying", tmp_path / name)
         assert (result.code, result.err) == (0, "")
-        assert result.out == f"The Second: {expected}new, of every 1, 2, 4 bars: 0%, 0%, 0%\n", name
+        assert result.out == f"The Second: {expected}new: 0% of single bars, 0% of two together, 0% of four\n", name
 
 
 def test_the_most_copied_tune_of_a_book_is_first(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
@@ -63,10 +63,10 @@ def test_rhythm_counts_unless_it_is_left_aside(run: Callable[..., Any], corpus: 
     told = run("copying", slow).out
     assert re.match(r"The Second: \d notes, ", told)
     assert "; in another rhythm all 23 notes, 4 bars: bars 1-4 are bars 1-4 of The Second (tunes); " in told
-    assert told.endswith("bars: 100%, 100%, 100%\n")
+    assert told.endswith("new: 100% of single bars, 100% of two together, 100% of four\n")
     free = run("copying", slow, "--any-rhythm").out
     assert free.startswith("The Second: all 23 notes, 4 bars: ")
-    assert free.endswith("bars: 0%, 0%, 0%\n")
+    assert free.endswith("new: 0% of single bars, 0% of two together, 0% of four\n")
 
 
 def test_json_is_one_object(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_nothing_shared_is_no_error(run: Callable[..., Any], corpus: Path, tmp_p
     path = written(tmp_path, "X:1\nT:Lone\nM:4/4\nL:1/1\nK:C\nC|\n")
     result = run("copying", path, "-o", tmp_path / "page.svg")
     assert result.code == 0
-    assert result.out == "Lone: shares nothing of two notes or more; new, of every 1 bars: 0%\n"
+    assert result.out == "Lone: shares nothing of two notes or more; new: 0% of single bars\n"
     assert result.err == f"{path} shares nothing of two notes or more: there is nothing to engrave\n"
     assert not (tmp_path / "page.svg").exists()
     assert json.loads(run("copying", path, "--json").out)["lines"][0]["match"] is None
