@@ -76,9 +76,11 @@ def _engraved(row: Shown) -> list[str]:
     source = _page(row.piece, passage.there, passage.notes)
     for clef, other in zip(mine.iter("clef"), source.iter("clef"), strict=False):
         other[:] = list(clef)
+    parts = row.piece.parts
+    voice = f"{parts[passage.there.part].name}, " if len(parts) > 1 else ""
     headings = (
         f"{row.name}, {passage.here.bars}",
-        f"{passage.title} ({passage.corpus}), {passage.there.bars}",
+        f"{passage.title} ({passage.corpus}), {voice}{passage.there.bars}",
     )
     return [
         engrave(ElementTree.tostring(root), [("center", "middle", HEADING, one_line(text, LETTERS))])
