@@ -163,7 +163,12 @@ class _Read:
 def _ticks(sketch: Sketch, score: Score) -> Ints:
     """Equal cells so fine that all that was written, and all places of the page, lie on their edges."""
     edges = [part.onset for part in score.parts] + [part.offset for part in score.parts]
-    page = [score.barlines, beats(score), [chord.onset for chord in score.chords], [copy.start for copy in sketch.copies]]
+    page = [
+        score.barlines,
+        beats(score),
+        [chord.onset for chord in score.chords],
+        [copy.start for copy in sketch.copies],
+    ]
     holes = [tick for hole in sketch.holes for tick in (hole.start, hole.end)]
     size = COARSEST
     for tick in np.unique(np.concatenate([*edges, *page, holes]).astype(np.int64)).tolist():
