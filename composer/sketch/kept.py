@@ -75,8 +75,6 @@ def _lines(sketch: Sketch, score: Score) -> Iterator[str]:
         overlap = (part.offset[:-1] > part.onset[1:]) & sketch.free(voice, part.onset[1:])
         if overlap.any():
             yield f"{score.place(int(part.onset[1:][overlap][0]))}: two notes of voice {voice + 1} sound at once"
-        if len(part) and int(part.offset[-1]) > score.end:
-            yield f"voice {voice + 1} goes on behind the end"
 
 
 def _copies(sketch: Sketch, score: Score) -> Iterator[str]:
