@@ -123,7 +123,7 @@ def _varied_choir(draw: Draw, kind: str, page: Score) -> Case:
     voices = [(1, 2), (3,), (1, 2, 3), (0, 1, 2, 3), (2, 3)][int(draw.integers(5))]
     first = int(draw.integers(1, BARS[4] - 1))
     last = min(first + int(draw.integers(1, 3)), BARS[4])
-    region = f"bars {first}-{last} of {', '.join(CHOIR[voice].lower() for voice in voices)}"
+    region = f"bars {first}-{last} of {', '.join(str(voice + 1) for voice in voices)}"
     wishes = asked_choir.CHOIR_KINDS[kind](draw, asked_choir.Stage(page, voices, first, last, False))
     return Case(kind, f"{region} anew; {'; '.join(wishes)}", Sketch.of(page, region, wish=wishes))
 
