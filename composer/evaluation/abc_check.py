@@ -115,8 +115,9 @@ def _played(path: Path) -> Notes | None:
     import symusic
 
     try:
-        tracks: list[Any] = [track.notes.numpy() for track in symusic.Score(path).tracks]
+        played: Any = symusic.Score(path)
     except (RuntimeError, ValueError):
         return None
+    tracks = [track.notes.numpy() for track in played.tracks]
     columns = [np.stack([n["time"], n["pitch"], n["duration"]], axis=1).astype(np.int64) for n in tracks]
     return _ordered(np.concatenate([np.zeros((0, 3), dtype=np.int64), *columns]))
