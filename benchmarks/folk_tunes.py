@@ -3,22 +3,24 @@
 Of every page, like one of the training split but with nothing wished, 20 tunes are composed, with the page's number as
 their seed. They are kept as ABC, 500 tunes a file: a second run goes on where the first stopped.
 
-    python benchmarks/folk_tunes.py --folder tunes --models folk-markov folk-maxent
-    python benchmarks/folk_tunes.py --folder tunes --json          # what is there, judged
+    python benchmarks/folk_tunes.py --folder tunes --compose       # 10 to 20 minutes a model
+    python benchmarks/folk_tunes.py --folder tunes                 # what is there, judged
 """
 
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from composer import Composer
 from composer.corpora import Corpus, load
 from composer.encodings.melody import Melody
-from composer.evaluation.judgement import Tunes
-from composer.evaluation.pages import blank_pages
+from composer.evaluation.judgement import Novelty, Tunes
+from composer.evaluation.library import Library
+from composer.evaluation.novelty import novelty
+from composer.evaluation.pages import blank_pages, plain
 from composer.evaluation.tunes import well_made
 from composer.io.abc import dumps, tunes
 from composer.score import Score
@@ -27,6 +29,13 @@ MODELS = ("folk-markov", "folk-maxent")
 EACH = 20  # tunes of a page
 PAGES = 25  # of a file
 SEED = 8
+
+
+class Found(NamedTuple):
+    """What is said of some tunes."""
+
+    tunes: Tunes
+    novelty: Novelty
 
 
 def pieces(corpus: Corpus, split: str) -> list[Score]:
@@ -64,9 +73,14 @@ def composed(folder: Path) -> Iterator[Score]:
             yield tune.score
 
 
-def table(found: dict[str, Tunes]) -> str:
+def judged(scores: list[Score], library: Library) -> Found:
+    """Tunes, and how new their pages are beside the training split."""
+    return Found(well_made(scores), novelty(map(plain, scores), library))
+
+
+def table(found: dict[str, Found]) -> str:
     """What was found, a column for each."""
-    rows: list[tuple[str, Any]] = [
+    rows: list[tuple[str, Callable[[Tunes], str]]] = [
         ("tunes", lambda t: f"{t['tunes']:,}"),
         ("malformed", lambda t: f"{t['malformed']:.2%}"),
         ("bars add up", lambda t: f"{t['bars_add_up']:.2%}"),
@@ -79,7 +93,14 @@ def table(found: dict[str, Tunes]) -> str:
         ("fiddle, first position", lambda t: f"{t['fiddle']:.1%}"),
     ]
     lines = [f"| | {' | '.join(found)} |", "|---" * (len(found) + 1) + "|"]
-    return "\n".join([*lines, *(f"| {name} | {' | '.join(map(say, found.values()))} |" for name, say in rows)])
+    lines += [f"| {name} | {' | '.join(say(one.tunes) for one in found.values())} |" for name, say in rows]
+    for n in range(min(len(one.novelty["curve"]) for one in found.values())):
+        spans = [one.novelty["curve"][n] for one in found.values()]
+        cells = [f"{span['value']:.1%} ({span['low']:.1%} to {span['high']:.1%})" for span in spans]
+        lines.append(f"| new windows of {n + 1} bars | {' | '.join(cells)} |")
+    near = [f"{one.novelty['near_duplicates']:.2%}" for one in found.values()]
+    lines.append(f"| near duplicates | {' | '.join(near)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -87,16 +108,21 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=MODELS)
     parser.add_argument("--tunes", type=int, default=10_000)
     parser.add_argument("--folder", type=Path, required=True, help="where the tunes are, or go")
+    parser.add_argument("--compose", action="store_true", help="compose what is missing, and do not judge")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     corpus = load("folk")
     training, held_out = pieces(corpus, "train"), pieces(corpus, "test")
+    if options.compose:
+        for name in options.models:
+            compose(name, training, options.tunes, options.folder)
+        return
+    ids = [str(number) for number in range(len(training))]
+    library = Library.of("folk", ids, ids, training)
+    found = {"held-out tunes": judged(held_out, library)}
     for name in options.models:
-        compose(name, training, options.tunes, options.folder)
-    found = {"held-out tunes": well_made(held_out)}
-    for name in options.models:
-        found[name] = well_made(list(composed(options.folder / name)))
-    print(json.dumps(found, indent=1) if options.json else table(found))
+        found[name] = judged(list(composed(options.folder / name)), library)
+    print(json.dumps({n: one._asdict() for n, one in found.items()}, indent=1) if options.json else table(found))
 
 
 if __name__ == "__main__":
