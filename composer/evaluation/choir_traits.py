@@ -38,7 +38,7 @@ NOWHERE = Place(np.full(1, -1), np.zeros(1, dtype=bool), np.zeros((1, 12), dtype
 KINDS = ("major", "major 6", "major 64", "minor", "minor 6", "minor 64", "diminished", "diminished 6", "dominant 7",
          "dominant 65", "dominant 43", "dominant 42", "minor 7", "minor 65", "minor 42", "major 7", "diminished 7",
          "half-diminished 7", "half-diminished 65", "suspended 4", "augmented",
-         "augmented 6", "open fifth")  # fmt: skip
+         "open fifth")  # fmt: skip
 VOICE_MOVES = ("repeated notes", "semitone steps up", "semitone steps down", "whole tone steps up",
                "whole tone steps down", "leaps", "mean move (semitones)", "turns", "steps that go on",
                "leaps that are followed by a step back", "neighbour notes", "octaves up", "octaves down",
@@ -158,7 +158,7 @@ def _chords(beats: Beats) -> dict[str, float]:
         found[f"outer voices in {name}"] = share(np.isin(outer, sizes))
     found["outer voices in seconds, sevenths or tritones"] = share(np.isin(outer, ROUGH))
     number = np.array([len(set(row)) for row in classes.tolist()])
-    found |= {f"beats with {n} different notes": share(number == n) for n in (1, 2, 3, 4)}
+    found |= {f"beats with {n} different notes": share(number == n) for n in (2, 3, 4)}
     found["beats with a doubled leading tone"] = share((classes == (beats.tonic - 1) % 12).sum(axis=1) > 1)
     triads = np.array([chord is not None and chord.quality in ("", "m") for chord in beats.chord], dtype=bool)
     tone = np.array([chord.root if chord else 0 for chord in beats.chord], dtype=np.int64)[:, None]

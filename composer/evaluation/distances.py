@@ -9,6 +9,9 @@ training samples as large as the composed one from the same held-out music: were
 distance would be one of these draws. All intervals are 95 %. The floor's is of such draws. That of the distance is
 bootstrapped: pieces of both sides are drawn again with replacement, and what this spreads about its own mean is put
 about the value.
+
+Pieces composed on one blank page share its meter, key and length. They are drawn together, and the floor's samples
+have as many pieces as there are pages, which is cautious: it can hide a small distance, but not make one up.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from composer.evaluation.judgement import Distance, Span
 from composer.evaluation.statistics import OF, Counts, Statistic, statistics
@@ -28,6 +31,7 @@ SHOWN = 16  # values
 INTERVAL = (0.025, 0.975)
 
 Reals = NDArray[np.float64]
+Pages = NDArray[np.int64]
 
 
 class Tally(NamedTuple):
@@ -44,19 +48,30 @@ def tally(scores: Iterable[Score], voices: int) -> list[Tally]:
 
 
 def distances(
-    real: Iterable[Score], composed: Iterable[Score], training: Iterable[Score], voices: int, seed: int
+    real: Iterable[Score],
+    composed: Iterable[Score],
+    training: Iterable[Score],
+    voices: int,
+    seed: int,
+    pages: ArrayLike | None = None,
 ) -> list[Distance]:
-    """How far composed scores are from real ones, in every statistic of :mod:`composer.evaluation.statistics`."""
-    return compared(tally(real, voices), tally(composed, voices), tally(training, voices), seed)
+    """How far composed scores are from real ones, in every statistic of :mod:`composer.evaluation.statistics`.
+
+    ``pages`` (P,) says by any numbers which composed pieces share a page; each has its own if it is not given.
+    """
+    return compared(tally(real, voices), tally(composed, voices), tally(training, voices), seed, pages)
 
 
-def compared(real: list[Tally], composed: list[Tally], training: list[Tally], seed: int) -> list[Distance]:
-    """The same of what has been counted. A side without pieces, or in which nothing was counted, has shares of 0."""
+def compared(
+    real: list[Tally], composed: list[Tally], training: list[Tally], seed: int, pages: ArrayLike | None = None
+) -> list[Distance]:
+    """The same of what has been counted. Where one side has nothing to count, the distance is 1."""
     rng = np.random.default_rng(seed)
-    return [_distance(*sides, rng) for sides in zip(real, composed, training, strict=True)]
+    numbers = np.arange(len(composed[0].pieces)) if pages is None else np.unique(pages, return_inverse=True)[1]
+    return [_distance(*sides, numbers, rng) for sides in zip(real, composed, training, strict=True)]
 
 
-def _distance(real: Tally, composed: Tally, training: Tally, rng: np.random.Generator) -> Distance:
+def _distance(real: Tally, composed: Tally, training: Tally, pages: Pages, rng: np.random.Generator) -> Distance:
     statistic = real.statistic
     names = {name: None for side in (real, composed, training) for piece in side.pieces for name in piece}
     values = [name for name in names if not (statistic.curve and name.startswith(OF))]
@@ -65,8 +80,8 @@ def _distance(real: Tally, composed: Tally, training: Tally, rng: np.random.Gene
     return {
         "name": statistic.name,
         "title": statistic.title,
-        "distance": _bootstrapped(held, made, rng, curve=statistic.curve),
-        "floor": _floor(held, learned, len(made.counts), rng, curve=statistic.curve),
+        "distance": _bootstrapped(held, made, pages, rng, curve=statistic.curve),
+        "floor": _floor(held, learned, int(pages.max(initial=-1)) + 1, rng, curve=statistic.curve),
         "real": real_shares,
         "composed": composed_shares,
     }
@@ -113,17 +128,18 @@ def distance(first: Reals, second: Reals, *, curve: bool) -> Reals:
     return np.asarray(np.where(number > 0, measured, one_sided))
 
 
-def _bootstrapped(real: _Side, composed: _Side, rng: np.random.Generator, *, curve: bool) -> Span:
+def _bootstrapped(real: _Side, composed: _Side, pages: Pages, rng: np.random.Generator, *, curve: bool) -> Span:
     value = float(distance(real.shares(), composed.shares(), curve=curve)[0])
     if not len(real.counts) or not len(composed.counts):
         return {"value": value, "low": value, "high": value}
-    drawn = distance(*(side.shares(_resampled(len(side.counts), rng)) for side in (real, composed)), curve=curve)
+    pieces = real.shares(_resampled(len(real.counts), rng))
+    drawn = distance(pieces, composed.shares(_resampled(int(pages.max()) + 1, rng)[:, pages]), curve=curve)
     low, high = np.quantile(drawn, INTERVAL) - drawn.mean() + value
     return {"value": value, "low": float(min(max(low, 0.0), value)), "high": float(max(min(high, 1.0), value))}
 
 
 def _resampled(pieces: int, rng: np.random.Generator) -> Reals:
-    """(n, P) how often each piece is drawn, with replacement."""
+    """(n, P) how often each of so many is drawn, with replacement."""
     return rng.multinomial(pieces, np.full(pieces, 1 / pieces), size=DRAWS).astype(np.float64)
 
 

@@ -137,9 +137,9 @@ def chord_bigrams(score: Score) -> Counts:
     """
     chords = []
     for bass, above in _chords(score):
-        chord = named(above) if bass >= 0 else None
-        chords.append(numeral(bass + chord.root, chord.quality) if chord else OTHER)
-    return Counter(f"{before} {after}" for before, after in pairwise(chords) if before != after)
+        chord = named(above)
+        chords.append("" if bass < 0 else numeral(bass + chord.root, chord.quality) if chord else OTHER)
+    return Counter(f"{first} {then}" for first, then in pairwise(chords) if first and then and first != then)
 
 
 def phrase_ends(score: Score) -> Counts:
