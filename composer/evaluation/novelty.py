@@ -80,15 +80,13 @@ def _windows(lines: Lines, reach: Ints, n: int) -> tuple[Ints, NDArray[np.bool_]
     are no run of the library's. ``reach`` (N,) is how many symbols from each note on are.
     """
     bars = np.array([line.bars for line in lines.lines])
-    count = np.maximum(bars - n + 1, 0)
-    row = np.repeat(np.arange(len(bars)), count)
-    bar = 1 + np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     size = int(bars.max()) + n + 1
     place = np.repeat(np.arange(len(bars)), np.diff(lines.starts)) * size + lines.bar  # ascending
-    first, last = (np.searchsorted(place, row * size + edge) for edge in (bar, bar + n))
-    heard = first < last
-    first, last = first[heard], last[heard]
-    return row[heard], reach[first] < last - first - 1
+    start = np.unique(np.unique(place)[:, None] - np.arange(n))  # of windows in which a note begins
+    row, bar = np.divmod(start, size)
+    whole = (bar >= 1) & (bar + n - 1 <= bars[row])
+    first, last = (np.searchsorted(place, start[whole] + after) for after in (0, n))
+    return row[whole], reach[first] < last - first - 1
 
 
 def _summed(lines: Lines, counts: Ints) -> Ints:
