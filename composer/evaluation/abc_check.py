@@ -28,7 +28,7 @@ ORACLE = "abc2midi"
 RESOLUTION = 480  # ticks a quarter that abc2midi writes
 AT_ONCE = 250  # tunes
 SECONDS = 30  # for so many
-UNEVEN = "time units while the time signature"  # what abc2midi says of bars
+REMARKS = "time units while the time signature|Different length notes in tuple"  # bars, which we count; what is right
 
 Notes = NDArray[np.int64]
 
@@ -62,7 +62,9 @@ def readings(scores: Sequence[Score], texts: Sequence[str]) -> list[Reading]:
     else:
         ours = [None if tune is None or tune.score is None else _notes(tune.score) for tune in book]
         wrong = [found is None or not _same(found, notes) for found, notes in zip(ours, wanted, strict=True)]
-    return [Reading(bad or bool(said), not {"bar", "unread"} & {*said}) for bad, said in zip(wrong, notices, strict=True)]
+    return [
+        Reading(bad or bool(said), not {"bar", "unread"} & {*said}) for bad, said in zip(wrong, notices, strict=True)
+    ]
 
 
 def _notes(score: Score) -> Notes:
@@ -103,9 +105,9 @@ def _abc2midi(texts: Sequence[str]) -> list[Notes | None]:
 
 
 def _faults(said: str, texts: Sequence[str]) -> set[int]:
-    """The tunes about which something was said, but for uneven bars."""
+    """The tunes about which something was said, but for :data:`REMARKS`."""
     first = [0, *accumulate(text.count("\n") + 1 for text in texts)]  # the line before each tune's first
-    lines = re.findall(rf"^(?:Error|Warning) in line-char (\d+)-\d+ : (?!.*{UNEVEN})", said, re.MULTILINE)
+    lines = re.findall(rf"^(?:Error|Warning) in line-char (\d+)-\d+ : (?!.*(?:{REMARKS}))", said, re.MULTILINE)
     return {min(bisect_right(first, int(line) - 1), len(texts)) - 1 for line in lines}
 
 
@@ -113,8 +115,9 @@ def _played(path: Path) -> Notes | None:
     import symusic
 
     try:
-        tracks: list[Any] = [track.notes.numpy() for track in symusic.Score(path).tracks]
+        played: Any = symusic.Score(path)
     except (RuntimeError, ValueError):
         return None
+    tracks = [track.notes.numpy() for track in played.tracks]
     columns = [np.stack([n["time"], n["pitch"], n["duration"]], axis=1).astype(np.int64) for n in tracks]
     return _ordered(np.concatenate([np.zeros((0, 3), dtype=np.int64), *columns]))

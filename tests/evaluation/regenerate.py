@@ -15,11 +15,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key
+from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key, shuffled, transposed
 
 from composer.evaluation.discriminator import discriminate
 from composer.evaluation.distances import distances
 from composer.evaluation.foils import without_restrikes
+from composer.evaluation.library import Library
+from composer.evaluation.novelty import novelty
 from composer.evaluation.statistics import statistics, traits
 from composer.score import Score
 
@@ -69,12 +71,25 @@ def of_foils() -> Any:
     return {"onset": part.onset.tolist(), "pitch": part.pitch.tolist(), "duration": part.duration.tolist()}
 
 
+def of_novelty() -> Any:
+    """What is new beside one piece, and the longest run shared with it; not the intervals."""
+    found = {}
+    for name, score in (("tune", TUNE), ("choir", CHOIR)):
+        library = Library.of("tiny", [name], [name], [score])
+        for change in (transposed, shuffled, inverted, doubled):
+            new = dict(novelty([change(score), score], library))
+            new["curve"] = [span["value"] for span in novelty([change(score), score], library)["curve"]]
+            found[f"{name}, {change.__name__}"] = new | {"longest": library.match(change(score))}
+    return found
+
+
 FAMILIES: dict[str, Callable[[], Any]] = {
     "statistics": of_statistics,
     "traits": of_traits,
     "distances": of_distances,
     "discrimination": of_discrimination,
     "foils": of_foils,
+    "novelty": of_novelty,
 }
 
 
