@@ -73,31 +73,29 @@ def _check(kinds: Sequence[Floats], groups: Sequence[NDArray[Any]], names: Seque
 
 def _contests(kinds: Sequence[Floats], groups: Sequence[NDArray[Any]], seed: int) -> tuple[Floats, Floats]:
     """(P, Q) how often a composed piece scored higher than a real one, and how often they met: in the same fold."""
-    from threadpoolctl import threadpool_limits
-
     won, met = np.zeros((2, len(kinds[0]), len(kinds[1])))
-    with threadpool_limits(1):
-        for repeat in range(REPEATS):
-            folds = [_deal(owners, np.random.default_rng([seed, repeat])) for owners in groups]
-            for fold in range(FOLDS):
-                known = [rows[dealt != fold] for rows, dealt in zip(kinds, folds, strict=True)]
-                new = [np.flatnonzero(dealt == fold) for dealt in folds]
-                label = np.arange(sum(map(len, known))) >= len(known[0])
-                asked = np.concatenate([rows[index] for rows, index in zip(kinds, new, strict=True)])
-                scores = _boosted(np.concatenate(known), label, asked, seed + repeat)
-                margin = scores[len(new[0]) :][None, :] - scores[: len(new[0])][:, None]
-                won[np.ix_(*new)] += (1 + np.sign(margin)) / 2
-                met[np.ix_(*new)] += 1
+    for repeat in range(REPEATS):
+        folds = [_deal(owners, np.random.default_rng([seed, repeat])) for owners in groups]
+        for fold in range(FOLDS):
+            known = [rows[dealt != fold] for rows, dealt in zip(kinds, folds, strict=True)]
+            new = [np.flatnonzero(dealt == fold) for dealt in folds]
+            label = np.arange(sum(map(len, known))) >= len(known[0])
+            asked = np.concatenate([rows[index] for rows, index in zip(kinds, new, strict=True)])
+            scores = _boosted(np.concatenate(known), label, asked, (seed + repeat) % 2**32)
+            margin = scores[len(new[0]) :][None, :] - scores[: len(new[0])][:, None]
+            won[np.ix_(*new)] += (1 + np.sign(margin)) / 2
+            met[np.ix_(*new)] += 1
     return won, met
 
 
 def _deal(groups: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
-    """The fold of each piece: whole groups in random order, cut where a fold has its share."""
+    """The fold of each piece: whole groups, large ones first and else in random order, each to the emptiest fold."""
     sizes = np.bincount(groups)
     order = rng.permutation(len(sizes))
-    dealt = np.empty(len(sizes), dtype=np.int64)
-    before = np.cumsum(sizes[order]) - sizes[order]
-    dealt[order] = before * FOLDS // len(groups)
+    dealt, filled = np.empty(len(sizes), dtype=np.int64), np.zeros(FOLDS)
+    for group in order[np.argsort(-sizes[order], kind="stable")].tolist():
+        dealt[group] = int(np.argmin(filled))
+        filled[dealt[group]] += sizes[group]
     return np.asarray(dealt[groups])
 
 

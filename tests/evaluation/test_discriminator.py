@@ -110,6 +110,12 @@ def test_too_few_pieces_are_refused(real: int, composed: int, kind: str) -> None
         told(0.0, real, composed)
 
 
+def test_a_group_that_holds_almost_everything_is_no_trouble() -> None:
+    found = discriminate(pieces(100, 1), pieces(50, 2, 3.0), NAMES, seed=1, real_groups=[*range(4), *[9] * 96])["auc"]
+    assert found["value"] > 0.8
+    assert found["high"] - found["low"] > 0.1
+
+
 def test_too_few_groups_are_refused() -> None:
     with pytest.raises(UsageError, match="2 real pieces that are not kin"):
         discriminate(pieces(20, 1), pieces(20, 2), NAMES, seed=1, real_groups=["x", "y"] * 10)
