@@ -14,12 +14,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key, shuffled, transposed
+from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key, shuffled, transposed, unended
 
 from composer.evaluation.distances import distances
 from composer.evaluation.library import Library
 from composer.evaluation.novelty import novelty
 from composer.evaluation.statistics import statistics, traits
+from composer.evaluation.tunes import well_made
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -66,11 +67,18 @@ def of_novelty() -> Any:
     return found
 
 
+def of_tunes() -> Any:
+    """What is right and wrong with tunes, whichever program reads them."""
+    found = well_made([TUNE, shuffled(TUNE), unended(TUNE), doubled(TUNE).transpose(12)])
+    return {name: value for name, value in found.items() if name != "oracle"}
+
+
 FAMILIES: dict[str, Callable[[], Any]] = {
     "statistics": of_statistics,
     "traits": of_traits,
     "distances": of_distances,
     "novelty": of_novelty,
+    "tunes": of_tunes,
 }
 
 
