@@ -14,9 +14,7 @@ from composer.evaluation.judgement import Discrimination, Span, Tell
 
 FOLDS, REPEATS = 5, 3
 RESAMPLED = 2000
-WIDER = (
-    2**0.5
-)  # what the bootstrap lacks, as it fits nothing again: so it held the truth in 93 to 98 of 100 simulations
+WIDER = 2**0.5  # what the bootstrap lacks, as it fits nothing again: it then held the truth in 93 to 98 of 100 trials
 MOST_TELLS, CHANCE, ALIKE = 10, 0.05, 0.9
 TREES, LOOKED_AT = 300, 30  # and how many traits a branch of a tree looks at
 
@@ -30,6 +28,7 @@ def discriminate(
     *,
     seed: int,
     real_groups: ArrayLike | None = None,
+    composed_groups: ArrayLike | None = None,
 ) -> Discrimination:
     """How well a classifier tells real pieces (P, F) from composed ones (Q, F) by their traits, named by ``names``.
 
@@ -37,8 +36,8 @@ def discriminate(
     repeats of 5-fold cross-validation; they caught js_fakes where logistic regression fell short. The AUC is the share
     of pairs of a real and a composed piece that trees grown on neither put in order, ties counting half: 0.5 is chance,
     and below 0.5 what was found does not hold elsewhere. The interval is a 95 % bootstrap over pieces, widened for what
-    depends on which pieces the trees grew on. Pieces of one group in ``real_groups`` (P,) are drawn, and kept out of
-    the growing, together.
+    depends on which pieces the trees grew on. Pieces of one group in ``real_groups`` (P,), or in ``composed_groups``
+    (Q,), are drawn, and kept out of the growing, together.
 
     ``tells`` are traits that alone separate the two better than chance allows among so many (the Mann-Whitney test
     after Bonferroni, 5 %, one piece of each group), without those that go with one that tells more (rank correlation
@@ -48,8 +47,8 @@ def discriminate(
     """
     kinds = [np.asarray(rows, dtype=np.float64) for rows in (real, composed)]
     groups = [
-        np.arange(len(kinds[0])) if real_groups is None else np.unique(real_groups, return_inverse=True)[1].reshape(-1),
-        np.arange(len(kinds[1])),
+        np.arange(len(rows)) if owners is None else np.unique(owners, return_inverse=True)[1].reshape(-1)
+        for rows, owners in zip(kinds, (real_groups, composed_groups), strict=True)
     ]
     _check(kinds, groups, names)
     won, met = _contests(kinds, groups, seed)
@@ -57,7 +56,7 @@ def discriminate(
         auc=_span(won, met, groups, seed),
         real=len(kinds[0]),
         composed=len(kinds[1]),
-        tells=_tells(kinds[0], kinds[1], names, np.unique(groups[0], return_index=True)[1]),
+        tells=_tells(kinds, names, [np.unique(owners, return_index=True)[1] for owners in groups]),
     )
 
 
@@ -130,17 +129,19 @@ def _span(won: Floats, met: Floats, groups: Sequence[NDArray[Any]], seed: int) -
     return Span(value=value, low=low, high=high)
 
 
-def _tells(real: Floats, composed: Floats, names: Sequence[str], apart: NDArray[np.intp]) -> list[Tell]:
-    """``apart`` are the real pieces, one of each group, that are asked whether it could be chance."""
+def _tells(kinds: Sequence[Floats], names: Sequence[str], apart: Sequence[NDArray[np.intp]]) -> list[Tell]:
+    """``apart`` are the pieces of each kind, one of each group, that are asked whether it could be chance."""
     from scipy.stats import mannwhitneyu, rankdata
 
+    real, composed = kinds
     varies = np.flatnonzero(np.ptp(np.concatenate([real, composed]), axis=0) > 0)
     if not varies.size:
         return []
-    test = partial(mannwhitneyu, composed[:, varies], axis=0, method="asymptotic")
-    share = test(real[:, varies]).statistic / (len(real) * len(composed))
+    test = partial(mannwhitneyu, axis=0, method="asymptotic")
+    share = test(composed[:, varies], real[:, varies]).statistic / (len(real) * len(composed))
     auc = np.maximum(share, 1 - share)
-    beyond = test(real[np.ix_(apart, varies)]).pvalue < CHANCE / len(varies)
+    one = [rows[np.ix_(index, varies)] for rows, index in zip(kinds, apart, strict=True)]
+    beyond = test(one[1], one[0]).pvalue < CHANCE / len(varies)
     ranks = rankdata(np.concatenate([real, composed])[:, varies], axis=0)
     alike = np.abs(np.atleast_2d(np.corrcoef(ranks, rowvar=False))) > ALIKE
     listed: list[int] = []

@@ -15,7 +15,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key, shuffled, transposed
+from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key, shuffled, transposed, unended
 
 from composer.evaluation.discriminator import discriminate
 from composer.evaluation.distances import distances
@@ -23,6 +23,7 @@ from composer.evaluation.foils import without_restrikes
 from composer.evaluation.library import Library
 from composer.evaluation.novelty import novelty
 from composer.evaluation.statistics import statistics, traits
+from composer.evaluation.tunes import well_made
 from composer.score import Score
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -83,6 +84,12 @@ def of_novelty() -> Any:
     return found
 
 
+def of_tunes() -> Any:
+    """What is right and wrong with tunes, whichever program reads them."""
+    found = well_made([TUNE, shuffled(TUNE), unended(TUNE), doubled(TUNE).transpose(12)])
+    return {name: value for name, value in found.items() if name != "oracle"}
+
+
 FAMILIES: dict[str, Callable[[], Any]] = {
     "statistics": of_statistics,
     "traits": of_traits,
@@ -90,6 +97,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     "discrimination": of_discrimination,
     "foils": of_foils,
     "novelty": of_novelty,
+    "tunes": of_tunes,
 }
 
 
