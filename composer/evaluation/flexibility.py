@@ -17,7 +17,7 @@ import numpy as np
 from composer.errors import Infeasible, Unsupported
 from composer.evaluation.judgement import Flexibility
 from composer.evaluation.suites import Case
-from composer.generators.base import Exact, Progress, Pseudo
+from composer.generators.base import Estimating, Progress, Pseudo
 from composer.generators.markov import Markov
 from composer.pipeline import Composer
 from composer.score import Score
@@ -90,10 +90,13 @@ def _completed(composer: Composer, sketch: Sketch, seed: int) -> Score | str:
 
 
 def price_kind(composer: Composer) -> str:
+    """How the price of this composer is known."""
     generator = composer.generator
     if isinstance(generator, Markov):
         return "exact"
-    return "excess" if isinstance(generator, Exact) else "pseudo" if isinstance(generator, Pseudo) else "none"
+    if isinstance(generator, Estimating):
+        return "estimated"
+    return "pseudo" if isinstance(generator, Pseudo) else "none"
 
 
 def _mean(prices: Iterable[Price | None]) -> float | None:
@@ -105,16 +108,30 @@ def _mean(prices: Iterable[Price | None]) -> float | None:
 def price(composer: Composer, sketch: Sketch, score: Score, seed: int) -> Price | None:
     """What the wishes of a sketch cost that was completed as ``score``; None where it cannot be said.
 
-    Exactly, of a Markov chain: ``-log P(wishes)``, the probability that the chain, on the same page with the same notes
-    given, keeps them unasked. Of other models with a likelihood, how many nats more the completion has than one of the
-    same page without wishes; of pseudo-likelihood, the same.
+    That is ``-log P(wishes)``: how improbable it is that the model, on the same page with the same notes given, keeps
+    them unasked. A Markov chain knows it exactly; of a network it is estimated, on average too high. Where only cells
+    have a likelihood, it is how many nats more the completion has, by its pseudo-likelihood, than one without wishes;
+    that is less than 0 where what is wished for is more regular than what the model writes by itself.
     """
-    free = unasked(sketch)
-    if isinstance(composer.generator, Markov):
-        nats = None if _beyond_cells(sketch) else exact_price(composer, composer.generator, sketch, free)
-    else:
-        nats = _excess(composer, free, score, seed)
+    free, generator = unasked(sketch), composer.generator
+    nats: float | None = None
+    if isinstance(generator, Markov | Estimating):
+        nats = None if _beyond_cells(sketch) else mass(composer, free, seed) - mass(composer, sketch, seed)
+    elif isinstance(generator, Pseudo):
+        written = _completed(composer, free, seed)
+        if isinstance(written, Score):
+            nats = pseudo_nats(composer, generator, sketch, score) - pseudo_nats(composer, generator, sketch, written)
     return None if nats is None or not np.isfinite(nats) else Price(nats, free_quarters(sketch))
+
+
+def mass(composer: Composer, sketch: Sketch, seed: int) -> float:
+    """The logarithm of the probability that a composer, left to itself, keeps a sketch."""
+    constraints, generator = composer.encoding.compile(sketch.folded()), composer.generator
+    if isinstance(generator, Markov):
+        return float(generator.belief(constraints).log_mass)
+    if isinstance(generator, Estimating):
+        return generator.mass(constraints, np.random.default_rng(seed))
+    raise Unsupported(f"{generator.name} does not know how probable wishes are")
 
 
 def unasked(sketch: Sketch) -> Sketch:
@@ -129,12 +146,6 @@ def unasked(sketch: Sketch) -> Sketch:
     return replace(sketch, constraints=usual)
 
 
-def exact_price(composer: Composer, generator: Markov, sketch: Sketch, free: Sketch) -> float:
-    """-log P(wishes): what all that ``free`` allows weighs, beside what of it keeps the wishes."""
-    asked, all_free = (generator.belief(composer.encoding.compile(one.folded())).log_mass for one in (sketch, free))
-    return float(all_free - asked)
-
-
 def _beyond_cells(sketch: Sketch) -> bool:
     """Whether wishes are kept by drawing again, and so are not in what the chain weighs."""
     ticks = np.arange(0, sketch.score.end, TICKS_PER_QUARTER // 4, dtype=np.int32)
@@ -144,22 +155,10 @@ def _beyond_cells(sketch: Sketch) -> bool:
     )
 
 
-def _excess(composer: Composer, free: Sketch, score: Score, seed: int) -> float | None:
-    try:
-        written = composer.complete(free, seed=seed)
-    except Infeasible:
-        return None
-    nats = [_nats(composer, free, one) for one in (score, written)]
-    return None if None in nats else nats[0] - nats[1]  # type: ignore[operator]
-
-
-def _nats(composer: Composer, sketch: Sketch, score: Score) -> float | None:
-    """Minus the logarithm of the probability of a completed page, what is copied counted once."""
-    generator = composer.generator
+def pseudo_nats(composer: Composer, generator: Pseudo, sketch: Sketch, score: Score) -> float:
+    """Minus the pseudo-log-likelihood of a completed page, what is copied counted once."""
     sequence = composer.encoding.encode(Fold(score, sketch.copies).folded)
-    if isinstance(generator, Exact):
-        return -float(generator.log_prob(sequence).sum())
-    return -float(generator.pseudo_log_prob(sequence).sum()) if isinstance(generator, Pseudo) else None
+    return -float(generator.pseudo_log_prob(sequence).sum())
 
 
 def free_quarters(sketch: Sketch) -> float:
