@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from composer.corpora import cache
-from composer.corpora.base import Card, Corpus, Listing, Piece, Progress, Rejected, Source, natural
+from composer.corpora.base import Card, Corpus, Listing, Origin, Piece, Progress, Rejected, Source, natural
 from composer.corpora.store import Store
 from composer.errors import UsageError
 from composer.registry import CORPORA, resolve
@@ -73,4 +73,5 @@ def _corpus(source: Source, listing: Listing, index: cache.Index, store: Store) 
         for row, place in zip(rows, index.places, strict=True)
     ]
     rejected = sorted([*listing.rejected, *index.rejected], key=lambda entry: natural(entry.id))
-    return Corpus(source.card, pieces, rejected, Counter(listing.skipped) + Counter(index.skipped))
+    origin = Origin(source.cache_name, f"{index.version} {index.checksum}")
+    return Corpus(source.card, pieces, rejected, Counter(listing.skipped) + Counter(index.skipped), origin)

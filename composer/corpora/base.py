@@ -196,10 +196,18 @@ class Scores(Sequence[Score]):
         return (piece.score for piece in self.pieces)
 
 
+class Origin(NamedTuple):
+    """What a corpus was made of: what its files in the cache are called, and a digest of its music and of our code."""
+
+    name: str
+    digest: str
+
+
 class Corpus(Sequence[Piece]):
     """Pieces in a fixed order; ``train``, ``validation`` and ``test`` are sequences of their scores.
 
     ``rejected`` is music that could not be read, with reasons; ``skipped`` counts the files that are none, by suffix.
+    ``origin`` is None for pieces that were put together by hand.
     """
 
     def __init__(
@@ -208,8 +216,10 @@ class Corpus(Sequence[Piece]):
         pieces: Sequence[Piece],
         rejected: Sequence[Rejected] = (),
         skipped: Mapping[str, int] | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.card = card
+        self.origin = origin
         self.pieces = tuple(pieces)
         self.rejected = tuple(rejected)
         self.skipped = dict(skipped or {})

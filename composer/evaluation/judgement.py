@@ -17,12 +17,15 @@ class Span(TypedDict):
 
 
 class HeldOut(TypedDict):
-    """How well held-out music is foretold. Only models whose ``view`` is the same are compared."""
+    """How well held-out music is foretold. Figures of different kinds, and of other pieces, are not comparable."""
 
     kind: str  # "exact", "pseudo", or "none"
-    nats_per_quarter: float | None  # None where it cannot be said
-    unknown: int  # events that get no probability at all, left out of the mean
-    view: str  # what the encoding keeps of this music, in words: equal words lose the same
+    nats_per_quarter: float | None  # over all pieces, as the model sees them; None where it cannot be said
+    pieces: int
+    unknown: int  # pieces with an event that gets no probability at all, left out
+    view: str  # what the encoding keeps of this music, in words
+    common: float | None  # nats a quarter on the pieces of which every model of the same kind keeps the same notes
+    common_pieces: int
 
 
 class Distance(TypedDict):
@@ -72,7 +75,7 @@ class Flexibility(TypedDict):
 
 
 class Match(TypedDict):
-    """The longest run of notes that two pieces share, in any transposition."""
+    """The longest run of notes that a part of a piece shares with another piece, in any transposition."""
 
     notes: int
     bars: float  # of the piece that was asked about
@@ -82,18 +85,19 @@ class Match(TypedDict):
     title: str
     source_first: str  # where it stands in the corpus
     source_last: str
-    whole: bool  # all notes of the piece
+    whole: bool  # all notes of the part
 
 
 class Novelty(TypedDict):
     """What is new, beside a corpus."""
 
     pieces: int
-    curve: list[Span]  # for n = 1, 2, ... 8: the share of windows of n bars that do not stand in the corpus
+    curve: list[Span]  # for n = 1, 2, ... 8: the share of windows of n bars that do not stand in the corpus; shorter
+    #                    where no piece has so many bars
     longest_notes: float  # the median longest run
     longest_bars: float
     most_bars: float
-    near_duplicates: float  # share of pieces
+    near_duplicates: float  # share of pieces of whose notes 60 % lie in runs of 8 or more shared with one piece
     rhythm_free: list[float]  # the curve's values when rhythm does not count
 
 
@@ -104,8 +108,11 @@ class Tunes(TypedDict):
     malformed: float
     oracle: str  # what read them: "abc2midi", or "composer" where that program is not installed
     bars_add_up: float
-    form: dict[str, float]  # share of tunes by form recognised, most frequent first; "none" where none is
+    form: dict[str, float]  # share of tunes by form as heard, most frequent first: "AABB" of parts of 8 bars, "aabb" of
+    #                         phrases of 4; "none" where nothing returns
     recognised: float
+    phrases: dict[str, float]  # of pages, repeats played once: phrases of 4 bars, "aba'c"
+    returns: float  # share of pages on which a phrase returns, if only varied
     ends_on_tonic: float
     final_degrees: dict[str, float]
     whistle: float  # playable on a whistle in D, in some transposition

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from html import escape
 
 from composer.corpora.base import Corpus
+from composer.evaluation.html import figure, text
 from composer.evaluation.survey import Kind, Survey, counted, file_of, files, length_groups, own_reason
 from composer.evaluation.survey_text import HEADINGS, OCTAVE, alike, cells, lasting
-from composer.io.plot import one_line
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; color: #222; }
@@ -65,11 +64,6 @@ def _page(corpus: Corpus, found: Survey) -> Iterator[str]:
         rows = ((suffix or "without suffix", f"{count:,}") for suffix, count in found.skipped.items())
         yield _table("Files that are no music", ("suffix", "files"), rows)
     yield "</body></html>\n"
-
-
-def text(value: str) -> str:
-    """Escaped, on one line, without control characters."""
-    return escape(one_line(value, 2000))
 
 
 def _totals(found: Survey) -> str:
@@ -135,7 +129,7 @@ def lying(title: str, counts: Mapping[str, int]) -> str:
         f'<text x="{NAMED + 5 + long * count / longest:.1f}" y="{step * k + 12}">{count:,}</text>'
         for k, (name, count) in enumerate(counts.items())
     )
-    return _figure(title, NAMED + long + 60, step * len(counts) + 2, bars)
+    return figure(title, NAMED + long + 60, step * len(counts) + 2, bars)
 
 
 def standing(title: str, counts: Mapping[int, int], names: Mapping[int, str]) -> str:
@@ -149,10 +143,4 @@ def standing(title: str, counts: Mapping[int, int], names: Mapping[int, str]) ->
            if value in names else "")
         for k, (value, count) in enumerate(counts.items())
     )  # fmt: skip
-    return _figure(title, step * len(counts) + 24, high + 22, bars)
-
-
-def _figure(title: str, width: int, height: int, inside: str) -> str:
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{text(title)}">{inside}</svg>'
-    return f"<figure><figcaption>{text(title)}</figcaption>{svg}</figure>\n"
+    return figure(title, step * len(counts) + 24, high + 22, bars)

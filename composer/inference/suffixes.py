@@ -10,6 +10,7 @@ The guard is MaxOrder (Papadopoulos, Roy and Pachet 2014): no copied run is long
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol, Self
@@ -26,6 +27,8 @@ STEP, BEGINS, LASTS = 0, 1, 2  # columns of a move
 UNITS = {"notes": BEGINS, "steps": LASTS}  # what a limit counts, and the column that says how much an event counts
 MAX_EVENTS = 2**24  # in an index
 SHORT = 4  # pairs: shorter runs are found by what comes after them, which is rare
+TOGETHER = 5  # pairs that are looked up at once, where short runs do not count: most are rare
+MULTIPLIER = 0x9E3779B97F4A7C15  # odd: the golden ratio of 2**64
 FIRST, UNKNOWN = -1, -2  # in place of a pair: the first event of a piece, and what the corpus never has
 
 
@@ -71,22 +74,22 @@ class CopyIndex:
         starts = np.cumsum([0, *(len(piece) for piece in pieces)])
         return cls(rows.astype(np.int32), ids.reshape(-1), starts)
 
-    def runs(self, moves: Rows) -> tuple[Ints, Ints]:
+    def runs(self, moves: Rows, pairs: int = 1) -> tuple[Ints, Ints]:
         """For each event (T,) how many events the longest copied run that ends there has (0: none), and where in the
-        corpus the first such run ends (-1: nowhere). O(sum over events of how often their pair occurs).
+        corpus the first such run ends (-1: nowhere). Runs of fewer than so many pairs may be passed over, which is
+        quick: O(sum over events of how often as many pairs occur together).
         """
         matched, place = np.zeros(len(moves), dtype=np.int64), np.full(len(moves), -1)
         run = np.zeros(len(self.ids), dtype=np.int32)
         before = np.zeros(0, dtype=np.int64)
-        for event, (low, high) in enumerate(self.occurrences(self.pairs(moves))):
-            found = self.ordered[1][low:high]
+        for event, found in enumerate(self._ends(self.pairs(moves), pairs)):
             lengths = run[found - 1] + 1
             run[before] = 0
             run[found] = lengths
             before = found
             if len(found):
                 best = int(lengths.argmax())
-                matched[event], place[event] = lengths[best], found[best]
+                matched[event], place[event] = lengths[best] + pairs - 1, found[best]
         length = np.arange(len(moves)) - _next_note(moves)[np.arange(len(moves)) - matched] + 1
         length = np.where(length < 2, 0, length)
         return length, np.where(length > 0, place, -1)
@@ -99,9 +102,11 @@ class CopyIndex:
         """The longest copied run, the first of equals, and where it stands; of those that end with one of the events
         ``ends`` (T,) if they are given. None if nothing is copied.
         """
-        length, place = self.runs(moves)
-        if ends is not None:
-            length = np.where(ends, length, 0)
+        sought = np.ones(len(moves), dtype=bool) if ends is None else ends
+        length, place = self.runs(moves, TOGETHER)
+        if (length * sought).max(initial=0) <= TOGETHER:  # no longer than what may have been passed over
+            length, place = self.runs(moves)
+        length = length * sought
         if not length.any():
             return None
         last = int(length.argmax())
@@ -155,6 +160,29 @@ class CopyIndex:
         known = np.where(pairs < 0, np.iinfo(np.int64).max, pairs)
         low, high = (np.searchsorted(self.ordered[0], known, side) for side in ("left", "right"))
         return list(zip(low.tolist(), high.tolist(), strict=True))
+
+    @cached_property
+    def _together(self) -> tuple[NDArray[np.uint64], Ints]:
+        """The numbers of :data:`TOGETHER` pairs that stand side by side in ascending order, and where they end, equal
+        ones by place.
+        """
+        numbers = _numbered(self.corpus_pairs)
+        order = np.argsort(numbers, kind="stable")
+        return numbers[order], order
+
+    def _ends(self, pairs: Ints, together: int) -> Iterator[Ints]:
+        """For each event where in the corpus, ascending, one ends like it with so many pairs: 1 or :data:`TOGETHER`."""
+        if together == 1:
+            yield from (self.ordered[1][low:high] for low, high in self.occurrences(pairs))
+            return
+        numbers, order = self._together
+        wanted = _numbered(pairs)
+        low, high = (np.searchsorted(numbers, wanted, side).tolist() for side in ("left", "right"))
+        padded = np.concatenate([np.full(TOGETHER - 1, UNKNOWN), pairs])
+        for event, (first, last) in enumerate(zip(low, high, strict=True)):
+            found = order[first:last]
+            there = self.corpus_pairs[found[:, None] + np.arange(1 - TOGETHER, 1)]
+            yield found[(there == padded[event : event + TOGETHER]).all(axis=1)]  # equal numbers can be of others
 
     # --- saving ---------------------------------------------------------------------------------------------------
 
@@ -324,6 +352,15 @@ class Guard:
 def among(rows: Rows, others: Rows) -> Bools:
     """(N, K), (B, K) -> (N,) which rows are among others, of which there are few."""
     return np.asarray((rows[:, None, :] == others[None, :, :]).all(axis=2).any(axis=1))
+
+
+def _numbered(pairs: Ints) -> NDArray[np.uint64]:
+    """(T,) a number of the :data:`TOGETHER` pairs that end with each; fewer pairs before it count as none."""
+    numbers = np.zeros(len(pairs), dtype=np.uint64)
+    for back in range(TOGETHER):
+        weight = np.uint64(pow(MULTIPLIER, back + 1, 2**64))
+        numbers[back:] += pairs[: max(len(pairs) - back, 0)].astype(np.uint64) * weight
+    return numbers
 
 
 def _next_note(moves: Rows) -> Ints:

@@ -50,6 +50,38 @@ def test_longest_runs_are_those_of_plain_search(corpus: list[Rows], moves: Rows)
         assert equal(moves[run.first : run.first + run.events], found)
 
 
+few = st.tuples(st.sampled_from([0, 1]), st.sampled_from([1, 1, 1, 0]), st.just(1))
+long_line = st.lists(few, max_size=30).map(lambda rows: np.array(rows, dtype=np.int32).reshape(-1, 3))
+long_pieces = st.lists(long_line, min_size=1, max_size=4).filter(lambda lines: any(map(len, lines)))
+
+
+@settings(max_examples=400)
+@given(corpus=long_pieces, moves=long_line, data=st.data())
+def test_the_longest_run_is_the_same_when_short_ones_are_passed_over(
+    corpus: list[Rows], moves: Rows, data: st.DataObject
+) -> None:
+    index = CopyIndex.of(corpus)
+    ends = np.array(data.draw(st.lists(st.booleans(), min_size=len(moves), max_size=len(moves))), dtype=bool)
+    for sought in (None, ends):
+        length, place = index.runs(moves)
+        length = length if sought is None else length * sought
+        run = index.where(moves, sought)
+        if run is None:
+            assert not length.any()
+            continue
+        last = int(length.argmax())
+        assert (run.first + run.events - 1, run.events) == (last, length[last])
+        assert index.starts[run.piece] + run.place + run.events - 1 == place[last]
+
+
+def test_pairs_that_share_a_number_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("composer.inference.suffixes.MULTIPLIER", 0)
+    corpus = np.array([[step, 1, 1] for step in (0, 1, 2, 3, 1, 2, 3, 1, 2, 2)])
+    query = np.array([[step, 1, 1] for step in (0, 3, 3, 1, 2, 3, 1, 2, 2, 2)])
+    index = CopyIndex.of([corpus])
+    assert index.where(query) == (1, 8, 0, 2)
+
+
 @settings(max_examples=400)
 @given(corpus=pieces, moves=line, limit=st.integers(1, 5), unit=units)
 def test_the_guard_bans_exactly_what_completes_a_longer_copy(

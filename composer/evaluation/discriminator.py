@@ -1,0 +1,154 @@
+"""Whether a classifier can tell composed music from real music, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from composer.errors import UsageError
+from composer.evaluation.judgement import Discrimination, Span, Tell
+
+FOLDS, REPEATS = 5, 3
+RESAMPLED = 2000
+WIDER = (
+    2**0.5
+)  # what the bootstrap lacks, as it fits nothing again: so it held the truth in 93 to 98 of 100 simulations
+MOST_TELLS, CHANCE, ALIKE = 10, 0.05, 0.9
+LOOKED_AT = 30  # traits, at a branch of a tree
+
+Floats = NDArray[np.float64]
+
+
+def discriminate(
+    real: NDArray[Any],
+    composed: NDArray[Any],
+    names: Sequence[str],
+    *,
+    seed: int,
+    real_groups: ArrayLike | None = None,
+) -> Discrimination:
+    """How well a classifier tells real pieces (P, F) from composed ones (Q, F) by their traits, named by ``names``.
+
+    Trees are boosted by gradients (Friedman, Stochastic gradient boosting, 2002; both kinds weighing the same) in 3
+    repeats of 5-fold cross-validation. They caught foils at which logistic regression fell short: js_fakes at 0.92, and
+    that at 0.88. The AUC is the share of pairs of a real and a composed piece that trees grown on neither put in order (ties count half): 0.5 is chance, and below 0.5 it found only what does not hold elsewhere. The interval is a
+    95 % bootstrap over pieces, widened for what depends on which pieces were fitted. Pieces of one group in ``real_groups`` (P,) are drawn, and left out of fits, together.
+
+    ``tells`` are traits that alone separate the two better than chance allows among so many (the Mann-Whitney test
+    after Bonferroni, 5 %), without those that go with one that tells more (rank correlation above 0.9).
+
+    Raises :class:`UsageError` for fewer pieces or groups than folds, and for traits that are not finite numbers.
+    """
+    kinds = [np.asarray(rows, dtype=np.float64) for rows in (real, composed)]
+    groups = [
+        np.arange(len(kinds[0])) if real_groups is None else np.unique(real_groups, return_inverse=True)[1].reshape(-1),
+        np.arange(len(kinds[1])),
+    ]
+    _check(kinds, groups, names)
+    won, met = _contests(kinds, groups, seed)
+    return Discrimination(
+        auc=_span(won, met, groups, seed),
+        real=len(kinds[0]),
+        composed=len(kinds[1]),
+        tells=_tells(*kinds, names),
+    )
+
+
+def _check(kinds: Sequence[Floats], groups: Sequence[NDArray[Any]], names: Sequence[str]) -> None:
+    for rows, owners, kind in zip(kinds, groups, ("real", "composed"), strict=True):
+        if rows.ndim != 2 or rows.shape[1] != len(names) or len(owners) != len(rows):
+            raise UsageError(f"traits of {kind} pieces are no table of {len(names)} columns, with a group for each row")
+        if (found := len(np.unique(owners))) < FOLDS:
+            raise UsageError(f"{found} {kind} pieces that are not kin are too few to tell them apart; give {FOLDS}")
+        if (wrong := np.flatnonzero(~np.isfinite(rows).all(axis=0))).size:
+            raise UsageError(f"the trait {names[wrong[0]]!r} is not a finite number in every {kind} piece")
+
+
+def _contests(kinds: Sequence[Floats], groups: Sequence[NDArray[Any]], seed: int) -> tuple[Floats, Floats]:
+    """(P, Q) how often a composed piece scored higher than a real one, and how often they met: in the same fold."""
+    from threadpoolctl import threadpool_limits
+
+    won, met = np.zeros((2, len(kinds[0]), len(kinds[1])))
+    with threadpool_limits(1):
+        for repeat in range(REPEATS):
+            folds = [_deal(owners, np.random.default_rng([seed, repeat])) for owners in groups]
+            for fold in range(FOLDS):
+                known = [rows[dealt != fold] for rows, dealt in zip(kinds, folds, strict=True)]
+                new = [np.flatnonzero(dealt == fold) for dealt in folds]
+                label = np.arange(sum(map(len, known))) >= len(known[0])
+                asked = np.concatenate([rows[index] for rows, index in zip(kinds, new, strict=True)])
+                scores = _boosted(np.concatenate(known), label, asked, seed + repeat)
+                margin = scores[len(new[0]) :][None, :] - scores[: len(new[0])][:, None]
+                won[np.ix_(*new)] += (1 + np.sign(margin)) / 2
+                met[np.ix_(*new)] += 1
+    return won, met
+
+
+def _deal(groups: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+    """The fold of each piece: whole groups in random order, cut where a fold has its share."""
+    sizes = np.bincount(groups)
+    order = rng.permutation(len(sizes))
+    dealt = np.empty(len(sizes), dtype=np.int64)
+    before = np.cumsum(sizes[order]) - sizes[order]
+    dealt[order] = before * FOLDS // len(groups)
+    return dealt[groups]
+
+
+def _boosted(known: Floats, label: NDArray[np.bool_], asked: Floats, seed: int) -> Floats:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    model = GradientBoostingClassifier(
+        n_estimators=300,
+        learning_rate=0.05,
+        max_depth=3,
+        max_features=min(LOOKED_AT, known.shape[1]),
+        subsample=0.5,
+        min_samples_leaf=3,
+        random_state=seed,
+    )
+    model.fit(known, label, sample_weight=np.where(label, 0.5 / label.mean(), 0.5 / (1 - label.mean())))
+    found: Floats = model.decision_function(asked)
+    return found
+
+
+def _span(won: Floats, met: Floats, groups: Sequence[NDArray[Any]], seed: int) -> Span:
+    """The share won, and an interval from the 2.5 and 97.5 percentiles over resampled groups."""
+    weights = []
+    for owners in groups:
+        count = int(owners.max()) + 1
+        drawn = np.random.default_rng([seed, REPEATS]).multinomial(count, np.full(count, 1 / count), RESAMPLED)
+        weights.append(drawn[:, owners].astype(np.float64))
+    wins, meetings = (np.einsum("rp,rp->r", weights[0], weights[1] @ pairs.T) for pairs in (won, met))
+    value = float(won.sum() / met.sum())
+    ends = np.quantile(wins[meetings > 0] / meetings[meetings > 0], [0.025, 0.975])
+    low, high = np.clip(value + WIDER * (ends - value), 0.0, 1.0).tolist()
+    return Span(value=value, low=low, high=high)
+
+
+def _tells(real: Floats, composed: Floats, names: Sequence[str]) -> list[Tell]:
+    from scipy.stats import mannwhitneyu, rankdata
+
+    varies = np.flatnonzero(np.ptp(np.concatenate([real, composed]), axis=0) > 0)
+    if not varies.size:
+        return []
+    test = mannwhitneyu(composed[:, varies], real[:, varies], axis=0, method="asymptotic")
+    auc = np.maximum(test.statistic, len(real) * len(composed) - test.statistic) / (len(real) * len(composed))
+    beyond = test.pvalue < CHANCE / len(varies)
+    ranks = rankdata(np.concatenate([real, composed])[:, varies], axis=0)
+    alike = np.abs(np.atleast_2d(np.corrcoef(ranks, rowvar=False))) > ALIKE
+    listed: list[int] = []
+    for place in np.argsort(-auc, kind="stable").tolist():
+        if beyond[place] and not alike[place, listed].any() and len(listed) < MOST_TELLS:
+            listed.append(place)
+    return [
+        Tell(
+            trait=names[varies[place]],
+            auc=float(auc[place]),
+            real=float(real[:, varies[place]].mean()),
+            composed=float(composed[:, varies[place]].mean()),
+        )
+        for place in listed
+    ]

@@ -1,0 +1,124 @@
+"""Processes that work on tasks, and what they found, kept in the user's cache."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+from composer.corpora import cache
+from composer.disk import make_folder, write_bytes
+from composer.errors import ComposerError, WriteError
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+MOST_WAITING = 64  # answers that wait for their tasks at once
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Telling(Protocol):
+    """What hears of the share of the work that is done, 0 to 1."""
+
+    def __call__(self, share: float, /) -> None: ...
+
+
+class Workers:
+    """A process for each core. An answer is made, by a thread, from the results of tasks, which processes work on."""
+
+    def __init__(self, progress: Telling | None = None) -> None:
+        self._progress = progress
+        self._done = self._total = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Workers:
+        context = multiprocessing.get_context("spawn")
+        self._others = set(multiprocessing.active_children())
+        self._pool = ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context, initializer=_begin)
+        self._threads = ThreadPoolExecutor(MOST_WAITING)
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - self._others if kind is not None else ():
+            child.terminate()
+        self._threads.shutdown(wait=kind is None, cancel_futures=True)
+
+    def kept(self, key: str, tasks: int, make: Callable[[], T]) -> Future[T]:
+        """The answer that was kept under a key, or else the one made now, of so many tasks, and kept."""
+        path = cache.folder() / "judged" / f"{key}.json"
+        found = _read(path)
+        if found is not None:
+            answer: Future[T] = Future()
+            answer.set_result(found)
+            return answer
+        self._total += tasks
+
+        def tell() -> T:
+            made = make()
+            _keep(path, made)
+            return made
+
+        return self._threads.submit(tell)
+
+    def task(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Work for a process; what it is given and gives back travels."""
+        future = self._pool.submit(work, *args, **kwargs)
+        future.add_done_callback(self._tick)
+        return future
+
+    def wait(self, answer: Future[T]) -> T:
+        """An answer; raises what its tasks raised."""
+        try:
+            return answer.result()
+        except BrokenProcessPool:
+            raise ComposerError("a process that worked on this was killed; is there enough memory?") from None
+
+    def _tick(self, _: object) -> None:
+        with self._lock:
+            self._done += 1
+            if self._progress is not None:
+                self._progress(min(self._done / max(self._total, 1), 1.0))
+
+
+def _begin() -> None:
+    """A new process uses one thread, dies at once when it is told to, and does not outlive who started it."""
+    from threadpoolctl import threadpool_limits
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    threadpool_limits(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _read(path: Path) -> Any:
+    """What was kept; None if there is nothing, or it is damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _keep(path: Path, answer: object) -> None:
+    try:
+        make_folder(path.parent)
+        write_bytes(json.dumps(answer).encode(), path)
+    except WriteError as error:
+        warnings.warn(f"the judgement is not kept for next time: {error}; set COMPOSER_CACHE to a folder", stacklevel=2)

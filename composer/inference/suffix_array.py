@@ -1,0 +1,140 @@
+"""A suffix array: where anything stands in a large text of integers, for all starts of a query at once.
+
+There are two indexes of copies. :class:`composer.inference.suffixes.CopyIndex` is for writing: it walks forwards, event
+by event of one encoding, and tells a guard after each how long the run is that ends there. This one is for reading:
+whole corpora, of plain integers, and every start of a query at the same time.
+
+The array is built by prefix doubling (Manber and Myers 1993), and what it answers are the matching statistics of
+Chang and Lawler (1994), by binary search, one symbol after another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+END = -1  # the symbol after the last of a piece: no match crosses it, in the text or in the query
+
+
+class Matches(NamedTuple):
+    """For every start in a query, the longest run of symbols that the text has too."""
+
+    length: Ints  # (T,) symbols; 0 if the text lacks the first
+    place: Ints  # (T,) where in the text it stands first; -1 if nowhere
+
+
+@dataclass(frozen=True, eq=False)
+class SuffixArray:
+    """All suffixes of a text in order. Build one with :meth:`of`."""
+
+    known: Ints  # (S,) the symbols of the text, ascending, but for END
+    text: NDArray[Any]  # (N,) which of them stands there, from 1 on; 0 is END
+    order: NDArray[np.int32]  # (N,) where each suffix begins, the least first
+
+    @classmethod
+    def of(cls, symbols: Ints) -> Self:
+        """The array of symbols (N,), 0 or more, with an :data:`END` after each piece, also the last."""
+        known = np.unique(symbols[symbols != END])
+        text = np.searchsorted(known, symbols) + 1
+        text[symbols == END] = 0
+        order = _ordered(text)
+        return cls(known, text.astype(np.uint16 if len(known) < 2**16 else np.uint32), order.astype(np.int32))
+
+    def matches(self, query: Ints) -> Matches:
+        """The longest matches of a query (T,), which may hold :data:`END`. O(matched symbols times log N)."""
+        length, low, high = self._ranges(query, len(query))
+        return Matches(length, np.where(length > 0, self._first(low, high), -1))
+
+    def occurrences(self, query: Ints, size: int, most: int) -> tuple[Ints, Ints]:
+        """Every place of the text (second) that has the ``size`` symbols from a start of the query (first) on; starts
+        that have more than ``most`` places are left out.
+        """
+        length, low, high = self._ranges(query, size)
+        start = np.flatnonzero((length == size) & (high - low <= most))
+        count = (high - low)[start]
+        nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return np.repeat(start, count), self.order[np.repeat(low[start], count) + nth].astype(np.int64)
+
+    def _ranges(self, query: Ints, most: int) -> tuple[Ints, Ints, Ints]:
+        """How much of the text each start of a query matches, at most so many symbols, and the range of
+        :attr:`order` that holds where.
+        """
+        symbols = np.append(self._numbers(query), -1)
+        length, low = np.zeros(len(query), dtype=np.int64), np.zeros(len(query), dtype=np.int64)
+        high = np.full(len(query), len(self.order))
+        active, depth = np.arange(len(query)), 0
+        while len(active) and depth < most:
+            wanted = symbols[active + depth]
+            active, wanted = active[wanted >= 0], wanted[wanted >= 0]
+            first, last = self._narrowed(low[active], high[active], wanted, depth)
+            found = first < last
+            active = active[found]
+            depth += 1
+            low[active], high[active], length[active] = first[found], last[found], depth
+        return length, low, high
+
+    def _numbers(self, query: Ints) -> Ints:
+        """(T,) as :attr:`text`; -1 for END, and for what the text never has."""
+        if not len(self.known):
+            return np.full(len(query), -1)
+        place = np.minimum(np.searchsorted(self.known, query), len(self.known) - 1)
+        return np.where(self.known[place] == query, place + 1, -1)
+
+    def _narrowed(self, low: Ints, high: Ints, wanted: Ints, depth: int) -> tuple[Ints, Ints]:
+        """The part of each range whose suffixes go on with the wanted symbol after ``depth`` others."""
+        if depth == 0:
+            return self._starts[wanted], self._starts[wanted + 1]
+        first, last = low.copy(), high.copy()
+        same = (self._symbol(low, depth) == wanted) & (self._symbol(high - 1, depth) == wanted)
+        split = np.flatnonzero(~same)
+        first[split] = self._edge(low[split], high[split], wanted[split], depth)
+        last[split] = self._edge(first[split], high[split], wanted[split] + 1, depth)
+        return first, last
+
+    def _edge(self, low: Ints, high: Ints, least: Ints, depth: int) -> Ints:
+        """In each range the first suffix whose symbol after ``depth`` others is no less; ``high`` if there is none."""
+        low, high = low.copy(), high.copy()
+        left = np.flatnonzero(low < high)
+        while len(left):
+            middle = (low[left] + high[left]) // 2
+            less = self._symbol(middle, depth) < least[left]
+            low[left[less]], high[left[~less]] = middle[less] + 1, middle[~less]
+            left = left[low[left] < high[left]]
+        return low
+
+    def _symbol(self, suffix: Ints, depth: int) -> NDArray[Any]:
+        return np.asarray(self.text[self.order[suffix] + depth])
+
+    def _first(self, low: Ints, high: Ints) -> Ints:
+        """The least place in each range of :attr:`order`."""
+        ranges, which = np.unique(np.stack([low, high], axis=1), axis=0, return_inverse=True)
+        least = np.minimum.reduceat(np.append(self.order, self.order[-1:]), ranges.reshape(-1))[::2]
+        return least[which.reshape(-1)].astype(np.int64)
+
+    @cached_property
+    def _starts(self) -> Ints:
+        """(S + 2,) where the suffixes that begin with each symbol start."""
+        return np.concatenate([[0], np.cumsum(np.bincount(self.text, minlength=len(self.known) + 1))])
+
+
+def _ordered(text: Ints) -> Ints:
+    """(N,) the suffixes of a text in order, as far as the next 0."""
+    ends = np.flatnonzero(text == 0)
+    longest = int(np.diff(ends, prepend=-1).max()) if len(ends) else 0
+    rank, size = text, 1
+    order = np.argsort(rank, kind="stable")
+    while size < longest:
+        after = np.zeros_like(rank)
+        after[:-size] = rank[size:]
+        key = rank * (int(rank.max()) + 1) + after
+        order = np.argsort(key, kind="stable")
+        rank = np.empty_like(key)
+        rank[order] = np.cumsum(np.diff(key[order], prepend=key[order[0]]) != 0)
+        size *= 2
+    return order
