@@ -17,9 +17,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key, shuffled, transposed
 
 from composer.evaluation.distances import distances
+from composer.evaluation.flexibility import flexibility, price
 from composer.evaluation.library import Library
 from composer.evaluation.novelty import novelty
 from composer.evaluation.statistics import statistics, traits
+from composer.evaluation.suites import Case
+from composer.pipeline import Composer
+from composer.sketch import Sketch
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -66,11 +70,30 @@ def of_novelty() -> Any:
     return found
 
 
+def of_flexibility() -> Any:
+    """What is said of a tiny chain that learned one tune, and of each sketch its price; not the seconds."""
+    composer = Composer.untrained("melody", "markov", generator_options={"order": 2})
+    composer = composer.fit([TUNE, inverted(TUNE), doubled(TUNE)])
+    page: dict[str, Any] = {"bars": 4, "key": str(TUNE.key), "meter": str(TUNE.meter)}
+    asked: dict[str, dict[str, Any]] = {
+        "free": {},
+        "range": {"range": "F4:E5"},
+        "pin": {"pins": "2.1=G4"},
+        "chords": {"chords": "I | V | I | V"},
+        "impossible": {"only": "C2"},
+    }
+    cases = [Case(kind, kind, Sketch.blank(**page, **wishes)) for kind, wishes in asked.items()]
+    found = {**flexibility(composer, "tiny", cases), "seconds": 0, "slowest": 0}
+    prices = {case.kind: price(composer, case.sketch, case.sketch.score, 0) for case in cases[:-1]}
+    return found | {"prices": {kind: list(told) for kind, told in prices.items() if told is not None}}
+
+
 FAMILIES: dict[str, Callable[[], Any]] = {
     "statistics": of_statistics,
     "traits": of_traits,
     "distances": of_distances,
     "novelty": of_novelty,
+    "flexibility": of_flexibility,
 }
 
 
