@@ -28,7 +28,7 @@ from composer.theory import TICKS_PER_QUARTER
 from composer.voice_leading import CHOIR_RANGES
 
 TOLD = 20  # failures
-PRICED = 5  # every so manieth sketch has its price asked
+PRICED = 7  # every so manieth sketch is priced: kinds take turns by eights and nines
 
 
 class Price(NamedTuple):
@@ -43,10 +43,12 @@ def flexibility(
 ) -> Flexibility:
     """Complete every sketch of a suite once, and look whether all that was asked is there.
 
-    ``satisfied`` of the ``completed`` keep every wish. The price is that of every fifth sketch that was completed.
+    ``satisfied`` of the ``completed`` keep every wish; failures name those that do not first. The price is that of every
+    seventh sketch, where it was completed.
     """
     seconds: list[float] = []
-    failures: list[str] = []
+    refused: list[str] = []
+    broken: list[str] = []
     prices: list[Price | None] = []
     kinds = {case.kind: [0, 0] for case in cases}
     satisfied = 0
@@ -57,12 +59,12 @@ def flexibility(
         seconds.append(time.perf_counter() - started)
         kinds[case.kind][0] += 1
         if isinstance(score, str):
-            failures.append(f"{name}: {score}")
+            refused.append(f"{name}: {score}")
         else:
             kinds[case.kind][1] += 1
             wrong = broken_in(case.sketch, score)
             satisfied += not wrong
-            failures += [f"{name}: does not keep {'; '.join(wrong)}"] if wrong else []
+            broken += [f"{name}: does not keep {'; '.join(wrong)}"] if wrong else []
             prices += [price(composer, case.sketch, score, seed + number)] if number % PRICED == 0 else []
         if progress is not None:
             progress((number + 1) / len(cases))
@@ -77,7 +79,7 @@ def flexibility(
         "price": cost,
         "price_kind": kind if cost is not None else "none",
         "kinds": kinds,
-        "failures": failures[:TOLD],
+        "failures": [*broken, *refused][:TOLD],
     }
 
 
