@@ -43,7 +43,7 @@ def flexibility(
 ) -> Flexibility:
     """Complete every sketch of a suite once, and look whether all that was asked is there.
 
-    ``satisfied`` of the ``completed`` keep every wish; failures name those that do not first. The price is that of every
+    ``satisfied`` of the ``completed`` keep every wish; those that do not are named first. The price is that of every
     seventh sketch, where it was completed.
     """
     seconds: list[float] = []
