@@ -150,6 +150,6 @@ def together(draw: Draw, room: Room) -> list[str]:
         [wide, f"{room.said}syncopation=false", f"half_cadence={room.last}"],
         [*ranges(draw, room), f"{room.said}leap=4th", f"{room.said}shortest=1/8"],
         [*pins(draw, room), f"{room.said}longest=1/4", f"{room.said}leap=octave"],
-        [wide, f"{room.said}contour=arch", f"{room.said}density=2-5"],
+        [wide, f"{room.said}contour=arch", f"{room.said}shortest=1/8"],
     ]
     return options[int(draw.integers(len(options)))]

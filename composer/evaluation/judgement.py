@@ -67,8 +67,9 @@ class Flexibility(TypedDict):
     seconds: float  # a sketch, the median
     slowest: float
     price: float | None  # nats a quarter that obeying costs; None where the model cannot say
-    price_kind: str  # "exact": minus the log probability of the wishes; "excess": how much less likely the model finds
-    #                  its completions than what it writes freely; "pseudo": the same of pseudo-likelihood; "none"
+    price_kind: str  # "exact": minus the log probability of the wishes; "estimated": the same, by Monte Carlo, on
+    #                  average too high; "pseudo": how many nats more completions have than what the model writes
+    #                  freely, by pseudo-likelihood; "none"
     kinds: dict[str, list[int]]  # by kind of wish: asked, completed
     failures: list[str]  # the first, with the reason
 

@@ -149,6 +149,15 @@ class Weighted(Protocol):
 
 
 @runtime_checkable
+class Estimating(Protocol):
+    """A generator that can estimate how much of what it would write keeps constraints."""
+
+    def mass(self, constraints: Constraints, rng: np.random.Generator) -> float:
+        """The logarithm of the probability of all that keeps the constraints; raises as :meth:`Generator.sample`."""
+        ...
+
+
+@runtime_checkable
 class Foreseeing(Protocol):
     """A generator that can say what may come where, exactly."""
 

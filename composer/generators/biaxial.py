@@ -262,11 +262,7 @@ class Biaxial(Generator):
         self, constraints: Constraints, *, n: int = 1, temperature: float = 1.0, rng: np.random.Generator
     ) -> tuple[list[Sequence], str]:
         """As :meth:`sample`, and in words how they were drawn, and the effective sample size; nothing if exactly."""
-        ahead = self._ahead(constraints)
-        lines = ahead if isinstance(ahead, Lines) else None
-        entries = Entries(self.frames_, temperature, self.conservativity, constraints.between, lines)
-        labels = self._labels(constraints.context, constraints.end)
-        particles = Particles(self.net_, ahead, entries, labels, self.width_, self.particles)
+        particles = self._particles(constraints, temperature)
         streams, at_once = rng.spawn(n), max(1, TOGETHER // (particles.m * self.frames_.pitches * self.frames_.lines))
         events = np.concatenate(
             [particles.draw(streams[k : k + at_once], constraints.where) for k in range(0, n, at_once)]
@@ -275,6 +271,21 @@ class Biaxial(Generator):
             events[:, step] = np.where(given < 0, events[:, step], given)
         steps = np.arange(constraints.end, dtype=np.int32)
         return [Sequence(each, steps, dict(constraints.context)) for each in events], str(particles.effective or "")
+
+    def mass(self, constraints: Constraints, rng: np.random.Generator) -> float:
+        """The logarithm of the probability of all that keeps the constraints, estimated by as many particles as draw a
+        sample: too low on average, as the logarithm of what is right on average. Raises as :meth:`sample`.
+        """
+        particles = self._particles(constraints, 1.0)
+        particles.draw([rng], constraints.where)
+        return float(particles.masses[0][0])
+
+    def _particles(self, constraints: Constraints, temperature: float) -> Particles:
+        ahead = self._ahead(constraints)
+        lines = ahead if isinstance(ahead, Lines) else None
+        entries = Entries(self.frames_, temperature, self.conservativity, constraints.between, lines)
+        labels = self._labels(constraints.context, constraints.end)
+        return Particles(self.net_, ahead, entries, labels, self.width_, self.particles)
 
     def check(self, constraints: Constraints) -> None:
         self._ahead(constraints)

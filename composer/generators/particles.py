@@ -66,6 +66,7 @@ class Cloud:
 
     streams: list[np.random.Generator]  # of each sample
     weights: Floats  # (n, m) nats
+    mass: Floats  # (n,) nats that the weights had on average, each time before they were made equal
     ways: Ways
     before: Frame  # (n m, P, V)
     state: Any  # the net's, a tuple of tensors, particles first
@@ -90,6 +91,7 @@ class Cloud:
         return Cloud(
             [self.streams[k] for k in samples.tolist()],
             self.weights[samples],
+            self.mass[samples],
             tuple(way[rows] for way in self.ways),
             self.before[rows],
             None if self.state is None else tuple(part[rows] for part in self.state),
@@ -106,7 +108,7 @@ class Cloud:
     def put(self, samples: Ints, other: Cloud) -> None:
         """Replace some samples by those of another cloud."""
         rows = self.rows(samples)
-        self.weights[samples] = other.weights
+        self.weights[samples], self.mass[samples] = other.weights, other.mass
         self.before[rows], self.events[rows] = other.before, other.events
         for way, way_of_other in zip(self.ways, other.ways, strict=True):
             way[rows] = way_of_other
@@ -124,6 +126,7 @@ class Particles:
         self.m = particles if ahead.binding or entries.rules else 1
         self.sizes: list[Floats] = []  # (n,) effective, of each frame
         self.resampled = 0
+        self.masses: list[Floats] = []  # (n,) nats, of each draw: what all that constraints leave weighs, estimated
 
     @property
     def effective(self) -> Effective | None:
@@ -150,6 +153,7 @@ class Particles:
         cloud = Cloud(
             streams,
             np.zeros((n, self.m)),
+            np.zeros(n),
             self.ahead.open(n * self.m),
             np.zeros((n * self.m, *self.entries.shape), dtype=np.uint8),
             None,
@@ -163,6 +167,7 @@ class Particles:
             lost = np.flatnonzero(cloud.dead)
             if len(lost):
                 self._revive(cloud, saved, lost, step, place)
+        self.masses.append(cloud.mass + _mean(cloud.weights))
         return np.asarray(cloud.events[np.arange(n) * self.m + self._chosen(cloud)])
 
     def advance(self, cloud: Cloud, step: int) -> None:
@@ -210,6 +215,7 @@ class Particles:
             rows[k * self.m : (k + 1) * self.m] = k * self.m + chosen
         if apart.any():
             cloud.shuffle(rows, step)
+            cloud.mass[alive[apart]] += _mean(cloud.weights[alive[apart]])
             cloud.weights[alive[apart]] = 0.0
             self.resampled += int(apart.sum())
 
@@ -247,3 +253,8 @@ def _shares(weights: Floats) -> Floats:
     """(n, m) the share of each particle; nats."""
     shares = np.exp(weights - weights.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _mean(weights: Floats) -> Floats:
+    """(n,) the logarithm of the mean weight of each sample; nats."""
+    return np.asarray(np.logaddexp.reduce(weights, axis=1) - np.log(weights.shape[1]))

@@ -19,12 +19,16 @@ from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key, shuffled
 
 from composer.evaluation.discriminator import discriminate
 from composer.evaluation.distances import distances
+from composer.evaluation.flexibility import flexibility, price
 from composer.evaluation.foils import without_restrikes
 from composer.evaluation.library import Library
 from composer.evaluation.novelty import novelty
 from composer.evaluation.statistics import statistics, traits
+from composer.evaluation.suites import Case
 from composer.evaluation.tunes import well_made
+from composer.pipeline import Composer
 from composer.score import Score
+from composer.sketch import Sketch
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -90,6 +94,24 @@ def of_tunes() -> Any:
     return {name: value for name, value in found.items() if name != "oracle"}
 
 
+def of_flexibility() -> Any:
+    """What is said of a tiny chain that learned one tune, and of each sketch its price; not the seconds."""
+    composer = Composer.untrained("melody", "markov", generator_options={"order": 2})
+    composer = composer.fit([TUNE, inverted(TUNE), doubled(TUNE)])
+    page: dict[str, Any] = {"bars": 4, "key": str(TUNE.key), "meter": str(TUNE.meter)}
+    asked: dict[str, dict[str, Any]] = {
+        "free": {},
+        "range": {"range": "F4:E5"},
+        "pin": {"pins": "2.1=G4"},
+        "chords": {"chords": "I | V | I | V"},
+        "impossible": {"only": "C2"},
+    }
+    cases = [Case(kind, kind, Sketch.blank(**page, **wishes)) for kind, wishes in asked.items()]
+    found = {**flexibility(composer, "tiny", cases), "seconds": 0, "slowest": 0}
+    prices = {case.kind: price(composer, case.sketch, case.sketch.score, 0) for case in cases[:-1]}
+    return found | {"prices": {kind: list(told) for kind, told in prices.items() if told is not None}}
+
+
 FAMILIES: dict[str, Callable[[], Any]] = {
     "statistics": of_statistics,
     "traits": of_traits,
@@ -98,6 +120,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     "foils": of_foils,
     "novelty": of_novelty,
     "tunes": of_tunes,
+    "flexibility": of_flexibility,
 }
 
 

@@ -13,7 +13,7 @@ from world import World, wishing
 from composer.encodings.melody import Melody
 from composer.errors import Infeasible, UsageError
 from composer.evaluation import suites
-from composer.evaluation.flexibility import exact_price, flexibility, free_quarters, price, unasked
+from composer.evaluation.flexibility import flexibility, free_quarters, mass, price, unasked
 from composer.evaluation.suites import Case
 from composer.generators.markov import Markov
 from composer.pipeline import Composer
@@ -70,7 +70,7 @@ def test_a_suite_has_200_sketches_of_every_kind_and_is_always_the_same() -> None
         assert {"pins", "ranges", "chords", "cadences", "rhythm"} <= set(kinds)
         assert ("forms" in kinds) == (job != "harmonize")
         assert max(kinds.values()) - min(kinds.values()) <= 1
-        assert len({case.asked for case in cases}) > 140
+        assert len({case.asked for case in cases}) > 100
         assert all(1 <= free_quarters(case.sketch) <= 40 for case in cases)
 
 
@@ -126,6 +126,8 @@ def fallen_silent(first: int, end: int) -> Callable[[Score], Score]:
     return spoil
 
 
+TINY = dict.fromkeys(("hidden", "width"), 8) | dict.fromkeys(("layers", "depth"), 1) | {"reach": 6, "below": 6}
+TINY |= {"steps": 2, "every": 2, "batch": 2, "window": 16, "rate": 0.03}
 PINS = "1.1=D4 1.2=D5 1.3=E4 1.4=F#5 2.1=D4 2.2=C#5 2.3=E4 2.4=E5 3.1=D4 3.2=D5 3.3=E4 3.4=F#5 4.1=D4 4.2=E5"
 PAGE = {"bars": 4, "key": "D"}
 SPOILED = {
@@ -194,7 +196,7 @@ def test_the_price_is_minus_the_log_probability_of_the_wishes() -> None:
         free = here.free()
         cost = np.logaddexp.reduce(free) - np.logaddexp.reduce(free[np.array(kept)])
         assert cost > 0.1
-        assert exact_price(composer, here.model, sketch, unasked(sketch)) == pytest.approx(cost, abs=1e-9)
+        assert mass(composer, unasked(sketch), 0) - mass(composer, sketch, 0) == pytest.approx(cost, abs=1e-9)
         told = price(composer, sketch, sketch.score, 0)
         assert told == (pytest.approx(cost), 3.0)
 
@@ -221,7 +223,7 @@ def test_the_price_of_what_is_kept_by_drawing_again_is_not_told() -> None:
     assert price(trained(), sketch, sketch.score, 0) is None
 
 
-def test_other_likelihoods_tell_what_completions_have_more_nats() -> None:
+def test_a_pseudo_likelihood_tells_what_completions_have_more_nats() -> None:
     small = {"iterations": 4, "sweeps": 2}
     composer = Composer.untrained("voices", "maxent", encoding_options={"voices": 1}, generator_options=small)
     composer = composer.fit(tunes())
@@ -237,3 +239,21 @@ def test_an_infeasible_suite_has_no_price() -> None:
     assert (found["completed"], found["price"], found["price_kind"]) == (0, None, "none")
     with pytest.raises(Infeasible):
         trained().complete(Sketch.blank(**PAGE, only="C2"))
+
+
+def test_the_price_of_a_network_is_estimated() -> None:
+    composer = Composer.untrained(
+        "voices", "biaxial", encoding_options={"voices": 1}, generator_options=TINY | {"particles": 8}
+    )
+    composer = composer.fit([tune(seed, bars=2) for seed in range(3)])
+
+    def cost(**wishes: str) -> float:
+        sketch = Sketch.blank(bars=1, key="D", **wishes)
+        told = price(composer, sketch, sketch.score, 0)
+        assert told is not None
+        return told.nats
+
+    found = flexibility(composer, "job", [Case("free", "nothing", Sketch.blank(bars=1, key="D"))])
+    assert found["price_kind"] == "estimated"
+    assert found["price"] == pytest.approx(0)
+    assert 0.5 < cost(pins="1.1=D4") < cost(pins="1.1=D4 1.2=C#5 1.3=D4 1.4=C#5")

@@ -297,6 +297,21 @@ def test_inside_masks_and_preferences_many_particles_are_as_good_as_exact(name: 
     assert "effective size" in made.drawn(constraints, rng=np.random.default_rng(0))[1]
 
 
+@each_world
+def test_on_average_particles_weigh_what_all_that_is_allowed_weighs(name: str) -> None:
+    frames, steps = WORLDS[name]
+    constraints = some(frames, steps, 3)
+    every, nats = everywhere(model(frames, seed=1, scale=0.3), steps)
+    kept, preferred = inside(constraints, every)
+    whole = np.logaddexp.reduce((nats + preferred)[kept])
+    made = model(frames, seed=1, scale=0.3, particles=8)
+    particles = made._particles(constraints, 1.0)
+    particles.draw(np.random.default_rng(1).spawn(200), constraints.where)
+    shares = np.exp(particles.masses[0] - whole)
+    assert 0.001 < shares.std() < 2
+    assert abs(shares.mean() - 1) < 4 * shares.std() / np.sqrt(len(shares))
+
+
 def test_inside_rules_many_particles_are_as_good_as_exact() -> None:
     made = model(LINES, seed=2, scale=0.3, particles=64)
     constraints = masks(LINES, 2, between=tuple(RULES["all"]))

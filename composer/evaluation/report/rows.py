@@ -42,7 +42,7 @@ HOW = {
     "completed": "Sketches of a fixed suite that the model completed.",
     "satisfied": "Completed sketches in which every wish holds; must be all.",
     "time": "Seconds for one sketch, the median, and the slowest.",
-    "price": "What obeying costs, in nats a quarter note; more is further from what the model would write freely.",
+    "price": "What obeying costs, in nats a quarter note: how improbable it is that the model does it unasked.",
     "novelty": "The share of passages of so many bars that stand nowhere in the training music, in any key; real music "
     "repeats itself, too, so its own figure says how much is usual.",
     "any rhythm": "The same where only the notes count, not how long they last.",
@@ -60,7 +60,7 @@ HOW = {
     "whistle": "Tunes that a whistle in D can play, in some transposition.",
     "fiddle": "Tunes within the first position of a fiddle, as written.",
 }
-PRICES = {"exact": "", "excess": " excess", "pseudo": " pseudo"}
+PRICES = {"exact": "", "estimated": " estimated", "pseudo": " pseudo"}
 
 
 class Row(NamedTuple):
