@@ -27,7 +27,7 @@ from composer.theory import TICKS_PER_QUARTER
 ORACLE = "abc2midi"
 RESOLUTION = 480  # ticks a quarter that abc2midi writes
 AT_ONCE = 250  # tunes
-SECONDS = 30  # for so many
+SECONDS, MORE = 2.0, 0.1  # that they may take, and each of them
 REMARKS = "time units while the time signature|Different length notes in tuple"  # bars, which we count; what is right
 
 Notes = NDArray[np.int64]
@@ -92,8 +92,9 @@ def _abc2midi(texts: Sequence[str]) -> list[Notes | None]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "t.abc").write_text("\n".join(numbered), encoding="utf-8")
         command = [ORACLE, "t.abc", "-NFER", "-NGRA", "-NGUI", "-NCOM"]
+        allowed = SECONDS + MORE * len(texts)
         try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=SECONDS, check=False)
+            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=allowed, check=False)
         except subprocess.TimeoutExpired:
             done = None
         if done is None or done.returncode < 0:  # one tune that it does not survive costs only itself

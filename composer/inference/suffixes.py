@@ -27,7 +27,7 @@ STEP, BEGINS, LASTS = 0, 1, 2  # columns of a move
 UNITS = {"notes": BEGINS, "steps": LASTS}  # what a limit counts, and the column that says how much an event counts
 MAX_EVENTS = 2**24  # in an index
 SHORT = 4  # pairs: shorter runs are found by what comes after them, which is rare
-TOGETHER = 5  # pairs that are looked up at once, where short runs do not count: most are rare
+TOGETHER = 7  # pairs that are looked up at once, where short runs do not count: most are rare
 MULTIPLIER = 0x9E3779B97F4A7C15  # odd: the golden ratio of 2**64
 FIRST, UNKNOWN = -1, -2  # in place of a pair: the first event of a piece, and what the corpus never has
 

@@ -1,6 +1,7 @@
 """The judge of tunes: each figure moves when what it measures is broken, and is right on tunes made by hand."""
 
 import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -92,12 +93,17 @@ def test_what_no_program_reads_is_malformed_and_costs_no_other_tune(oracle: str)
 
 
 @NEEDS_ABC2MIDI
-def test_a_tune_that_kills_the_oracle_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_tune_that_the_oracle_does_not_survive_costs_only_itself(
+    hangs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = abc_check.subprocess.run
 
     def mortal(command: list[str], *, cwd: str, **options: object) -> object:
         done = run(command, cwd=cwd, **options)  # type: ignore[call-overload]
-        if b"=G" in (abc_check.Path(cwd) / "t.abc").read_bytes():
+        if b"^G" in (abc_check.Path(cwd) / "t.abc").read_bytes():
+            if hangs:
+                raise subprocess.TimeoutExpired(command, 1)
             done.returncode = -11
         return done
 
