@@ -88,12 +88,6 @@ def of_novelty() -> Any:
     return found
 
 
-def of_tunes() -> Any:
-    """What is right and wrong with tunes, whichever program reads them."""
-    found = well_made([TUNE, shuffled(TUNE), unended(TUNE), doubled(TUNE).transpose(12)])
-    return {name: value for name, value in found.items() if name != "oracle"}
-
-
 def of_flexibility() -> Any:
     """What is said of a tiny chain that learned one tune, and of each sketch its price; not the seconds."""
     composer = Composer.untrained("melody", "markov", generator_options={"order": 2})
@@ -112,6 +106,12 @@ def of_flexibility() -> Any:
     return found | {"prices": {kind: list(told) for kind, told in prices.items() if told is not None}}
 
 
+def of_tunes() -> Any:
+    """What is right and wrong with tunes, whichever program reads them."""
+    found = well_made([TUNE, shuffled(TUNE), unended(TUNE), doubled(TUNE).transpose(12)])
+    return {name: value for name, value in found.items() if name != "oracle"}
+
+
 FAMILIES: dict[str, Callable[[], Any]] = {
     "statistics": of_statistics,
     "traits": of_traits,
@@ -119,8 +119,8 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     "discrimination": of_discrimination,
     "foils": of_foils,
     "novelty": of_novelty,
-    "tunes": of_tunes,
     "flexibility": of_flexibility,
+    "tunes": of_tunes,
 }
 
 
