@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from composer import Composer
+from composer.analysis import uneven_bars
 from composer.corpora import Corpus, load
 from composer.encodings.melody import Melody
 from composer.evaluation.judgement import Novelty, Tunes
@@ -48,7 +49,8 @@ def compose(name: str, training: list[Score], count: int, folder: Path) -> None:
     """Write the files of a model that are missing, and say how long each took."""
     model, target = Composer.load(name), folder / name
     target.mkdir(parents=True, exist_ok=True)
-    pages = blank_pages(training, count // EACH, SEED)
+    whole = [score for score in training if not any(uneven_bars(plain(score)))]  # 6 change meter inside a bar
+    pages = blank_pages(whole, count // EACH, SEED)
     for first in range(0, len(pages), PAGES):
         path = target / f"{first // PAGES:04}.abc"
         if path.exists():

@@ -11,6 +11,7 @@ import warnings
 
 import typer
 
+from composer.cli.copying import copying
 from composer.cli.corpora import app as corpora_app
 from composer.cli.doctor import doctor
 from composer.cli.evaluate import evaluate
@@ -36,6 +37,7 @@ app.command(epilog="composer vary tune.abc --bars 5-8 -n 3; composer vary choral
 app.command("continue", epilog="composer continue tune.abc --bars 8 -o longer.abc")(continue_)
 app.command(epilog="composer harmonize tune.abc -n 5 --seed 1 -o choir.musicxml -o choir.mid")(harmonize)
 app.command(epilog="composer jam; composer jam --file calls.mid; composer jam --tempo 100 --metronome --mode vary")(jam)
+app.command(epilog="composer copying tune.abc; composer copying tune.mid --corpus folk -o copied.html")(copying)
 app.command(epilog="composer render tune.abc -o tune.png -o tune.wav")(render)
 app.command(epilog="composer play tune.abc --port 'My Keyboard'")(play)
 app.command(epilog="composer doctor --backend jack")(doctor)

@@ -54,7 +54,7 @@ def pins(draw: Draw, stage: Stage) -> list[str]:
         part = stage.written(voice)
         into = part.onset - score.barlines[np.searchsorted(score.barlines, part.onset, "right") - 1]
         found = part.select((into % score.meter.beat == 0) & (into // score.meter.beat % every == 0))
-        places = [f"{_place(score, note.onset)}={pitch_name(note.pitch, note.spelling)}" for note in found]
+        places = [f"{_place(score, note.onset)}={_named(score.key, note.pitch)}" for note in found]
         texts += [f"voice {voice + 1}: pins={' '.join(places)}"] if places else []
     return texts or ranges(draw, stage)
 
@@ -70,7 +70,9 @@ def ranges(draw: Draw, stage: Stage) -> list[str]:
     for voice in stage.voices:
         pitch = stage.written(voice).pitch
         more = int(draw.integers(0, 5))
-        low, high = (_named(stage.score.key, note) for note in (pitch.min() - more // 2, pitch.max() + more - more // 2))
+        low, high = (
+            _named(stage.score.key, note) for note in (pitch.min() - more // 2, pitch.max() + more - more // 2)
+        )
         texts.append(f"{stage.about(voice)}range={low}:{high}")
     return texts
 
@@ -139,7 +141,7 @@ def lines(draw: Draw, stage: Stage) -> list[str]:
         [f"{stage.about(voice)}leap={one(draw, ['4th', '5th'])}"],
         [f"{stage.about(inner)}leap=3rd"],
         [f"bars {stage.first}-{stage.first + 1} voice {voice + 1}: contour={one(draw, ['falling', 'rising', 'arch'])}"],
-        [f"{stage.everywhere}leap=octave", f"{stage.about(inner)}contour=arch"],
+        [f"bars {stage.first}-{stage.first + 1} voice {inner + 1}: contour=arch", f"{stage.about(voice)}leap=octave"],
     ]
     return options[int(draw.integers(len(options)))]
 

@@ -257,12 +257,12 @@ def _figuration(voices: list[Line], beats: Beats) -> dict[str, float]:
     outside, into, out = table[:, 0] > 0, table[:, 1], table[:, 2]
     stepwise = (np.abs(into) <= 2) & (np.abs(out) <= 2) & (into != 0) & (out != 0)
     return {
-        "notes off the beat outside its chord": share(outside),
-        "of these, passing notes": share((stepwise & (into * out > 0))[outside]),
-        "of these, neighbour notes": share((stepwise & (into * out < 0))[outside]),
-        "of these, left by leap": share((np.abs(out) > 2)[outside]),
-        "of these, reached by leap": share((np.abs(into) > 2)[outside]),
-        "of these, repeated as anticipations": share((out == 0)[outside]),
+        "notes off the beat foreign to its chord": share(outside),
+        "foreign notes off the beat that pass": share((stepwise & (into * out > 0))[outside]),
+        "foreign notes off the beat that are neighbours": share((stepwise & (into * out < 0))[outside]),
+        "foreign notes off the beat left by leap": share((np.abs(out) > 2)[outside]),
+        "foreign notes off the beat reached by leap": share((np.abs(into) > 2)[outside]),
+        "foreign notes off the beat that are repeated": share((out == 0)[outside]),
         **_dissonances(voices, beats),
     }
 

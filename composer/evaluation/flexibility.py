@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from composer.errors import ComposerError, Infeasible
+from composer.errors import Infeasible, Unsupported
 from composer.evaluation.judgement import Flexibility
 from composer.evaluation.suites import Case
 from composer.generators.base import Exact, Progress, Pseudo
@@ -45,34 +45,32 @@ def flexibility(
 
     ``satisfied`` of the ``completed`` keep every wish. The price is that of every fifth sketch that was completed.
     """
-    seconds, failures, prices = [], [], []
+    seconds: list[float] = []
+    failures: list[str] = []
+    prices: list[Price | None] = []
     kinds = {case.kind: [0, 0] for case in cases}
-    completed = satisfied = 0
+    satisfied = 0
     for number, case in enumerate(cases):
-        kinds[case.kind][0] += 1
+        name = f"{number + 1}, {case.kind}: {case.asked}"
         started = time.perf_counter()
-        try:
-            score = composer.complete(case.sketch, seed=seed + number)
-        except ComposerError as error:
-            failures.append(f"{number + 1} ({case.kind}): {case.asked}: not completed: {error}")
-            continue
-        finally:
-            seconds.append(time.perf_counter() - started)
-        completed += 1
-        kinds[case.kind][1] += 1
-        wrong = broken_in(case.sketch, score)
-        satisfied += not wrong
-        if wrong:
-            failures.insert(0, f"{number + 1} ({case.kind}): {case.asked}: broken: {'; '.join(wrong)}")
-        if number % PRICED == 0:
-            prices.append(price(composer, case.sketch, score, seed + number))
+        score = _completed(composer, case.sketch, seed + number)
+        seconds.append(time.perf_counter() - started)
+        kinds[case.kind][0] += 1
+        if isinstance(score, str):
+            failures.append(f"{name}: {score}")
+        else:
+            kinds[case.kind][1] += 1
+            wrong = broken_in(case.sketch, score)
+            satisfied += not wrong
+            failures += [f"{name}: does not keep {'; '.join(wrong)}"] if wrong else []
+            prices += [price(composer, case.sketch, score, seed + number)] if number % PRICED == 0 else []
         if progress is not None:
             progress((number + 1) / len(cases))
     cost, kind = _mean(prices), price_kind(composer)
     return {
         "job": job,
         "asked": len(cases),
-        "completed": completed,
+        "completed": sum(done for _, done in kinds.values()),
         "satisfied": satisfied,
         "seconds": median(seconds) if seconds else 0.0,
         "slowest": max(seconds, default=0.0),
@@ -81,6 +79,14 @@ def flexibility(
         "kinds": kinds,
         "failures": failures[:TOLD],
     }
+
+
+def _completed(composer: Composer, sketch: Sketch, seed: int) -> Score | str:
+    """A completion, or why there is none."""
+    try:
+        return composer.complete(sketch, seed=seed)
+    except (Infeasible, Unsupported) as error:
+        return str(error)
 
 
 def price_kind(composer: Composer) -> str:
@@ -125,9 +131,7 @@ def unasked(sketch: Sketch) -> Sketch:
 
 def exact_price(composer: Composer, generator: Markov, sketch: Sketch, free: Sketch) -> float:
     """-log P(wishes): what all that ``free`` allows weighs, beside what of it keeps the wishes."""
-    asked, all_free = (
-        generator.belief(composer.encoding.compile(one.folded())).log_mass for one in (sketch, free)
-    )
+    asked, all_free = (generator.belief(composer.encoding.compile(one.folded())).log_mass for one in (sketch, free))
     return float(all_free - asked)
 
 

@@ -74,7 +74,7 @@ class Flexibility(TypedDict):
 
 
 class Match(TypedDict):
-    """The longest run of notes that two pieces share, in any transposition."""
+    """The longest run of notes that a part of a piece shares with another piece, in any transposition."""
 
     notes: int
     bars: float  # of the piece that was asked about
@@ -84,18 +84,19 @@ class Match(TypedDict):
     title: str
     source_first: str  # where it stands in the corpus
     source_last: str
-    whole: bool  # all notes of the piece
+    whole: bool  # all notes of the part
 
 
 class Novelty(TypedDict):
     """What is new, beside a corpus."""
 
     pieces: int
-    curve: list[Span]  # for n = 1, 2, ... 8: the share of windows of n bars that do not stand in the corpus
+    curve: list[Span]  # for n = 1, 2, ... 8: the share of windows of n bars that do not stand in the corpus; shorter
+    #                    where no piece has so many bars
     longest_notes: float  # the median longest run
     longest_bars: float
     most_bars: float
-    near_duplicates: float  # share of pieces
+    near_duplicates: float  # share of pieces of whose notes 60 % lie in runs of 8 or more shared with one piece
     rhythm_free: list[float]  # the curve's values when rhythm does not count
 
 

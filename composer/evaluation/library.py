@@ -31,6 +31,7 @@ from composer.score import Score
 MAGIC = b"composer library 1\n"  # raised when the layout of the file changes, or what a line is
 HEAD = len(MAGIC) + hashlib.sha256().digest_size
 LEAST = 2  # notes
+MAX_TITLE = 80  # characters
 
 
 class Stretch(NamedTuple):
@@ -41,6 +42,15 @@ class Stretch(NamedTuple):
     note: int
     first: int  # the number of the written bar in which the first note begins; a pickup is bar 0
     last: int
+
+    @property
+    def bars(self) -> str:
+        """In words.
+
+        >>> Stretch(0, 0, 0, 5, 7).bars, Stretch(0, 0, 0, 5, 5).bars
+        ('bars 5-7', 'bar 5')
+        """
+        return f"bar {self.first}" if self.first == self.last else f"bars {self.first}-{self.last}"
 
 
 class Passage(NamedTuple):
@@ -53,7 +63,7 @@ class Passage(NamedTuple):
     there: Stretch
     corpus: str
     id: str
-    title: str
+    title: str  # or the id of a piece without one
 
     def told(self) -> Match:
         """In the judge's words."""
@@ -68,6 +78,11 @@ class Passage(NamedTuple):
             "source_last": f"bar {self.there.last}",
             "whole": self.whole,
         }
+
+
+def printable(title: str) -> str:
+    """A title as it can be shown anywhere: a line of at most 80 characters."""
+    return "".join(c for c in " ".join(title.split()) if c.isprintable())[:MAX_TITLE]
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +140,8 @@ class Library:
         here = Stretch(line.piece, line.part, begins, int(lines.bar[first]), int(lines.bar[last]))
         source = place - int(self.starts[row])
         there = Stretch(piece, part, source, int(self.bar[place]), int(self.bar[place + notes - 1]))
-        whole = notes == line.notes
-        return Passage(notes, bars, whole, here, there, self.corpus, self.ids[piece], self.titles[piece])
+        title = printable(self.titles[piece]).rstrip(".") or self.ids[piece]
+        return Passage(notes, bars, notes == line.notes, here, there, self.corpus, self.ids[piece], title)
 
     # --- saving ---------------------------------------------------------------------------------------------------
 
@@ -158,16 +173,21 @@ class Library:
         said = json.loads(arrays["text"].tobytes())
         if said["key"] != key:
             return None
-        exact, free = (
-            SuffixArray(*(arrays[f"{name}.{part}"] for part in ("known", "text", "order"))) for name in ("exact", "free")
-        )
+        parts = ("known", "text", "order")
+        exact, free = (SuffixArray(*(arrays[f"{name}.{part}"] for part in parts)) for name in ("exact", "free"))
         return cls(
             said["corpus"], said["ids"], said["titles"], arrays["rows"], arrays["starts"], arrays["bar"], exact, free
         )
 
 
+def longest(libraries: Sequence[Library], lines: Lines, rhythm: bool = True) -> list[Passage | None]:
+    """For each line the longest run of two notes or more that it shares with any library, the first of equals."""
+    found = zip(*(library.passages(lines, rhythm) for library in libraries), strict=True)
+    return [max(filter(None, row), key=lambda passage: passage.notes, default=None) for row in found]
+
+
 def library_of(corpus: Corpus, progress: Progress | None = None) -> Library:
-    """The library of all pieces of a corpus: as it was kept, or made now, and kept for next time where that can be done.
+    """The library of a corpus: as it was kept, or made now, and kept for next time where that can be done.
 
     ``progress`` hears the share that is done, 0 to 1. Raises :class:`UsageError` if no note is in the corpus.
     """

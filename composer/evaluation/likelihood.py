@@ -16,6 +16,8 @@ from composer.inference.sequence import Sequence
 from composer.score import Score
 from composer.theory import TICKS_PER_QUARTER
 
+MARKS = ("velocities", "spellings other than the key's", "annotations")  # losses that change no note's pitch or time
+
 
 class Likelihood(NamedTuple):
     """The mean over the events that the model knows, and how many it gives no probability at all.
@@ -91,7 +93,8 @@ def held_out(encoding: Encoding, generator: Generator, scores: list[Score], piec
     """The figure of one model: nats a quarter, pooled over the pieces to which it gives any probability."""
     kind = "exact" if isinstance(generator, Exact) else "pseudo" if isinstance(generator, Pseudo) else "none"
     seen = view(encoding, scores)
-    left_out = f" (leaves out {', '.join(seen.left_out)})" if seen.left_out and seen.kept < seen.notes else ""
+    lost = [f"{loss} in {count:,}" for loss, count in seen.left_out.items() if loss not in MARKS]
+    left_out = f" (left out: {', '.join(lost)})" if lost else ""
     known = [piece for piece in pieces if np.isfinite(piece.nats)]
     quarters = sum(piece.quarters for piece in known)
     return {

@@ -20,7 +20,6 @@ Reals = NDArray[np.float64]
 DEGREES = ("1", "b2", "2", "b3", "3", "4", "#4", "5", "b6", "6", "b7", "7")  # by semitones above the tonic
 ALIKE = 0.7  # share of the time at which two phrases must sound the same to bear the same letter
 CELL = TICKS_PER_QUARTER // 12  # phrases are compared at every such tick: exact for 16ths and for triplets
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SILENT = -1000  # in place of a pitch
 
 
@@ -114,22 +113,22 @@ def phrases(score: Score, length: int) -> tuple[Ticks, Ticks]:
     return starts, np.append(starts[1:], max(int(bars.end[-1]) - pickup, int(starts[-1]) + 1))
 
 
-def phrase_letters(score: Score, notes: Line, length: int) -> str:
-    """A letter for each phrase, left-over bars not counted: the letter of the first phrase that it is like, or a new
-    one. Two phrases are alike if at 70 % of their time they sound the same, from the tonic's pitch class, or both rest.
-    """
+def phrase_rows(score: Score, notes: Line, length: int) -> Ticks:
+    """(P, T) what sounds in each whole phrase of ``length`` bars, counted from the tonic's pitch class, at T times."""
     bars = bars_of(score)
     starts = bars.start[::length][: len(bars.start) // length]
     if not len(starts):
-        return ""
+        return np.zeros((0, 0), dtype=np.int64)
     cells = np.arange(0, int(bars.end[length - 1] - bars.start[0]), CELL)
     found = notes.at((starts[:, None] + cells).ravel())
-    height = np.full(len(found), SILENT)
-    height[found >= 0] = (notes.pitch - notes.tonic)[found[found >= 0]]
-    rows = height.reshape(len(starts), len(cells))
-    alike = [(rows == row).mean(axis=1) >= ALIKE for row in rows]
-    letters: list[int] = []
-    for number, same in enumerate(alike):
-        first = int(np.argmax(same[: number + 1]))
-        letters.append(letters[first] if first < number else max(letters, default=-1) + 1)
-    return "".join(LETTERS[min(letter, 25)] for letter in letters)
+    heights = np.append(notes.pitch - notes.tonic, SILENT)
+    return np.asarray(heights[found].reshape(len(starts), len(cells)))
+
+
+def letters(rows: Ticks) -> str:
+    """A letter for each row: that of the first row that it is like, or a new one. Rows are alike if 70 % of them is."""
+    found: list[int] = []
+    for number, row in enumerate(rows):
+        like = np.flatnonzero((rows[:number] == row).mean(axis=1) >= ALIKE)
+        found.append(found[like[0]] if len(like) else max(found, default=-1) + 1)
+    return "".join(chr(ord("a") + letter) for letter in found)

@@ -1,8 +1,8 @@
 """The melodic lines of scores, as symbols that transposition does not change.
 
-A line is what a part plays, the highest where several notes begin at once; drums have none. The symbol of a note is the
-interval to the next note of the line, with the time between their onsets, or the interval alone. Music is taken as it is
-written, repeats not unfolded.
+A line is what a part plays, the highest where several notes begin at once; drums have none. The symbol of a note is
+the interval to the next note of the line, with the time between their onsets, or the interval alone. Music is taken as
+it is written, repeats not unfolded.
 """
 
 from __future__ import annotations
@@ -72,8 +72,13 @@ class Lines(NamedTuple):
 
 
 def _columns(score: Score, part: Part) -> NDArray[np.int64]:
-    """(4, n) onset, end, pitch and bar of the highest of the notes that begin at once."""
-    top = np.flatnonzero(np.diff(part.onset, append=-1))  # a part's notes are in order of onset, then pitch
-    onset = part.onset[top].astype(np.int64)
+    """(4, n) onset, end, pitch and bar of a part's line."""
+    line = line_of(part)
+    onset = line.onset.astype(np.int64)
     bar = score.bar_numbers[np.searchsorted(score.barlines, onset, "right") - 1]
-    return np.stack([onset, onset + part.duration[top], part.pitch[top], bar])
+    return np.stack([onset, onset + line.duration, line.pitch, bar])
+
+
+def line_of(part: Part) -> Part:
+    """The highest of the notes that begin at once."""
+    return part.select(np.flatnonzero(np.diff(part.onset, append=-1)))  # they are in order of onset, then pitch

@@ -1,9 +1,14 @@
 """What is new in music, beside a library: how many windows of whole bars do not stand in it, and what nearly copies it.
 
 The share of windows of n bars that are not in the training corpus, beside the same share of held-out music, is an
-originality report as of Yin, Reuben, Stepney and Collins (2022), "Measuring when a music generation algorithm copies too
-much", with exact matches of melodic lines in any transposition for their similarity score: the baseline is how much real
-music borrows.
+originality report as of Yin, Reuben, Stepney and Collins, "Measuring when a music generation algorithm copies too much"
+(SN Computer Science 3:340, 2022), with exact matches of melodic lines in any transposition for their similarity score:
+the baseline is how much real music borrows.
+
+A near-duplicate has at least 60 % of its notes in runs of eight or more that one piece of the library has too. That is
+far stricter than kinship (:mod:`composer.corpora.kin`: a fifth of the runs of nine notes, so that no variant of a test
+piece is learned from): of the folk tunes that have kin, all whose notes are the same reach it, and 56 % of the others;
+of held-out tunes, whose kin are held out with them, 1 %; of held-out chorales, none.
 """
 
 from __future__ import annotations
@@ -45,44 +50,48 @@ def novelty(scores: Iterable[Score], library: Library, seed: int = 0) -> Novelty
     rng = np.random.default_rng(seed)
     return {
         "pieces": lines.scores,
-        "curve": [_span(*counts, rng) for counts in curve(lines, [library], rhythm=True)],
+        "curve": [_span(_summed(lines, new), _summed(lines, of), rng) for new, of in curve(lines, [library], True)],
         "longest_notes": float(np.median(notes)),
         "longest_bars": float(np.median(bars)),
         "most_bars": float(bars.max()),
         "near_duplicates": float((nearness(lines, library) >= SHARE).mean()),
-        "rhythm_free": [float(new.sum() / of.sum()) for new, of in curve(lines, [library], rhythm=False)],
+        "rhythm_free": [float(new.sum() / of.sum()) for new, of in curve(lines, [library], False)],
     }
 
 
 def curve(lines: Lines, libraries: Sequence[Library], rhythm: bool) -> list[tuple[Ints, Ints]]:
-    """For n = 1, 2 ... 8 how many windows of n bars each score (P,) has that stand in none of the libraries, and of how
-    many; as far as any score has windows of that length.
+    """For n = 1, 2 ... 8 how many windows of n bars each line (L,) has that stand in none of the libraries, and of how
+    many; as far as any line has windows of that length.
     """
     symbols = lines.symbols(rhythm)
     reach = np.max([library.index(rhythm).matches(symbols).length for library in libraries], axis=0)
     counts = []
     for n in BARS:
-        piece, new = _windows(lines, reach, n)
-        if not len(piece):
+        row, new = _windows(lines, reach, n)
+        if not len(row):
             break
-        counts.append((np.bincount(piece[new], minlength=lines.scores), np.bincount(piece, minlength=lines.scores)))
+        fresh, of = (np.bincount(found, minlength=len(lines.lines)).astype(np.int64) for found in (row[new], row))
+        counts.append((fresh, of))
     return counts
 
 
 def _windows(lines: Lines, reach: Ints, n: int) -> tuple[Ints, NDArray[np.bool_]]:
-    """The piece of each window of n whole bars in which a note begins, and whether it is new: its notes, two or more,
+    """The line of each window of n whole bars in which a note begins, and whether it is new: its notes, two or more,
     are no run of the library's. ``reach`` (N,) is how many symbols from each note on are.
     """
     bars = np.array([line.bars for line in lines.lines])
-    count = np.maximum(bars - n + 1, 0)
-    row = np.repeat(np.arange(len(bars)), count)
-    bar = 1 + np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     size = int(bars.max()) + n + 1
     place = np.repeat(np.arange(len(bars)), np.diff(lines.starts)) * size + lines.bar  # ascending
-    first, last = (np.searchsorted(place, row * size + edge) for edge in (bar, bar + n))
-    heard = first < last
-    first, last = first[heard], last[heard]
-    return lines.of_piece[row[heard]], reach[first] < last - first - 1
+    start = np.unique(np.unique(place)[:, None] - np.arange(n))  # of windows in which a note begins
+    row, bar = np.divmod(start, size)
+    whole = (bar >= 1) & (bar + n - 1 <= bars[row])
+    first, last = (np.searchsorted(place, start[whole] + after) for after in (0, n))
+    return row[whole], reach[first] < last - first - 1
+
+
+def _summed(lines: Lines, counts: Ints) -> Ints:
+    """(L,) -> (P,) the counts of all lines of each score."""
+    return np.bincount(lines.of_piece, counts, lines.scores).astype(np.int64)
 
 
 def _span(new: Ints, of: Ints, rng: np.random.Generator) -> Span:

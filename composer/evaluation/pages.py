@@ -21,10 +21,10 @@ def plain(score: Score) -> Score:
     """The written score without repeats, sections, endings and words: bars are whole again from one bar line to the
     next, but for the pickup and what it leaves of the last. Fermatas stay where there are several parts.
     """
-    end = max([score.end, *(int(part.offset.max()) for part in score.parts if len(part))])
-    lines = regular_barlines(score.meters, end, score.pickup)
-    if score.pickup and lines[-1] > end:
-        lines = np.append(lines[:-1], end)
+    lines = regular_barlines(score.meters, score.end, score.pickup)
+    rest = int(lines[-1]) - score.pickup
+    if score.pickup and rest >= score.end:
+        lines = np.append(lines[:-1], rest)
     parts = [Part.of(*part.columns, program=part.program, drums=part.drums, name=part.name) for part in score.parts]
     fermatas = score.fermatas if len(parts) > 1 else ()
     return Score.of(parts, meter=score.meters, key=score.keys, tempo=score.tempos, barlines=lines, fermatas=fermatas)

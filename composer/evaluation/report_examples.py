@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from xml.etree import ElementTree
 
@@ -17,6 +18,7 @@ from composer.score import Score
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
+TURNING = "[\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # letters that make the text around them run backwards
 MOST_NOTES = 4_000  # that are played
 PLAYER = """
 "use strict";
@@ -92,7 +94,7 @@ class Engraver:
         width, height = (float(root.get(side, "0").removesuffix("px")) for side in ("width", "height"))
         root.attrib |= {"viewBox": f"0 0 {width:g} {height:g}", "role": "img", "aria-label": "the score"}
         ElementTree.register_namespace("", SVG.strip("{}"))
-        return ElementTree.tostring(root, encoding="unicode")
+        return re.sub(TURNING, "", ElementTree.tostring(root, encoding="unicode"))
 
     def _rename(self, root: ElementTree.Element) -> None:
         """Identifiers that are used get a number of this drawing; the others go."""
@@ -129,7 +131,7 @@ def example(one: Example, engrave: Engraver) -> Iterator[str]:
     yield f'<article class="example"><h5>{text(one["title"])}</h5>\n'
     try:
         score = abc.loads(one["abc"].encode(errors="replace"), "example")
-        drawing = engrave(score)
+        drawing = engrave(replace(score, metadata={}))  # the title stands above
         heard = escape(json.dumps(notes(score), separators=(",", ":"), allow_nan=False))
         yield f'<p><button type="button" hidden data-notes="{heard}">Play</button></p>\n'
         yield f'<div class="score">{drawing}</div>\n'
@@ -143,12 +145,11 @@ def example(one: Example, engrave: Engraver) -> Iterator[str]:
 
 def copied(match: Match) -> str:
     """The longest run that a piece shares with the corpus, in a sentence."""
-    where = _bars(match["first"], match["last"])
+    here = _bars(match["first"], match["last"]) + (", which is all of it" if match["whole"] else "")
     there = _bars(match["source_first"], match["source_last"])
-    all_of_it = ", which is all of it" if match["whole"] else ""
     return (
         f"The longest run that it shares with the corpus: {match['notes']} notes, {number(match['bars'], 1)} bars, in "
-        f"{where}{all_of_it}; it also stands in {match['title'] or 'a piece without title'} ({match['corpus']}), {there}."
+        f"{here}; they stand in {match['title'] or 'a piece without title'} ({match['corpus']}), {there}."
     )
 
 

@@ -23,21 +23,24 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 75em;
 h1 { font-size: 1.5em; } h2 { font-size: 1.3em; margin-top: 2em; border-bottom: 1px solid var(--rule); }
 h3 { font-size: 1.1em; margin: 1.8em 0 .4em; } h4 { margin: 1.4em 0 .4em; } h5 { font-size: 1em; margin: .8em 0 .2em; }
 .comes { font-size: 1.05em; max-width: 50em; } .warned { border-left: 4px solid var(--m1); padding-left: .7em; }
+nav a { margin-right: 1.5em; }
 .scroll { overflow-x: auto; } .note, .how { color: var(--faint); font-size: 13px; margin: .2em 0; max-width: 70em; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 th, td { text-align: left; padding: .25em 1em .25em 0; vertical-align: top; border-bottom: 1px solid var(--rule);
   white-space: nowrap; }
 tbody th { font-weight: normal; } td.within { font-weight: 600; }
-figure { display: inline-block; margin: 0 1.5em 1.2em 0; vertical-align: top; max-width: 100%; overflow-x: auto;
+figure { display: inline-block; margin: 0 1.5em 1.2em 0; vertical-align: top; max-width: 100%;
   break-inside: avoid; }
-figcaption { font-weight: 600; } figure text { font: 11px system-ui, sans-serif; fill: var(--ink); }
+figcaption { font-weight: 600; } figure svg { max-width: 100%; height: auto; }
+figure text { font: 11px system-ui, sans-serif; fill: var(--ink); }
 figure .rule { stroke: var(--rule); fill: none; } figure .band { fill: var(--band); stroke: none; }
 figure .line { stroke: var(--c); stroke-width: 2; fill: none; } figure circle, figure rect { fill: var(--c); }
 .real { --c: var(--real); } .m0 { --c: var(--m0); } .m1 { --c: var(--m1); } .m2 { --c: var(--m2); }
 .m3 { --c: var(--m3); } .m4 { --c: var(--m4); } .m5 { --c: var(--m5); }
 .legend { padding: 0; } .legend li { display: inline-block; margin-right: 1.5em; }
 .legend i { display: inline-block; width: .8em; height: .8em; margin-right: .4em; background: var(--c); }
-.example { max-width: 860px; break-inside: avoid; } .score svg { width: 100%; height: auto; color: var(--ink); fill: var(--ink); }
+.example { max-width: 860px; break-inside: avoid; }
+.score svg { width: 100%; height: auto; color: var(--ink); fill: var(--ink); }
 .score svg svg { width: auto; } button { font: inherit; padding: .2em 1.2em; cursor: pointer; }
 pre { white-space: pre-wrap; font-size: 12px; } dt { font-weight: 600; } dd { margin: 0 0 .5em 1.5em; }
 @media print { button, nav, details { display: none; } .legend i, figure { print-color-adjust: exact; } }
@@ -78,7 +81,7 @@ def _verdict(verdict: Verdict, number: int, engrave: Engraver) -> Iterator[str]:
     yield from (f"<p>{text(sentence)}</p>\n" for sentence in summary(verdict))
     yield f"</div>\n<p{'' if reference['counts'] else ' class=warned'}>{text(judge(reference))}</p>\n"
     pieces = f"{reference['training']:,} pieces to learn from, {reference['held_out']:,} held out"
-    yield f"<p>{pieces} ({text(reference['split'])}).</p>\n"
+    yield f"<p>{pieces} ({text(reference['split'])} split).</p>\n"
     for axis in axes(verdict):
         yield from _table(axis, models)
     yield "<h3>Plots</h3>\n"
@@ -102,7 +105,8 @@ def _table(axis: Axis, models: Sequence[Judgement]) -> Iterator[str]:
     yield f'<thead><tr><td></td><th scope="col">real music</th>{heads}</tr></thead>\n<tbody>\n'
     for row in axis.rows:
         cells = "".join(f"<td{' class=within' * cell.endswith('*')}>{text(cell)}</td>" for cell in row.cells)
-        yield f'<tr><th scope="row" title="{text(row.how)}">{text(row.label)}</th><td>{text(row.real)}</td>{cells}</tr>\n'
+        head = f'<th scope="row" title="{text(row.how)}">{text(row.label)}</th>'
+        yield f"<tr>{head}<td>{text(row.real)}</td>{cells}</tr>\n"
     yield "</tbody></table></div>\n"
     yield from (f'<p class="note">{text(note)}</p>\n' for note in axis.notes)
 
@@ -122,7 +126,7 @@ def _how(report: Report) -> Iterator[str]:
     yield '<section><h2 id="how">How to read this</h2>\n'
     yield (
         "<p>Models are judged by what they compose from blank sketches, of which only meter, key and length are given. "
-        "Real music is the music of the corpus that no model learned from. In brackets stands the interval in which the "
+        "Real music is the music of the corpus that no model learned from. In brackets is the interval in which the "
         "figure lies in 95 of 100 draws of pieces. In plots, the grey band is what chance alone can do.</p>\n<dl>\n"
     )
     yield from (f"<dt>{text(', '.join(names))}</dt><dd>{text(how)}</dd>\n" for how, names in labels.items())

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from composer.evaluation.foils import CAUGHT
 from composer.evaluation.html import figure, text
 from composer.evaluation.judgement import Distance, Judgement, Span, Verdict
-from composer.evaluation.report_rows import CAUGHT, known, number, percent, seconds
+from composer.evaluation.report_rows import known, number, percent, seconds
+from composer.io.plot import one_line
 
 COLOURS = 6
 NAMED = 190  # units for the names beside rows
@@ -16,6 +18,7 @@ LETTERS = 34  # of such a name
 LONG = 300  # units of an axis
 STEP = 7  # units from one model's mark to the next within a row
 BAR = 7  # units of one bar of a histogram
+EDGE = 46  # units to the left of a histogram
 HIGH = 110  # units of a histogram
 MOST_VALUES = 16  # of a histogram
 LEFT = 0.5  # times the noise floor, at the left end of the axis
@@ -72,7 +75,7 @@ def histograms(models: Sequence[Judgement]) -> Iterator[str]:
         yield _standing(first["title"], values[:MOST_VALUES], shares)
 
 
-# --- what is drawn ------------------------------------------------------------------------------------------------------
+# --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
 def _distances(models: Sequence[Judgement]) -> str:
@@ -84,14 +87,14 @@ def _distances(models: Sequence[Judgement]) -> str:
             unit = floors[0]["value"]
             marks = [mark for k, one in found.items() for mark in _far(models[k]["model"], k, one, unit)]
             band = (floors[0]["low"] / unit, floors[0]["high"] / unit)
-            lines.append(Line(next(iter(found.values()))["title"], band, marks))
+            lines.append(Line(name.replace("_", " "), band, marks))
     farthest = max((mark.high for line in lines for mark in line.marks), default=1.0)
     doublings = max(math.ceil(math.log2(max(farthest, 2.0))), 1)
 
     def place(value: float) -> float:
         return math.log2(max(value, LEFT) / LEFT) / (doublings + 1)
 
-    ticks = {float(2**k): f"{2**k}×" for k in range(0, doublings + 1, 1 + doublings // 6)}
+    ticks = {float(2**k): f"{2**k} x" for k in range(0, doublings + 1, 1 + doublings // 6)}
     return _dots("How far from real music, in times the noise floor", lines, Scale(place, ticks))
 
 
@@ -154,7 +157,7 @@ def _time(models: Sequence[Judgement]) -> str:
     return _dots("Time that the judge took", lines, Scale(lambda time: time / longest, ticks))
 
 
-# --- how it is drawn ------------------------------------------------------------------------------------------------------
+# --- how it is drawn --------------------------------------------------------------------------------------------------
 
 
 def _dots(title: str, lines: Sequence[Line], scale: Scale) -> str:
@@ -185,8 +188,7 @@ def _x(scale: Scale, value: float) -> float:
 
 
 def _name(name: str, y: float) -> str:
-    cut = name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
-    return f'<text x="{NAMED - 10}" y="{y:.1f}" text-anchor="end">{text(cut)}</text>'
+    return f'<text x="{NAMED - 10}" y="{y:.1f}" text-anchor="end">{text(one_line(name, LETTERS))}</text>'
 
 
 def _dot(mark: Mark, scale: Scale, y: float) -> str:
@@ -218,7 +220,7 @@ def _novelty(verdict: Verdict) -> str:
         f'<text x="{50 + wide * n:.1f}" y="{high + 26}" text-anchor="middle">{n + 1}</text>' for n in range(longest)
     ]
     inside.append(f'<text x="{50 + wide * (longest - 1) / 2:.1f}" y="{high + 42}" text-anchor="middle">bars</text>')
-    told = [(n, one) for n, one in enumerate(real) if all(known(one[end]) for end in ("value", "low", "high"))]  # type: ignore[literal-required]
+    told = [(n, one) for n, one in enumerate(real) if all(known(one[end]) for end in ("value", "low", "high"))]
     if told:
         edge = [at(n, one["high"]) for n, one in told] + [at(n, one["low"]) for n, one in reversed(told)]
         inside.append(f'<path class="band" d="M{"L".join(edge)}Z"><title>real music</title></path>')
@@ -242,21 +244,22 @@ def _standing(title: str, values: Sequence[str], shares: Mapping[str, tuple[str,
     highest = max(given, default=0.0) or 1.0
     step = BAR * len(shares) + 8
     slanted = any(len(value) * 6 > step for value in values)
-    inside = []
+    inside = [
+        f'<path class="rule" d="M{EDGE} 4H{EDGE + step * len(values)}M{EDGE} {HIGH + 4}H{EDGE + step * len(values)}"/>'
+        f'<text x="{EDGE - 4}" y="12" text-anchor="end">{percent(highest)}</text>'
+    ]
     for k, value in enumerate(values):
         for j, (name, (who, one)) in enumerate(shares.items()):
             share = one.get(value, 0.0)
             tall = HIGH * share / highest if known(share) else 0.0
             inside.append(
-                f'<rect class="{name}" x="{8 + step * k + BAR * j}" y="{HIGH - tall + 4:.1f}" width="{BAR - 1}" '
+                f'<rect class="{name}" x="{EDGE + step * k + BAR * j}" y="{HIGH - tall + 4:.1f}" width="{BAR - 1}" '
                 f'height="{tall:.1f}"><title>{text(who)}, {text(value)}: {percent(share)}</title></rect>'
             )
-        middle = 8 + step * k + BAR * len(shares) / 2
+        middle = EDGE + step * k + BAR * len(shares) / 2
         place = f'x="{middle:.1f}" y="{HIGH + 16}"'
-        turn = (
-            f' text-anchor="end" transform="rotate(-40 {middle:.1f} {HIGH + 14})"'
-            if slanted
-            else ' text-anchor="middle"'
+        turn = f'"end" transform="rotate(-40 {middle:.1f} {HIGH + 14})"' if slanted else '"middle"'
+        inside.append(
+            f"<text {place} text-anchor={turn}>{text(value if len(value) <= 14 else value[:13] + '…')}</text>"
         )
-        inside.append(f"<text {place}{turn}>{text(value if len(value) <= 14 else value[:13] + '…')}</text>")
-    return figure(title, max(step * len(values) + 16, 120), HIGH + (80 if slanted else 24), "".join(inside))
+    return figure(title, EDGE + step * len(values) + 8, HIGH + (80 if slanted else 24), "".join(inside))

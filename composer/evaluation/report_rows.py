@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from composer.evaluation.judgement import (  # fmt: skip
+from composer.evaluation.foils import CAUGHT
+from composer.evaluation.judgement import (
     Discrimination,
     Distance,
     Flexibility,
+    HeldOut,
     Judgement,
     Novelty,
     Reference,
@@ -18,16 +20,23 @@ from composer.evaluation.judgement import (  # fmt: skip
     Tunes,
     Verdict,
 )
+from composer.io.plot import one_line
 
 NONE = "-"
 WITHIN = "*"  # marks a distance that is no larger than chance makes it
 BARS = (1, 2, 4, 8)  # of the windows whose novelty is told
 TELLS = 3
+LETTERS = 40  # of a cell
+LONGEST = 400  # letters of a note
 FAILURES = 2
-CAUGHT = 0.9
 HOW = {
     "held-out": "How surprised the model is by music it has never seen, -ln p(music) / quarter notes; lower is better. "
-    "Figures compare only where the models see the same of the music.",
+    "Each model counts what it sees of the music.",
+    "comparable": "The same of only those pieces of which all models of a kind keep the same notes.",
+    "distance": "Total variation, 1/2 sum |p - q|, of composed from held-out music: the share that would have to "
+    "change for the two to agree (of a curve, the mean absolute difference). Beside it, under real music, the noise "
+    "floor: the same of as many training pieces. After L.-C. Yang and A. Lerch, On the evaluation of generative "
+    "models in music (2018).",
     "judge": "The area under the ROC curve of a classifier on pieces it has not seen: of one real and one composed "
     "piece, how often it picks out the composed one. 0.5 is guessing, 1 is always.",
     "completed": "Sketches of a fixed suite that the model completed.",
@@ -36,14 +45,17 @@ HOW = {
     "price": "What obeying costs, in nats a quarter note; more is further from what the model would write freely.",
     "novelty": "The share of passages of so many bars that stand nowhere in the training music, in any key; real music "
     "repeats itself, too, so its own figure says how much is usual.",
+    "any rhythm": "The same where only the notes count, not how long they last.",
     "longest": "The longest run of notes shared with the training music, in any key; the median over pieces.",
     "most": "The same, of the piece that copies most.",
-    "near": "Pieces of which most stands in one piece of the training music.",
+    "near": "Pieces of whose notes 60 % lie in runs of 8 or more shared with one training piece, in any key.",
     "rules": "Mistakes in 1,000 pairs of voices that move at once, by the rules of four-part writing. Bach's own are "
     "counted by the same code.",
     "malformed": "Tunes that a reader of ABC finds wrong.",
     "add up": "Bars that last as long as the meter says.",
-    "form": "Tunes in whose bars a form such as AABB is found.",
+    "form": "The form as heard: AABB of parts of 8 bars, aabb of phrases of 4; recognised where anything returns.",
+    "phrases": "The phrases of 4 bars of the page, where repeats are played once.",
+    "returns": "Tunes on whose page a phrase returns, if only varied.",
     "tonic": "Tunes whose last note is the keynote.",
     "whistle": "Tunes that a whistle in D can play, in some transposition.",
     "fiddle": "Tunes within the first position of a fiddle, as written.",
@@ -71,7 +83,17 @@ class Axis(NamedTuple):
 def axes(verdict: Verdict) -> list[Axis]:
     """The three axes, then what is measured only of choirs and only of tunes; those without rows are left out."""
     found = [_accuracy(verdict), _flexibility(verdict), _novelty(verdict), _voice_leading(verdict), _tunes(verdict)]
-    return [axis for axis in found if axis.rows]
+    return [_safe(axis) for axis in found if axis.rows]
+
+
+def _safe(axis: Axis) -> Axis:
+    """On one line each, without control characters: names come from files."""
+    rows = [
+        Row(one_line(row.label, LETTERS), one_line(row.real, LETTERS),
+            tuple(one_line(cell, LETTERS) for cell in row.cells), row.how)
+        for row in axis.rows
+    ]  # fmt: skip
+    return Axis(axis.title, rows, [one_line(note, LONGEST) for note in axis.notes])
 
 
 def judge(reference: Reference) -> str:
@@ -86,7 +108,7 @@ def judge(reference: Reference) -> str:
         return f"The judge caught {how_many}: {told}."
     missed = [name for name, auc in foils.items() if not (known(auc) and auc >= CAUGHT)]
     reasons = [f"it did not catch {' and '.join(missed)} at {CAUGHT} or more"] if missed else []
-    reasons += reference["missing"]
+    reasons += [f"not shown {foil}" for foil in reference["missing"]]
     why = "; ".join(reasons) or "it was shown no foils"
     return f"What the judge says of likeness does not count: {why}." + (f" Foils: {told}." if told else "")
 
@@ -154,9 +176,17 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.1f} min" if value >= 100 else f"{value:.{1 if value >= 10 else 2}f} s"
 
 
+def counted(count: int, one: str, more: str = "") -> str:
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def within(found: Distance) -> bool:
     """Whether a distance is no larger than what training music shows, by chance alone."""
     return known(found["distance"]["value"]) and found["distance"]["value"] <= found["floor"]["high"]
+
+
+def _any_rhythm(novelty: Novelty, bars: int) -> float | None:
+    return novelty["rhythm_free"][bars - 1] if len(novelty["rhythm_free"]) >= bars else None
 
 
 def curve_at(novelty: Novelty, bars: int) -> Span | None:
@@ -168,12 +198,7 @@ def curve_at(novelty: Novelty, bars: int) -> Span | None:
 
 def _accuracy(verdict: Verdict) -> Axis:
     models = verdict["judgements"]
-    marks, notes = _views(models)
-    held_out = tuple(
-        (number(model["held_out"]["nats_per_quarter"]) + mark).strip()
-        for model, mark in zip(models, marks, strict=True)
-    )
-    rows = [Row("held-out nats/quarter", NONE, held_out, HOW["held-out"])]
+    rows, notes = _held_out(models)
     rows += _distances(models)
     if any(within(distance) for model in models for distance in model["distances"]):
         notes.append(f"{WITHIN} no farther from held-out music than training music is by chance")
@@ -188,24 +213,32 @@ def _two(value: float | None) -> str:
     return number(value, 2)
 
 
-def _views(models: Sequence[Judgement]) -> tuple[list[str], list[str]]:
-    """A mark for each model's held-out figure, and what marks mean; where all compare there is none."""
-    ways = [(model["held_out"]["kind"], model["held_out"]["view"]) for model in models]
-    different = list(dict.fromkeys(way for way in ways if way[0] != "none"))
-    letters = {way: f" {chr(97 + k % 26)}" for k, way in enumerate(different)} if len(different) > 1 else {}
-    notes = []
-    for way in different:
-        kind = "" if way[0] == "exact" else f"; {way[0]}-likelihood, another measure"
-        others = "; not comparable with the others" if letters else ""
-        if letters or kind:
-            notes.append(f"held-out{letters.get(way, '')}: sees {way[1] or 'all'}{kind}{others}")
-    for model in models:
-        if model["held_out"]["unknown"]:
-            events = f"{model['held_out']['unknown']:,} events"
-            notes.append(
-                f"{model['model']}: {events} of held-out music get no probability and are left out of the mean"
-            )
-    return [letters.get(way, "") for way in ways], notes
+def _held_out(models: Sequence[Judgement]) -> tuple[list[Row], list[str]]:
+    """How well held-out music is foretold: by each as it sees the music, and where all of a kind see the same."""
+    figures = [model["held_out"] for model in models]
+    rows = [
+        Row("held-out nats/quarter", NONE, tuple(_nats(one, "nats_per_quarter") for one in figures), HOW["held-out"]),
+        Row("the same, comparable", NONE, tuple(map(_comparable, figures)), HOW["comparable"]),
+    ]
+    notes = [_view(model["model"], model["held_out"]) for model in models if model["held_out"]["kind"] != "none"]
+    if {"exact", "pseudo"} <= {one["kind"] for one in figures}:
+        notes.append("a pseudo-likelihood is another measure than a likelihood: compare it with its like only")
+    return rows, notes
+
+
+def _nats(found: HeldOut, name: Literal["nats_per_quarter", "common"]) -> str:
+    return number(found[name]) + (" pseudo" if known(found[name]) and found["kind"] == "pseudo" else "")
+
+
+def _comparable(found: HeldOut) -> str:
+    return _nats(found, "common") if known(found["common"]) or found["kind"] == "none" else "not comparable"
+
+
+def _view(model: str, found: HeldOut) -> str:
+    told = f"{model} sees {found['view']} in {found['pieces'] + found['unknown']:,} held-out pieces"
+    unknown = f"; {found['unknown']:,} that it gives no probability are left out" if found["unknown"] else ""
+    common = f"; comparable on {found['common_pieces']:,}" if found["common_pieces"] else ""
+    return told + unknown + common
 
 
 def _distances(models: Sequence[Judgement]) -> Iterator[Row]:
@@ -214,9 +247,8 @@ def _distances(models: Sequence[Judgement]) -> Iterator[Row]:
         there = [one for one in found if one is not None]
         cells = tuple(NONE if one is None else span(one["distance"]) + WITHIN * within(one) for one in found)
         floors = dict.fromkeys(number(one["floor"]["value"]) for one in there)
-        title = there[0]["title"]
-        how = f"{title}: how far composed music is from held-out music; beside it how far training music is."
-        yield Row(title, " or ".join(floors), cells, how)
+        how = f"{there[0]['title']}. {HOW['distance']}"
+        yield Row(name.replace("_", " "), " or ".join(floors), cells, how)
 
 
 def tells(found: Discrimination) -> str:
@@ -262,7 +294,7 @@ JOB_ROWS: tuple[tuple[str, str, Callable[[Flexibility], str]], ...] = (
     ("completed", "completed", lambda found: f"{found['completed']} of {found['asked']}"),
     ("all wishes hold", "satisfied", _satisfied),
     ("time", "time", lambda found: f"{seconds(found['seconds'])} ({seconds(found['slowest'])})"),
-    ("price, nats/quarter", "price", _price),
+    ("price, nats", "price", _price),
 )
 
 
@@ -285,6 +317,7 @@ def _novelty(verdict: Verdict) -> Axis:
         return Row(label, tell(real), tuple(map(tell, models)), HOW[how])
 
     rows += [
+        row("new 4 bars, any rhythm", "any rhythm", lambda found: percent(_any_rhythm(found, 4))),
         row("longest copy, notes", "longest", lambda found: number(found["longest_notes"], 1)),
         row("longest copy, bars", "longest", lambda found: number(found["longest_bars"], 1)),
         row("longest of all, bars", "most", lambda found: number(found["most_bars"], 1)),
@@ -336,6 +369,8 @@ TUNE_ROWS: tuple[tuple[str, str, Callable[[Tunes], str]], ...] = (
     ("bars that add up", "add up", lambda found: percent(found["bars_add_up"])),
     ("form recognised", "form", lambda found: percent(found["recognised"])),
     ("commonest form", "form", lambda found: commonest(found["form"])),
+    ("commonest phrases", "phrases", lambda found: commonest(found["phrases"])),
+    ("a phrase returns", "returns", lambda found: percent(found["returns"])),
     ("end on the tonic", "tonic", lambda found: percent(found["ends_on_tonic"])),
     ("playable on a whistle", "whistle", lambda found: percent(found["whistle"])),
     ("playable on a fiddle", "fiddle", lambda found: percent(found["fiddle"])),

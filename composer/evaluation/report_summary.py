@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from composer.evaluation.judgement import Judgement, Span, Verdict
-from composer.evaluation.report_rows import curve_at, known, percent, seconds, within
+from composer.evaluation.foils import CAUGHT
+from composer.evaluation.judgement import Judgement, Novelty, Span, Verdict
+from composer.evaluation.report_rows import NONE, counted, curve_at, known, percent, seconds, within
 
-PASSAGE = 4  # bars of the passages that are asked about copying
+PASSAGES = (8, 4, 2)  # bars of the passages that are looked for in the training music
 
 
 def summary(verdict: Verdict) -> Iterator[str]:
@@ -19,42 +20,51 @@ def summary(verdict: Verdict) -> Iterator[str]:
 
 
 def _likeness(verdict: Verdict) -> Iterator[str]:
-    models = [model for model in verdict["judgements"] if known(model["discrimination"]["auc"]["value"])]
+    """Which is closest to the real music, and whether that is close: a foil is caught at the same figure."""
+    models = [model for model in verdict["judgements"] if known(_auc(model)["value"])]
     if not models:
         return
-    ranked = sorted(models, key=lambda model: model["discrimination"]["auc"]["value"])
-    best = ranked[0]["discrimination"]["auc"]
-    tied = [model["model"] for model in ranked if model["discrimination"]["auc"]["value"] <= best["high"]]
-    names = _listed(tied or [ranked[0]["model"]])
-    times = _hundred(best["value"])
-    unsure = "" if verdict["reference"]["counts"] else " But the judge failed its own test, so this does not count."
-    if len(models) == 1:
-        said = f"Shown one real piece and one of {names}, the judge picks out the composed one {times} times in 100"
-        yield f"{said}; guessing would give 50.{unsure}"
-        return
-    alike = "are closest to the real music, too close to each other to choose" if len(tied) > 1 else (
-        "is closest to the real music"
-    )  # fmt: skip
-    worst = ranked[-1]
+    ranked = sorted(models, key=lambda model: _auc(model)["value"])
+    best = ranked[0]
+    tied = [model["model"] for model in ranked if _auc(model)["value"] <= _auc(best)["high"]] or [best["model"]]
+    others = _listed([f"{model['model']} {_hundred(model)}" for model in ranked[1:]])
+    if verdict["reference"]["counts"]:
+        yield from _advice([model["model"] for model in ranked], tied, _auc(best)["value"])
+    unsure = (
+        "" if verdict["reference"]["counts"] else " But the judge has not passed its own test, so this does not count."
+    )
     yield (
-        f"Use {names} for music like that of the corpus: {'they' if len(tied) > 1 else 'it'} {alike}. Shown one real "
-        f"piece and one of {ranked[0]['model']}, the judge picks out the composed one {times} times in 100 "
-        f"({worst['model']}: {_hundred(worst['discrimination']['auc']['value'])}); guessing would give 50.{unsure}"
+        f"Shown one real piece and one of {best['model']}, the judge picks out the composed one {_hundred(best)} times "
+        f"in 100{f' ({others})' if others else ''}; guessing would give 50.{unsure}"
     )
 
 
-def _hundred(share: float) -> int:
-    return round(100 * share)
+def _advice(models: Sequence[str], tied: Sequence[str], auc: float) -> Iterator[str]:
+    """Which to use, of models from the closest to the real music on, where that can be said."""
+    if auc >= CAUGHT:
+        yield f"The music of {_listed(models)} cannot be mistaken for that of the corpus."
+    elif len(tied) > 1:
+        yield f"Use {_listed(tied)} for music like that of the corpus: they are too close to each other to choose."
+    elif len(models) > 1:
+        yield f"Use {_listed(tied)} for music like that of the corpus."
+
+
+def _auc(model: Judgement) -> Span:
+    return model["discrimination"]["auc"]
+
+
+def _hundred(model: Judgement) -> int:
+    return round(100 * _auc(model)["value"])
 
 
 def _statistics(models: Sequence[Judgement]) -> Iterator[str]:
     told = [
-        f"{model['model']} in {sum(map(within, model['distances']))} of {len(model['distances'])}"
+        f"{model['model']} {sum(map(within, model['distances']))} of {len(model['distances'])}"
         for model in models
         if model["distances"]
     ]
     if told:
-        yield f"As close to unseen real music as the music it learned from is, in the statistics: {_listed(told)}."
+        yield f"Statistics in which the music is as close to unseen real music as real music is: {_listed(told)}."
 
 
 def _wishes(models: Sequence[Judgement]) -> Iterator[str]:
@@ -69,7 +79,7 @@ def _wishes(models: Sequence[Judgement]) -> Iterator[str]:
     for model in there:
         broken = sum(one["completed"] - one["satisfied"] for one in model["flexibility"])
         if broken:
-            yield f"{model['model']} broke wishes in {broken} sketches; that must not be."
+            yield f"{model['model']} broke wishes in {counted(broken, 'sketch', 'sketches')}; that must not be."
 
 
 def _done(model: Judgement) -> float:
@@ -78,25 +88,42 @@ def _done(model: Judgement) -> float:
 
 
 def _copying(verdict: Verdict) -> Iterator[str]:
-    real = curve_at(verdict["reference"]["novelty"], PASSAGE)
-    if real is None or not known(real["value"]):
-        return
-    more: list[str] = []
-    less: list[str] = []
+    """Whether more of the training music comes back than real pieces share with it, beyond chance, at any length."""
+    real = verdict["reference"]["novelty"]
+    usual: list[str] = []
     for model in verdict["judgements"]:
-        found = curve_at(model["novelty"], PASSAGE)
-        if found is not None and known(found["value"]):
-            (more if _copies(found, real) else less).append(f"{model['model']} ({percent(1 - found['value'])})")
-    usual = f"of real pieces that it never saw, {percent(1 - real['value'])} of the {PASSAGE}-bar passages stand there"
-    if less:
-        yield f"No more of the training music than is usual is in the music of {_listed(less)}: {usual}."
-    if more:
-        yield f"More than is usual is copied by {_listed(more)}" + (f": {usual}." if not less else ".")
+        there = [bars for bars in PASSAGES if _known(curve_at(model["novelty"], bars)) and _known(curve_at(real, bars))]
+        copied = [bars for bars in there if _copies(curve_at(model["novelty"], bars), curve_at(real, bars))]
+        if copied:
+            share = _shared(model["novelty"], copied[0])
+            yield (
+                f"{model['model']} copies: {share} of its {copied[0]}-bar passages stand "
+                f"in the training music, of unseen real music {_shared(real, copied[0])}."
+            )
+        elif there:
+            usual.append(model["model"])
+        if model["novelty"]["near_duplicates"] > real["near_duplicates"]:
+            near = percent(model["novelty"]["near_duplicates"])
+            yield (
+                f"{near} of the pieces of {model['model']} are near-duplicates of one training piece each, of real "
+                f"ones {percent(real['near_duplicates'])}."
+            )
+    if usual:
+        yield f"Not copying more than real pieces share with each other: {_listed(usual)}."
 
 
-def _copies(found: Span, real: Span) -> bool:
+def _known(found: Span | None) -> bool:
+    return found is not None and all(map(known, (found["value"], found["low"], found["high"])))
+
+
+def _copies(found: Span | None, real: Span | None) -> bool:
     """Whether fewer passages are new than in real music, by more than chance."""
-    return found["value"] < (real["low"] if known(real["low"]) else real["value"])
+    return found is not None and real is not None and found["high"] < real["low"]
+
+
+def _shared(found: Novelty, bars: int) -> str:
+    at = curve_at(found, bars)
+    return percent(1 - at["value"]) if at else NONE
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from composer.evaluation.judgement import Report, Verdict
-from composer.evaluation.report_rows import Axis, axes, judge, seconds
+from composer.evaluation.report_rows import LONGEST, Axis, axes, counted, judge, seconds
 from composer.evaluation.report_summary import summary
 from composer.io.plot import one_line
 
@@ -17,7 +17,6 @@ Line = tuple[str, str]  # a style of rich, and the text
 NARROWEST = 60
 LABEL = 26  # letters of the longest label
 NAME = 26  # letters of a model's name
-LONGEST = 400  # letters of a note
 GAP = "  "
 REAL = "real"
 
@@ -47,9 +46,9 @@ def lines(report: Report, width: int = 100) -> Iterator[Line]:
 
 def _verdict(verdict: Verdict, width: int) -> Iterator[Line]:
     reference, models = verdict["reference"], verdict["judgements"]
-    yield "bold", one_line(f"{reference['corpus']}: {len(models)} model{'s' * (len(models) != 1)}", width)
+    yield "bold", one_line(f"{reference['corpus']}: {counted(len(models), 'model')}", width)
     pieces = f"{reference['training']:,} pieces to learn from, {reference['held_out']:,} held out"
-    yield from _paragraph(f"{pieces} ({reference['split']}).", width)
+    yield from _paragraph(f"{pieces} ({reference['split']} split).", width)
     told = ", ".join(f"{model['model']} {model['samples']:,}" for model in models)
     if told:
         yield from _paragraph(f"Composed from blank sketches: {told}.", width)

@@ -22,7 +22,7 @@ from composer.analysis import beats
 from composer.evaluation.choir_traits import choir_traits
 from composer.evaluation.chords import SILENT, in_normal_key, sounding
 from composer.evaluation.harmony import named, numeral
-from composer.evaluation.lines import DEGREES, bar_codes, bars_of, line, phrase_letters, phrases
+from composer.evaluation.lines import DEGREES, bar_codes, bars_of, letters, line, phrase_rows, phrases
 from composer.evaluation.tune_traits import tune_traits
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER
@@ -36,6 +36,8 @@ OF = "of "  # stands before a value of a curve: how often it was asked
 WIDEST = 12  # semitones that a move is told apart to
 MOST_PHRASES = 8  # of a form
 OTHER = "other"
+OUTER = (0, len(CHOIR) - 1)
+SINGERS = ("", *map(str.lower, CHOIR))
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,7 @@ def intervals(score: Score) -> Counts:
     found: Counts = Counter()
     for voice in range(len(score.parts)):
         moves = np.clip(line(score, voice).moves, -WIDEST - 1, WIDEST + 1)
-        name = f"{CHOIR[voice].lower()} " if len(score.parts) == len(CHOIR) else ""
-        found.update(name + _move(move) for move in moves.tolist())
+        found.update(_singer(score, voice) + _move(move) for move in moves.tolist())
     return found
 
 
@@ -143,22 +144,24 @@ def chord_bigrams(score: Score) -> Counts:
 
 
 def phrase_ends(score: Score) -> Counts:
-    """The degree that closes each phrase; of choirs the soprano's over the bass's: ``2 over 5``.
+    """The degree that closes each phrase; of choirs the soprano's and the bass's: ``bass 5``.
 
     Phrases are every four bars, of choirs every two, and what is left at the end: fermatas and sections do not count,
     as composed pages have none. Where the piece has a pickup, phrases end as long before their bar line. The closing
     note is the last that begins before that.
     """
-    choir = len(score.parts) == len(CHOIR)
     _, ends = phrases(score, _phrase(score))
-    lines = [line(score, voice) for voice in ((0, len(CHOIR) - 1) if choir else (0,))]
-    closing = [np.searchsorted(notes.onset, ends, "left") - 1 for notes in lines]
     found: Counts = Counter()
-    for numbers in zip(*(notes.tolist() for notes in closing), strict=True):
-        if min(numbers) >= 0:
-            degrees = [DEGREES[notes.degree[number]] for notes, number in zip(lines, numbers, strict=True)]
-            found[" over ".join(degrees)] += 1
+    for voice in OUTER if len(score.parts) == len(CHOIR) else (0,):
+        notes = line(score, voice)
+        closing = np.searchsorted(notes.onset, ends, "left") - 1
+        found.update(_singer(score, voice) + DEGREES[k] for k in notes.degree[closing[closing >= 0]].tolist())
     return found
+
+
+def _singer(score: Score, voice: int) -> str:
+    """What stands before values that are told apart by voice; nothing unless it is a choir."""
+    return f"{CHOIR[voice].lower()} " if len(score.parts) == len(CHOIR) else ""
 
 
 def _phrase(score: Score) -> int:
@@ -172,8 +175,8 @@ def form(score: Score) -> Counts:
     at 70 % of their time. A piece shorter than a phrase has none. Letters for segments that recur are what all analysis
     of form writes down; here they are found by comparing notes, as in a self-similarity matrix (see below).
     """
-    letters = phrase_letters(score, line(score), _phrase(score))[:MOST_PHRASES]
-    return Counter([letters] if letters else [])
+    rows = phrase_rows(score, line(score), _phrase(score))
+    return Counter([letters(rows[:MOST_PHRASES])] if len(rows) else [])
 
 
 def eights(score: Score) -> Counts:
@@ -181,10 +184,8 @@ def eights(score: Score) -> Counts:
 
     Letters as in :func:`form`, and anew for each eight (four) bars, counted from the first bar line.
     """
-    length = _phrase(score) // 2
-    letters = phrase_letters(score, line(score), length)
-    groups = [letters[first : first + 4] for first in range(0, len(letters) - 3, 4)]
-    return Counter("".join("abcd"[sorted(set(group), key=group.index).index(x)] for x in group) for group in groups)
+    rows = phrase_rows(score, line(score), _phrase(score) // 2)
+    return Counter(letters(rows[first : first + 4]) for first in range(0, len(rows) - 3, 4))
 
 
 def self_similarity(score: Score) -> Counts:
@@ -207,14 +208,15 @@ def self_similarity(score: Score) -> Counts:
 # --- the order of values in plots -------------------------------------------------------------------------------------
 
 
-def _by_degree(value: str) -> tuple[int, ...]:
-    return tuple(DEGREES.index(degree) for degree in value.split(" over "))
+def _by_degree(value: str) -> tuple[int, int]:
+    voice, _, degree = value.rpartition(" ")
+    return SINGERS.index(voice), DEGREES.index(degree)
 
 
 def _by_move(value: str) -> tuple[int, int]:
     voice, _, move = value.rpartition(" ")
     beyond = move.startswith((">", "<"))
-    return [name.lower() for name in ("", *CHOIR)].index(voice), int(move.lstrip("<>")) * (2 if beyond else 1)
+    return SINGERS.index(voice), int(move.lstrip("<>")) * (2 if beyond else 1)
 
 
 def _by_length(value: str) -> tuple[Fraction]:

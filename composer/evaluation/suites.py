@@ -1,7 +1,8 @@
 """Fixed suites of sketches: what is asked of every model, job by job, to see what it can be asked.
 
-A suite has 200 sketches, of 4 to 16 bars of which 2 to 10 are to be composed, made from one seed: the same music given,
-the same sketches. Each is of a kind, and every kind stands equally often in it, so that what fails is told by its kind.
+A suite has 200 sketches, of at most 10 bars to be composed, made from one seed: the same music given, the same
+sketches. Each is of a kind, and kinds take turns, so that what fails is told by its kind, and the first so many
+sketches of a suite are a smaller one.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import numpy as np
 from composer.errors import UsageError
 from composer.evaluation import asked, asked_choir
 from composer.evaluation.asked import Draw, Room, one
-from composer.score import Part, Score
+from composer.score import Score
 from composer.sketch import Breaths, Copy, Sketch
 from composer.theory import Key, Meter
 from composer.voice_leading import CHOIR
 
 SIZE = 200
 SEED = 8
-BARS = {1: 8, 4: 4}  # of a given piece, by its voices
+BARS = {1: 6, 4: 4}  # of a given piece, by its voices
 
 METERS = ("4/4", "6/8", "3/4", "2/4")
 KEYS = ("D major", "G major", "A dorian", "E minor", "A mixolydian", "A major", "E dorian", "B minor")
@@ -65,7 +66,7 @@ def vary(scores: Sequence[Score]) -> list[Case]:
     draw = np.random.default_rng(SEED)
     pages = _openings(scores)
     kinds = [*(TUNE if len(pages[0].parts) == 1 else asked_choir.CHOIR_KINDS), "forms"]
-    made = [(kinds[number % len(kinds)], pages[number % len(pages)]) for number in range(SIZE)]
+    made = [(kinds[number % len(kinds)], _drawn(draw, pages)) for number in range(SIZE)]
     return [_again(draw, page) if kind == "forms" else _varied(draw, kind, page) for kind, page in made]
 
 
@@ -74,7 +75,11 @@ def harmonize(scores: Sequence[Score]) -> list[Case]:
     draw = np.random.default_rng(SEED)
     pages = _openings([score for score in scores if len(score.parts) == len(CHOIR)])
     kinds = list(asked_choir.CHOIR_KINDS)
-    return [_harmonized(draw, kinds[number % len(kinds)], pages[number % len(pages)]) for number in range(SIZE)]
+    return [_harmonized(draw, kinds[number % len(kinds)], _drawn(draw, pages)) for number in range(SIZE)]
+
+
+def _drawn(draw: Draw, pages: Sequence[Score]) -> Score:
+    return pages[int(draw.integers(len(pages)))]
 
 
 def _blank(draw: Draw, kind: str) -> Case:
@@ -83,7 +88,7 @@ def _blank(draw: Draw, kind: str) -> Case:
         form, bars = FORMS[int(draw.integers(len(FORMS)))]
         wishes = [one(draw, ALSO)]
         return Case(kind, f"{form}; {wishes[0]}", Sketch.blank(bars=bars, meter=meter, key=key, form=form, wish=wishes))
-    bars = int(draw.integers(2, 5)) * 2
+    bars = int(draw.integers(2, 4)) * 2
     wishes = TUNE[kind](draw, Room(meter, key, 1, bars, True))
     return Case(kind, "; ".join(wishes), Sketch.blank(bars=bars, meter=meter, key=key, wish=wishes))
 
@@ -107,20 +112,20 @@ def _openings(scores: Sequence[Score]) -> list[Score]:
 def _varied(draw: Draw, kind: str, page: Score) -> Case:
     if len(page.parts) == len(CHOIR):
         return _varied_choir(draw, kind, page)
-    first = int(draw.integers(2, 5))
-    last = first + int(draw.integers(1, 4))
+    first = int(draw.integers(2, BARS[1] - 1))
+    last = int(draw.integers(first + 1, BARS[1] + 1))
     region = f"bars {first}-{last}"
     wishes = TUNE[kind](draw, Room(page.meter, page.key, first, last, False))
-    return Case(kind, f"{region}: {'; '.join(wishes)}", Sketch.of(page, region, wish=wishes))
+    return Case(kind, f"{region} anew; {'; '.join(wishes)}", Sketch.of(page, region, wish=wishes))
 
 
 def _varied_choir(draw: Draw, kind: str, page: Score) -> Case:
     voices = [(1, 2), (3,), (1, 2, 3), (0, 1, 2, 3), (2, 3)][int(draw.integers(5))]
     first = int(draw.integers(1, BARS[4] - 1))
     last = min(first + int(draw.integers(1, 3)), BARS[4])
-    region = f"bars {first}-{last} of {', '.join(CHOIR[voice].lower() for voice in voices)}"
+    region = f"bars {first}-{last} of {', '.join(str(voice + 1) for voice in voices)}"
     wishes = asked_choir.CHOIR_KINDS[kind](draw, asked_choir.Stage(page, voices, first, last, False))
-    return Case(kind, f"{region}: {'; '.join(wishes)}", Sketch.of(page, region, wish=wishes))
+    return Case(kind, f"{region} anew; {'; '.join(wishes)}", Sketch.of(page, region, wish=wishes))
 
 
 def _harmonized(draw: Draw, kind: str, page: Score) -> Case:
@@ -136,9 +141,9 @@ def _again(draw: Draw, page: Score) -> Case:
     length = int(draw.integers(1, bars // 4 + 1))
     first = int(draw.integers(1, bars - 2 * length + 1))
     again = int(draw.integers(first + length, bars - length + 2))
-    free = f"bars {first}-{first + length - 1}; bars {again}-{again + length - 1}"
+    free = "; ".join(f"bars {bar}-{bar + length - 1}" for bar in (first, again))
     sketch = Sketch.of(page, free)
     (source, end), (start, stop) = (page.bar_span(bar, bar + length - 1) for bar in (first, again))
     breaths = Breaths((source, end, start, stop), "bars that come again")
     copied = replace(sketch, copies=(Copy(source, start, stop),), constraints=(*sketch.constraints, breaths))
-    return Case("forms", f"{free}, which are the same", copied)
+    return Case("forms", f"{free} anew, and the same", copied)

@@ -12,11 +12,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from composer.corpora import cache
 from composer.disk import make_folder, write_bytes
 from composer.errors import ComposerError, WriteError
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 MOST_WAITING = 64  # answers that wait for their tasks at once
 
@@ -97,7 +100,12 @@ def _begin() -> None:
     threadpool_limits(1)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _read(path: Path) -> Any:

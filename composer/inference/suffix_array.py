@@ -1,8 +1,8 @@
 """A suffix array: where anything stands in a large text of integers, for all starts of a query at once.
 
-There are two indexes of copies. :class:`composer.inference.suffixes.CopyIndex` is for writing: it walks forwards, event by
-event of one encoding, and tells a guard after each how long the run is that ends there. This one is for reading: whole
-corpora, of plain integers, and every start of a query at the same time.
+There are two indexes of copies. :class:`composer.inference.suffixes.CopyIndex` is for writing: it walks forwards, event
+by event of one encoding, and tells a guard after each how long the run is that ends there. This one is for reading:
+whole corpora, of plain integers, and every start of a query at the same time.
 
 The array is built by prefix doubling (Manber and Myers 1993), and what it answers are the matching statistics of
 Chang and Lawler (1994), by binary search, one symbol after another.

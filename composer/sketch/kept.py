@@ -75,8 +75,6 @@ def _lines(sketch: Sketch, score: Score) -> Iterator[str]:
         overlap = (part.offset[:-1] > part.onset[1:]) & sketch.free(voice, part.onset[1:])
         if overlap.any():
             yield f"{score.place(int(part.onset[1:][overlap][0]))}: two notes of voice {voice + 1} sound at once"
-        if len(part) and int(part.offset[-1]) > score.end:
-            yield f"voice {voice + 1} goes on behind the end"
 
 
 def _copies(sketch: Sketch, score: Score) -> Iterator[str]:
@@ -163,7 +161,12 @@ class _Read:
 def _ticks(sketch: Sketch, score: Score) -> Ints:
     """Equal cells so fine that all that was written, and all places of the page, lie on their edges."""
     edges = [part.onset for part in score.parts] + [part.offset for part in score.parts]
-    page = [score.barlines, beats(score), [chord.onset for chord in score.chords], [copy.start for copy in sketch.copies]]
+    page = [
+        score.barlines,
+        beats(score),
+        [chord.onset for chord in score.chords],
+        [copy.start for copy in sketch.copies],
+    ]
     holes = [tick for hole in sketch.holes for tick in (hole.start, hole.end)]
     size = COARSEST
     for tick in np.unique(np.concatenate([*edges, *page, holes]).astype(np.int64)).tolist():

@@ -14,9 +14,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key, shuffled, unended
+from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key, shuffled, transposed, unended
 
 from composer.evaluation.distances import distances
+from composer.evaluation.library import Library
+from composer.evaluation.novelty import novelty
 from composer.evaluation.statistics import statistics, traits
 from composer.evaluation.tunes import well_made
 
@@ -59,11 +61,24 @@ def of_tunes() -> Any:
     return {name: value for name, value in found.items() if name != "oracle"}
 
 
+def of_novelty() -> Any:
+    """What is new beside one piece, and the longest run shared with it; not the intervals."""
+    found = {}
+    for name, score in (("tune", TUNE), ("choir", CHOIR)):
+        library = Library.of("tiny", [name], [name], [score])
+        for change in (transposed, shuffled, inverted, doubled):
+            new = dict(novelty([change(score), score], library))
+            new["curve"] = [span["value"] for span in novelty([change(score), score], library)["curve"]]
+            found[f"{name}, {change.__name__}"] = new | {"longest": library.match(change(score))}
+    return found
+
+
 FAMILIES: dict[str, Callable[[], Any]] = {
     "statistics": of_statistics,
     "traits": of_traits,
     "distances": of_distances,
     "tunes": of_tunes,
+    "novelty": of_novelty,
 }
 
 

@@ -1,11 +1,16 @@
 """Likelihood pools events over all pieces: the mean of the pieces' means is another figure."""
 
+import math
+
 import numpy as np
 import pytest
 
-from composer.evaluation.likelihood import likelihood
+from composer.evaluation.judgement import HeldOut
+from composer.evaluation.likelihood import compare, foretold, held_out, likelihood
 from composer.generators.factorised import Factorised
 from composer.inference.sequence import Sequence
+from composer.pipeline import Composer
+from composer.score import Part, Score
 
 
 def roll(events: np.ndarray) -> Sequence:
@@ -29,3 +34,53 @@ def test_unknown_events_are_counted_and_left_out() -> None:
     found = likelihood(notes, [roll(np.array([[0], [5], [1]]))])
     assert (found.events, found.unknown) == (3, 1)
     assert found.nats_per_event == pytest.approx(np.log(2))
+
+
+# --- beside other encodings -------------------------------------------------------------------------------------------
+
+
+def tunes() -> list[Score]:
+    """On the grid of 16ths, but for the last, which has triplets."""
+    even = [Score.of([Part.of([0, 10080, 20160], [60 + k, 62, 64], [10080, 10080, 20160])]) for k in range(3)]
+    return [*even, Score.of([Part.of([0, 3360, 6720, 10080], [60, 62, 64, 65], [3360, 3360, 3360, 30240])])]
+
+
+def figures(*encodings: str) -> dict[str, HeldOut]:
+    scores, found, pieces = tunes(), {}, {}
+    for name in encodings:
+        options = {"voices": 1} if name == "voices" else {}
+        made = Composer.untrained(name, "markov", encoding_options=options, generator_options={"features": ()})
+        composer = made.fit(scores)
+        pieces[name] = foretold(composer.encoding, composer.generator, scores)
+        found[name] = held_out(composer.encoding, composer.generator, scores, pieces[name])
+    compare(found, pieces)
+    return found
+
+
+def test_nats_a_quarter_are_pooled_over_time() -> None:
+    """A model of one event, which is certain, costs nothing; one of two equally frequent ones costs log 2 each."""
+    scores = [Score.of([Part.of([0, 10080], pitches, [10080, 30240])]) for pitches in ([60, 60], [62, 62])]
+    composer = Composer.untrained("melody", "markov", generator_options={"order": 1, "features": ()}).fit(scores)
+    pieces = foretold(composer.encoding, composer.generator, scores)
+    figure = held_out(composer.encoding, composer.generator, scores, pieces)
+    expected = -sum(composer.generator.log_prob(composer.encoding.encode(score)).sum() for score in scores) / 8
+    assert figure["nats_per_quarter"] == pytest.approx(expected)
+    assert (figure["kind"], figure["pieces"], figure["unknown"]) == ("exact", 2, 0)
+
+
+def test_only_pieces_of_which_all_keep_the_same_are_compared() -> None:
+    found = figures("melody", "voices")
+    assert {figure["common_pieces"] for figure in found.values()} == {3}
+    assert found["melody"]["nats_per_quarter"] != found["melody"]["common"]
+    assert (found["melody"]["view"], "off the grid in 1" in found["voices"]["view"]) == ("13 of 13 notes", True)
+    alone = figures("voices")
+    assert alone["voices"]["common"] == alone["voices"]["nats_per_quarter"]
+
+
+def test_an_event_that_is_unknown_takes_its_piece_out() -> None:
+    scores = tunes()
+    composer = Composer.untrained("melody", "markov", generator_options={"features": ()}).fit(scores[:2])
+    pieces = foretold(composer.encoding, composer.generator, scores)
+    figure = held_out(composer.encoding, composer.generator, scores, pieces)
+    assert (figure["pieces"], figure["unknown"]) == (3, 1)
+    assert math.isfinite(figure["nats_per_quarter"] or math.nan)

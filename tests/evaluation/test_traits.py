@@ -213,8 +213,8 @@ def test_parallels_crossings_and_doubled_leading_tones_are_rates() -> None:
 def test_suspensions_and_passing_notes() -> None:
     soprano = line_of([(72, 1), (71, 0.5), (69, 0.5), (67, 2)], Q)
     score = Score.of([soprano, *(line_of([(pitch, 4)], Q) for pitch in (64, 60, 48))])
-    assert of(score)["notes off the beat outside its chord"] == 1
-    assert of(score)["of these, passing notes"] == 1
+    assert of(score)["notes off the beat foreign to its chord"] == 1
+    assert of(score)["foreign notes off the beat that pass"] == 1
     held = Score.of([
         line_of([(72, 2), (71, 2)], Q), line_of([(67, 4)], Q), line_of([(64, 1), (62, 3)], Q),
         line_of([(48, 1), (50, 1), (43, 2)], Q),

@@ -1,0 +1,66 @@
+"""Tasks go to processes; what was answered is kept, and made again when it is damaged."""
+
+import math
+import operator
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from composer.errors import ComposerError
+from composer.evaluation.workers import Workers
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COMPOSER_CACHE", str(tmp_path))
+    return tmp_path / "judged"
+
+
+def test_an_answer_is_made_of_tasks_once_and_kept(kept: Path) -> None:
+    shares: list[float] = []
+    made: list[int] = []
+
+    def ask() -> float:
+        with Workers(shares.append) as workers:
+
+            def make() -> float:
+                made.append(1)
+                return sum(future.result() for future in [workers.task(math.sqrt, n) for n in (4, 9)])
+
+            return workers.wait(workers.kept("roots", 2, make))
+
+    assert ask() == 5
+    assert shares == [0.5, 1.0]
+    assert ask() == 5
+    assert len(made) == 1
+    (kept / "roots.json").write_bytes(b"{")
+    assert ask() == 5
+    assert len(made) == 2
+
+
+def test_what_a_task_raises_comes_back_and_nothing_is_kept(kept: Path) -> None:
+    with Workers() as workers, pytest.raises(ZeroDivisionError):
+        workers.wait(workers.kept("none", 1, lambda: workers.task(operator.truediv, 1, 0).result()))
+    assert not kept.exists()
+
+
+def test_a_process_that_is_killed_is_told(kept: Path) -> None:
+    with Workers() as workers, pytest.raises(ComposerError, match="memory"):
+        workers.wait(workers.kept("gone", 1, lambda: workers.task(os._exit, 9).result()))  # type: ignore[arg-type]
+
+
+def test_stopping_does_not_wait_for_tasks(kept: Path) -> None:
+    started = time.monotonic()
+
+    def stopped() -> None:
+        with Workers() as workers:
+            answer = workers.kept("late", 1, lambda: workers.task(time.sleep, 60).result())
+            while not answer.running():
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert time.monotonic() - started < 30
