@@ -48,7 +48,7 @@ def pieces(corpus: Corpus, split: str) -> list[Score]:
 
 
 def usable(score: Score) -> bool:
-    """Whether all models can fill the page, and its bars add up: some begin with a triplet, or change meter in a bar."""
+    """Whether all models can fill the page, and its bars add up: some begin with a triplet, or change meter."""
     page = plain(score)
     return not (page.barlines % SIXTEENTH).any() and not any(uneven_bars(page))
 
