@@ -129,8 +129,8 @@ def _judge(
     from composer.cli.terminal import KEPT
     from composer.disk import write_bytes
     from composer.evaluation.judge import candidates, judge
-    from composer.evaluation.report_html import page
-    from composer.evaluation.report_text import show
+    from composer.evaluation.report.page import page
+    from composer.evaluation.report.text import show
 
     with progressing("judging", KEPT) as progress:
         found = candidates(models, generators)

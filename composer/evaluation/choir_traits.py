@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from composer.analysis import find_key
+from composer.evaluation.choir_habits import choir_habits
 from composer.evaluation.harmony import NUMERALS, Named, named
 from composer.evaluation.lines import DEGREES, Line, Ticks, line
 from composer.evaluation.tune_traits import length_traits, mean, move_traits, share
@@ -85,6 +86,7 @@ def choir_traits(score: Score) -> dict[str, float]:
         **_figuration(voices, beats),
         **_ends(voices, beats),
         **_returns(voices[0], end),
+        **choir_habits(voices, beats, end),
     }
 
 

@@ -11,8 +11,8 @@ import pickletools
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def _unbroken(score: Score) -> Iterator[tuple[int, int]]:
         np.add.at(held, np.maximum(np.searchsorted(lines, part.offset, "left"), 1), -1)
     free = lines[np.cumsum(held)[: len(lines)] == 0]
     edges = np.unique(np.concatenate([[0], free, [score.end]])).tolist()
-    return zip(edges[:-1], edges[1:], strict=True)
+    return pairwise(edges)
 
 
 def _is_whole(score: Score, start: int, end: int) -> bool:
@@ -69,13 +69,11 @@ def without_restrikes(score: Score) -> Score:
 
 def _merged(part: Part) -> Part:
     again = (part.pitch[1:] == part.pitch[:-1]) & (part.onset[1:] == part.offset[:-1])
-    first = np.flatnonzero(np.append(True, ~again)[: len(part)])
-    last = np.append(first[1:], len(part)) - 1
-    kept = part.select(first)
+    kept = part.select(np.append(True, ~again)[: len(part)])
     return Part.of(
         kept.onset,
         kept.pitch,
-        part.offset[last] - kept.onset,
+        part.offset[np.append(~again, True)[: len(part)]] - kept.onset,
         kept.velocity,
         kept.spelling,
         name=part.name,
@@ -109,7 +107,7 @@ def _tables(path: Path) -> Iterator[NDArray[np.int64]]:
     stream = io.BytesIO(data)
     np.lib.format.read_magic(stream)
     (count,), _, _ = np.lib.format.read_array_header_1_0(stream)
-    found = [arg for code, arg, _ in pickletools.genops(stream) if "BYTES" in code.name and len(arg) > 1]
+    found = [arg for _, arg, _ in pickletools.genops(stream) if isinstance(arg, bytes) and len(arg) > 1]
     if len(found) != count:
         raise ValueError(f"it holds {len(found)} tables, and says {count}")
     return map(_table, found)

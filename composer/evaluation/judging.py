@@ -17,7 +17,7 @@ from composer.encodings.voices import Voices
 from composer.errors import UsageError
 from composer.evaluation import suites
 from composer.evaluation.discriminator import discriminate
-from composer.evaluation.distances import distances
+from composer.evaluation.distances import Tally, compared, tally
 from composer.evaluation.flexibility import flexibility
 from composer.evaluation.foils import CAUGHT, JS_FAKES, read_js_fakes, shuffled_bars, without_restrikes
 from composer.evaluation.judgement import Discrimination, Example, Flexibility, HeldOut, Reference
@@ -71,10 +71,10 @@ def music(corpus: str, voices: int) -> Music:
     found, view = load(corpus), VIEWS[voices]
     several = sum(piece.split == "test" for piece in found) < FEW
     splits = ("test", "validation") if several else ("test",)
-    pieces = [piece for piece in found if piece.split in splits and seen([piece.score], view)]
+    pieces = [piece for piece in found if piece.split in splits and _seen(piece.score, voices)]
     if len(pieces) < LEAST:
         raise UsageError(f"{found.name}: only {len(pieces)} pieces are held out, too few to judge by; give more files")
-    trained = [piece for piece in found if piece.split == "train" and seen([piece.score], view)]
+    trained = [piece for piece in found if piece.split == "train" and _seen(piece.score, voices)]
     library = Library.of(
         found.name,
         [piece.id for piece in trained],
@@ -144,9 +144,13 @@ def _suite(corpus: str, voices: int, job: str) -> list[Case]:
 
 
 def measure(question: Question, scores: list[Score]) -> dict[str, Any]:
-    """What is said of composed scores: the parts of a judgement that need nothing but these, and their seconds."""
+    """What is said of the scores composed, page after page: the parts of a judgement that need nothing but these, and
+    their seconds.
+    """
     known, voices, seed = music(question.corpus, question.voices), question.voices, question.seed
-    composed = seen(scores, VIEWS[voices])
+    sounding = [(number // COMPLETIONS, page) for number, score in enumerate(scores) for page in _seen(score, voices)]
+    pages, composed = [number for number, _ in sounding], [page for _, page in sounding]
+    real, training = _counted(question.corpus, voices)
     seconds: dict[str, float] = {}
 
     def timed(name: str, work: Callable[[], T]) -> T:
@@ -156,10 +160,8 @@ def measure(question: Question, scores: list[Score]) -> dict[str, Any]:
         return found
 
     return {
-        "distances": timed(
-            "distances", lambda: distances(known.held_out, composed, known.training, voices=voices, seed=seed)
-        ),
-        "discrimination": timed("discriminator", lambda: _told_apart(known, composed, voices, seed)),
+        "distances": timed("distances", lambda: compared(real, tally(composed, voices), training, seed, pages)),
+        "discrimination": timed("discriminator", lambda: _told_apart(known, composed, voices, seed, pages)),
         "novelty": timed("novelty", lambda: novelty(composed, known.library, seed)),
         "voice_leading": timed("voice leading", lambda: rates(composed)) if voices > 1 else None,
         "tunes": timed("tunes", lambda: well_made(composed)) if voices == 1 else None,
@@ -168,9 +170,22 @@ def measure(question: Question, scores: list[Score]) -> dict[str, Any]:
     }
 
 
-def _told_apart(known: Music, others: list[Score], voices: int, seed: int) -> Discrimination:
+def _seen(score: Score, voices: int) -> list[Score]:
+    return seen([score], VIEWS[voices])
+
+
+@functools.cache
+def _counted(corpus: str, voices: int) -> tuple[list[Tally], list[Tally]]:
+    """What the statistics count in held-out music, and in the training music."""
+    known = music(corpus, voices)
+    return tally(known.held_out, voices), tally(known.training, voices)
+
+
+def _told_apart(
+    known: Music, others: list[Score], voices: int, seed: int, pages: list[int] | None = None
+) -> Discrimination:
     (real, names), (other, _) = (traits(scores, voices) for scores in (known.held_out, others))
-    return discriminate(real, other, names, seed=seed, real_groups=known.groups)
+    return discriminate(real, other, names, seed=seed, real_groups=known.groups, composed_groups=pages)
 
 
 def _example(score: Score, library: Library, number: int) -> Example:

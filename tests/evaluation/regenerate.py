@@ -14,13 +14,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import numpy as np
 from evaluation.tiny import CHOIR, TUNE, doubled, inverted, out_of_key, shuffled, transposed, unended
 
+from composer.evaluation.discriminator import discriminate
 from composer.evaluation.distances import distances
+from composer.evaluation.foils import without_restrikes
 from composer.evaluation.library import Library
 from composer.evaluation.novelty import novelty
 from composer.evaluation.statistics import statistics, traits
 from composer.evaluation.tunes import well_made
+from composer.score import Score
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -55,10 +59,17 @@ def of_distances() -> Any:
     return found
 
 
-def of_tunes() -> Any:
-    """What is right and wrong with tunes, whichever program reads them."""
-    found = well_made([TUNE, shuffled(TUNE), unended(TUNE), doubled(TUNE).transpose(12)])
-    return {name: value for name, value in found.items() if name != "oracle"}
+def of_discrimination() -> Any:
+    """The AUC of what is wholly apart, and tells; no other AUC, which hangs on the trees of a library."""
+    steps = np.arange(120.0).reshape(40, 3) % 7
+    found = discriminate(steps[:20], steps[20:] + np.array([9.0, 0.0, 3.0]), ["high", "same", "higher"], seed=0)
+    return {"auc": found["auc"]["value"], "tells": found["tells"]}
+
+
+def of_foils() -> Any:
+    """Notes that are struck again as one."""
+    part = without_restrikes(Score.of([TUNE.parts[0]])).parts[0]
+    return {"onset": part.onset.tolist(), "pitch": part.pitch.tolist(), "duration": part.duration.tolist()}
 
 
 def of_novelty() -> Any:
@@ -73,12 +84,20 @@ def of_novelty() -> Any:
     return found
 
 
+def of_tunes() -> Any:
+    """What is right and wrong with tunes, whichever program reads them."""
+    found = well_made([TUNE, shuffled(TUNE), unended(TUNE), doubled(TUNE).transpose(12)])
+    return {name: value for name, value in found.items() if name != "oracle"}
+
+
 FAMILIES: dict[str, Callable[[], Any]] = {
     "statistics": of_statistics,
     "traits": of_traits,
     "distances": of_distances,
-    "tunes": of_tunes,
+    "discrimination": of_discrimination,
+    "foils": of_foils,
     "novelty": of_novelty,
+    "tunes": of_tunes,
 }
 
 

@@ -75,9 +75,20 @@ def longer(score: Score, times: int) -> Score:
     return score.rearranged([(0, score.end)] * times)
 
 
+def halting(rng: np.random.Generator) -> Score:
+    """Every eighth quarter two quarters longer."""
+    length, more = 8 * Q, 2 * Q
+
+    def held(part: Part) -> Part:
+        longer = part.duration + more * (part.offset % length == 0)
+        return Part.of(part.onset + more * (part.onset // length), part.pitch, longer)
+
+    return Score.of(map(held, chorale_like(rng).parts))
+
+
 RNG = np.random.default_rng(1)
 TUNES = [TUNE, *(random_tune(RNG) for _ in range(60))]
-CHOIRS = [CHOIR, *(make(RNG) for make in (random_choir, chorale_like) for _ in range(40))]
+CHOIRS = [CHOIR, *(make(RNG) for make in (random_choir, halting, chorale_like) for _ in range(40))]
 PIECES = [*TUNES[:4], *CHOIRS[:4], *CHOIRS[-2:]]
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from composer.evaluation.html import text
 from composer.evaluation.judgement import Judgement, Report, Verdict
-from composer.evaluation.report_examples import PLAYER, Engraver, example
-from composer.evaluation.report_plots import colour, histograms, plots
-from composer.evaluation.report_rows import Axis, axes, judge, seconds
-from composer.evaluation.report_summary import summary
+from composer.evaluation.report.examples import PLAYER, Engraver, example
+from composer.evaluation.report.plots import colour, histograms, plots
+from composer.evaluation.report.rows import Axis, axes, judge, seconds
+from composer.evaluation.report.summary import summary
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --faint: #666; --rule: #ddd; --band: #d5d5d5;

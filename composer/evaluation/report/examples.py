@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from composer.errors import ComposerError
 from composer.evaluation.html import text
 from composer.evaluation.judgement import Example, Match
-from composer.evaluation.report_rows import number
+from composer.evaluation.report.rows import number
 from composer.io import abc, engraving
 from composer.score import Score
 

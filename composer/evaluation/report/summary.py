@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from composer.evaluation.foils import CAUGHT
 from composer.evaluation.judgement import Judgement, Novelty, Span, Verdict
-from composer.evaluation.report_rows import NONE, counted, curve_at, known, percent, seconds, within
+from composer.evaluation.report.rows import NONE, counted, curve_at, known, percent, seconds, within
 
 PASSAGES = (8, 4, 2)  # bars of the passages that are looked for in the training music
 

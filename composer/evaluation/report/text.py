@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from composer.evaluation.judgement import Report, Verdict
-from composer.evaluation.report_rows import LONGEST, Axis, axes, counted, judge, seconds
-from composer.evaluation.report_summary import summary
+from composer.evaluation.report.rows import LONGEST, Axis, axes, counted, judge, seconds
+from composer.evaluation.report.summary import summary
 from composer.io.plot import one_line
 
 Line = tuple[str, str]  # a style of rich, and the text

@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 import pytest
 
 from composer.evaluation.judgement import Example, Report
-from composer.evaluation.report_examples import MOST_NOTES, PLAYER, Engraver, copied, example, notes
-from composer.evaluation.report_html import page
+from composer.evaluation.report.examples import MOST_NOTES, PLAYER, Engraver, copied, example, notes
+from composer.evaluation.report.page import page
 from composer.io import abc
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER as Q

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from composer.evaluation.judgement import Report
-from composer.evaluation.report_rows import axes, judge, percent
-from composer.evaluation.report_summary import summary
-from composer.evaluation.report_text import lines, show
+from composer.evaluation.report.rows import axes, judge, percent
+from composer.evaluation.report.summary import summary
+from composer.evaluation.report.text import lines, show
 from judged import discrimination, report
 
 EVIL = "<script>alert(1)</script>&\"'\x1b[31m\u202e\udce9\n[red]"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from composer.evaluation.foils import CAUGHT
 from composer.evaluation.html import figure, text
 from composer.evaluation.judgement import Distance, Judgement, Span, Verdict
-from composer.evaluation.report_rows import known, number, percent, seconds
+from composer.evaluation.report.rows import known, number, percent, seconds
 from composer.io.plot import one_line
 
 COLOURS = 6

@@ -1,0 +1,1 @@
+"""What the judge says, for people: as text and as a page."""
