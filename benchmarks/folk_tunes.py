@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from composer import Composer
-from composer.analysis import uneven_bars
 from composer.corpora import Corpus, load
 from composer.encodings.melody import Melody
 from composer.evaluation.judgement import Novelty, Tunes
@@ -27,7 +26,7 @@ from composer.io.abc import dumps, tunes
 from composer.score import Score
 from composer.theory import TICKS_PER_QUARTER
 
-MODELS = ("folk-markov", "folk-maxent")
+MODELS = ("folk-markov", "folk-maxent", "folk-biaxial")
 EACH = 20  # tunes of a page
 PAGES = 25  # of a file
 SEED = 8
@@ -47,17 +46,11 @@ def pieces(corpus: Corpus, split: str) -> list[Score]:
     return [score for score in views if len(score.parts[0])]
 
 
-def usable(score: Score) -> bool:
-    """Whether all models can fill the page, and its bars add up: some begin with a triplet, or change meter."""
-    page = plain(score)
-    return not (page.barlines % SIXTEENTH).any() and not any(uneven_bars(page))
-
-
 def compose(name: str, training: list[Score], count: int, folder: Path) -> None:
     """Write the files of a model that are missing, and say how long each took."""
     model, target = Composer.load(name), folder / name
     target.mkdir(parents=True, exist_ok=True)
-    pages = blank_pages([score for score in training if usable(score)], count // EACH, SEED)
+    pages = blank_pages(training, count // EACH, SEED)
     for first in range(0, len(pages), PAGES):
         path = target / f"{first // PAGES:04}.abc"
         if path.exists():

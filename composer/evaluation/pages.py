@@ -11,10 +11,16 @@ from collections.abc import Sequence as SequenceOf
 
 import numpy as np
 
+from composer.analysis import uneven_bars
 from composer.encodings.base import Encoding
+from composer.errors import UsageError
 from composer.score import Part, Score, regular_barlines
 from composer.sketch import Sketch
 from composer.sketch.regions import Hole
+from composer.theory import TICKS_PER_QUARTER
+
+SIXTEENTH = TICKS_PER_QUARTER // 4
+TRIES = 20  # for each page that is wanted
 
 
 def plain(score: Score) -> Score:
@@ -37,9 +43,20 @@ def seen(scores: Iterable[Score], view: Encoding) -> list[Score]:
 
 
 def blank_pages(scores: SequenceOf[Score], n: int, seed: int) -> list[Sketch]:
-    """``n`` blank sketches like as many of the pages, drawn with replacement: no wish, and no note."""
+    """``n`` blank sketches like as many of the pages, drawn with replacement: no wish, and no note.
+
+    Pages that some models could not fill, as their bars do not fall on 16ths, and those whose bars cannot add up, as
+    the meter changes inside one, are passed over. Raises :class:`UsageError` if there are no others.
+    """
     rng = np.random.default_rng(seed)
-    return [blank(scores[int(number)]) for number in rng.integers(len(scores), size=n)]
+    found: list[Sketch] = []
+    for _ in range(TRIES * n):
+        page = blank(scores[int(rng.integers(len(scores)))])
+        if not (page.score.barlines % SIXTEENTH).any() and not any(uneven_bars(page.score)):
+            found.append(page)
+            if len(found) == n:
+                return found
+    raise UsageError("hardly a page of this corpus has bars that add up and fall on 16ths; give other files")
 
 
 def blank(score: Score) -> Sketch:

@@ -1,13 +1,16 @@
 """Pages carry nothing but what a composer is told: no repeats, no wishes; their bars add up, and no note is lost."""
 
 import numpy as np
+import pytest
 
 from composer.analysis import uneven_bars
 from composer.encodings.melody import Melody
 from composer.encodings.voices import Voices
+from composer.errors import UsageError
 from composer.evaluation.pages import blank, blank_pages, plain, seen
 from composer.io import abc
 from composer.score import Part, Score
+from composer.theory import Meter
 
 TUNE = b"""X:1
 T:Split bars
@@ -67,3 +70,15 @@ def test_what_is_silent_in_a_view_is_left_out() -> None:
     drums = Score.of([Part.of([0], [38], [10080], drums=True)])
     assert len(seen([drums, abc.loads(TUNE, "tune.abc")], Melody())) == 1
     assert len(seen([chorale()], Voices())[0].parts) == 4
+
+
+def test_pages_that_cannot_be_filled_are_passed_over() -> None:
+    """One has a bar of an eighth triplet, one changes meter inside a bar."""
+    triplet = Score.of([Part.of([0, 3360], [60, 62], [3360, 40320])], barlines=[0, 3360, 43680])
+    changing = Score.of(
+        [Part.of([0], [60], [60480])], meter=[Meter(4, 4), Meter(3, 4, onset=60480)], barlines=[0, 100800]
+    )
+    good = Score.of([Part.of([0], [60], [40320])])
+    assert len(blank_pages([triplet, changing, good], 5, 0)) == 5
+    with pytest.raises(UsageError, match="16ths"):
+        blank_pages([triplet], 2, 0)
