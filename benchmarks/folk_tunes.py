@@ -30,7 +30,6 @@ MODELS = ("folk-markov", "folk-maxent", "folk-biaxial")
 EACH = 20  # tunes of a page
 PAGES = 25  # of a file
 SEED = 8
-SIXTEENTH = TICKS_PER_QUARTER // 4
 
 
 class Found(NamedTuple):
