@@ -1,8 +1,8 @@
 """Fixed suites of sketches: what is asked of every model, job by job, to see what it can be asked.
 
 A suite has 200 sketches, of at most 10 bars to be composed, made from one seed: the same music given, the same
-sketches. Each is of a kind, and kinds take turns, so that what fails is told by its kind, and the first so many
-sketches of a suite are a smaller one.
+sketches. That of ``vary`` is two halves, for one voice and for four. Each sketch is of a kind, and kinds take turns,
+so that what fails is told by its kind, and the first so many sketches of a suite are a smaller one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from composer.voice_leading import CHOIR
 
 SIZE = 200
 SEED = 8
-BARS = {1: 6, 4: 4}  # of a given piece, by its voices
+BARS = {1: 6, 4: 3}  # of a given piece, by its voices
 
 METERS = ("4/4", "6/8", "3/4", "2/4")
 KEYS = ("D major", "G major", "A dorian", "E minor", "A mixolydian", "A major", "E dorian", "B minor")
@@ -59,14 +59,14 @@ def tune() -> list[Case]:
 
 
 def vary(scores: Sequence[Score]) -> list[Case]:
-    """Pieces of one voice, or of four, given but for some bars or voices, with wishes there.
+    """The half for pieces of one voice, or that for four: given but for some bars or voices, with wishes there.
 
     ``scores`` are pieces that no model knows; raises :class:`UsageError` if none of them will do.
     """
     draw = np.random.default_rng(SEED)
     pages = _openings(scores)
     kinds = [*(TUNE if len(pages[0].parts) == 1 else asked_choir.CHOIR_KINDS), "forms"]
-    made = [(kinds[number % len(kinds)], _drawn(draw, pages)) for number in range(SIZE)]
+    made = [(kinds[number % len(kinds)], _drawn(draw, pages)) for number in range(SIZE // 2)]
     return [_again(draw, page) if kind == "forms" else _varied(draw, kind, page) for kind, page in made]
 
 
@@ -138,7 +138,7 @@ def _harmonized(draw: Draw, kind: str, page: Score) -> Case:
 def _again(draw: Draw, page: Score) -> Case:
     """Bars to be composed that come twice, apart from each other, the second time note for note."""
     bars = page.bars
-    length = int(draw.integers(1, bars // 4 + 1))
+    length = int(draw.integers(1, max(bars // 4, 1) + 1))
     first = int(draw.integers(1, bars - 2 * length + 1))
     again = int(draw.integers(first + length, bars - length + 2))
     free = "; ".join(f"bars {bar}-{bar + length - 1}" for bar in (first, again))

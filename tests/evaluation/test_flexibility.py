@@ -66,11 +66,11 @@ def test_a_suite_has_200_sketches_of_every_kind_and_is_always_the_same() -> None
     assert first == again
     for job, cases in first.items():
         kinds = Counter(case.kind for case in cases)
-        assert sum(kinds.values()) == suites.SIZE == 200
+        assert sum(kinds.values()) == (suites.SIZE // 2 if "vary" in job else suites.SIZE)
         assert {"pins", "ranges", "chords", "cadences", "rhythm"} <= set(kinds)
         assert ("forms" in kinds) == (job != "harmonize")
         assert max(kinds.values()) - min(kinds.values()) <= 1
-        assert len({case.asked for case in cases}) > 100
+        assert len({case.asked for case in cases}) > len(cases) / 2
         assert all(1 <= free_quarters(case.sketch) <= 40 for case in cases)
 
 
