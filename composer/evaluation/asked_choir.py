@@ -158,7 +158,7 @@ def together(draw: Draw, stage: Stage) -> list[str]:
         [*pins(draw, stage), f"{stage.everywhere}shortest=1/8"],
         [*chords(draw, stage), f"{stage.everywhere}leap=octave"],
         [*cadences(draw, stage), "forbid=parallels"],
-        [*pins(draw, stage), "forbid=crossings"],
+        [*pins(draw, stage), "forbid=parallels"],
         [*ranges(draw, stage), f"half_cadence={stage.last}"],
     ]
     return options[int(draw.integers(len(options)))]
