@@ -55,9 +55,9 @@ HOW = {
     "completed": "Sketches of a fixed suite that the model completed.",
     "satisfied": "Completed sketches in which every wish holds; must be all.",
     "time": "Seconds for one sketch, the median; in brackets the slowest.",
-    "price": "What obeying costs, in nats a quarter note: how improbable it is that the model does it unasked. Estimated "
-    "ones are too high on average. A pseudo price is how much less likely completions are, by pseudo-likelihood, than "
-    "what the model writes freely: below 0 they are likelier.",
+    "price": "What obeying costs, in nats a quarter note: how improbable it is that the model does it unasked. "
+    "Estimated ones are too high on average. A pseudo price is how much less likely completions are, by "
+    "pseudo-likelihood, than what the model writes freely: below 0 they are likelier.",
     "novelty": "The share of passages of so many bars that stand nowhere in the training music, in any key; real music "
     "repeats itself, too, so its own figure says how much is usual.",
     "any rhythm": "The same where only the notes count, not how long they last.",

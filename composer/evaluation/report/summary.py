@@ -81,7 +81,8 @@ def _wishes(models: Sequence[Judgement]) -> Iterator[str]:
         equals = [model["model"] for model in there if _done(model) == _done(best)]
         how = f"completed {done} of {asked} sketches full of wishes"
         if len(equals) > 1:
-            yield f"Each of {_listed(equals)} {how}; {best['model']} is the quickest, at {seconds(time)} or so a sketch."
+            quickest = f"{best['model']} is the quickest, at {seconds(time)} or so each"
+            yield f"Each of {_listed(equals)} {how}; {quickest}."
         else:
             use = f"Use {best['model']} where you ask for much: it" if len(there) > 1 else best["model"]
             yield f"{use} {how}, in {seconds(time)} or so each."

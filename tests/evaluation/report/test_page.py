@@ -90,7 +90,8 @@ def test_the_page_has_everything(html: str) -> None:
     found = Page(html)
     for words in (
         "Use folk-markov for music like that of the corpus.", "Not copying more than real pieces", "folk-biaxial",
-        "The judge caught both foils, music that is known to be wrong (AUC): shuffled bars 0.97, js_fakes 0.95.", "1.334 pseudo", "not comparable",
+        "The judge caught both foils, music that is known to be wrong (AUC): shuffled bars 0.97, js_fakes 0.95.",
+        "1.334 pseudo", "not comparable",
         "0.050 (.040-.060)*", "0.62 (.59-.65)", "198 of 200", "98.1 % (97.7-98.5)", "17.5", "AABB 61 %", "71.7 %",
         "long notes: 0.22, real music 0.31 (AUC of this alone 0.81)", "parallel fifths", "3.25", "How to read this",
         "What there is of intervals", "in The Hermit of Killarney (folk), bar 6 to bar 8", "Total variation",

@@ -39,7 +39,8 @@ def test_every_figure_stands_beside_that_of_the_real_music(judged: Any) -> None:
     text = told(judged)
     for words in (
         "folk: 3 models", "chorales: 3 models", "3,400 pieces to learn from, 425 held out (test and validation split)",
-        "The judge caught both foils, music that is known to be wrong (AUC): shuffled bars 0.97,", "Statistical accuracy", "Flexibility",
+        "The judge caught both foils, music that is known to be wrong (AUC): shuffled bars 0.97,",
+        "Statistical accuracy", "Flexibility",
         "Generalisation", "Voice leading", "What it comes to", "composer 0.1.0, 2 cores, 6.9 min",
         "as read by abc2midi", "sketch 7: no tune ends so",
     ):  # fmt: skip
@@ -183,8 +184,8 @@ def test_the_closest_is_named_first_and_equals_are_not_ranked_but_by_time(judged
     found = list(summary(verdict))
     assert found[2].endswith(": folk-maxent 2, folk-markov 1 and folk-biaxial 1.")
     assert found[3] == (
-        "Each of folk-markov and folk-maxent completed 200 of 200 sketches full of wishes; folk-markov is the quickest, "
-        "at 0.41 s or so a sketch."
+        "Each of folk-markov and folk-maxent completed 200 of 200 sketches full of wishes; folk-markov is the "
+        "quickest, at 0.41 s or so each."
     )
 
 
