@@ -20,6 +20,13 @@ def summary(verdict: Verdict) -> Iterator[str]:
     yield from _copying(verdict)
 
 
+def composed(models: Sequence[Judgement]) -> str:
+    """What the models were asked to compose, so that it can be done again; empty for no models."""
+    told = ", ".join(f"{model['model']} {model['samples']:,}" for model in models)
+    seeds = " and ".join(dict.fromkeys(str(model["seed"]) for model in models))
+    return f"Composed from blank sketches: {told}; seed {seeds}." if models else ""
+
+
 def _likeness(verdict: Verdict) -> Iterator[str]:
     """Which is closest to the real music, and whether that is close: a foil is caught at the same figure."""
     models = [model for model in verdict["judgements"] if known(_auc(model)["value"])]
