@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".html", ".svg", ".png")
 MOST_SHOWN = 10  # pairs of passages on paper
 MOST_NOTES = 2**21
-WINDOWS = {1: "single bars", 2: "two together", 4: "four", 8: "eight"}  # in the text
+WINDOWS = {1: "single bars", 2: "two bars", 4: "four", 8: "eight"}  # in the text
 
 
 class Row(NamedTuple):
@@ -50,22 +50,24 @@ def copying(
     any_rhythm: Annotated[bool, typer.Option("--any-rhythm", help="Leave rhythm aside: equal intervals copy.")] = False,
     tune: Chosen = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="PATH", help="Engrave both passages side by side: .html, .svg or .png."),
+        list[Path] | None,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="Engrave both passages side by side: .html, .svg, .png. Repeatable."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what a file copies: the longest run of notes it shares with a corpus, in any key, and where it stands there.
 
-    A window of bars is new if its notes stand nowhere in the corpora as one run.
+    Passages of one, two, four and eight bars are new if their notes stand nowhere in the corpora as one run.
     """
     from composer.evaluation.melodies import Lines
 
-    suffix = output.suffix.lower() if output else ""
-    if output and suffix not in SUFFIXES:
-        raise UsageError(f"-o {output}: the name of a page ends in {', '.join(SUFFIXES)}")
-    if output:
-        spare(file, [output])
+    outputs = output or []
+    wrong = next((path for path in outputs if path.suffix.lower() not in SUFFIXES), None)
+    if wrong is not None:
+        raise UsageError(f"-o {wrong}: the name of a page ends in {', '.join(SUFFIXES)}")
+    spare(file, outputs)
     scores = _scores(file, tune)
     lines = Lines.of(scores)
     if not lines.lines:
@@ -79,8 +81,8 @@ def copying(
     else:
         for row in rows:
             typer.echo(_told(row))
-    if output:
-        _draw(output, suffix, file, rows, scores, corpora)
+    if outputs:
+        _draw(outputs, file, rows, scores, corpora)
 
 
 def _scores(file: Path, tune: str | None) -> list[Score]:
@@ -147,13 +149,14 @@ def _name(file: Path, score: Score, part: int) -> str:
 
 
 def _told(row: Row) -> str:
-    told = [_passage(row, row.exact)]
+    """What is said of a line: a line of text for the passage, more, indented, for what else there is to say."""
+    told = [f"{row.name}: {_passage(row, row.exact)}"]
     if row.free and row.free.notes > row.copied:
-        told.append(f"in another rhythm {_passage(row, row.free)}")
+        told.append(f"rhythm left aside: {_passage(row, row.free)}")
     shares = [f"{row.new[n - 1]:.0%} of {words}" for n, words in WINDOWS.items() if n <= len(row.new)]
     if shares:
-        told.append(f"new: {', '.join(shares)}")
-    return f"{row.name}: {'; '.join(told)}"
+        told.append(f"new passages: {', '.join(shares)}")
+    return "\n  ".join(told)
 
 
 def _passage(row: Row, passage: Passage | None) -> str:
@@ -184,7 +187,7 @@ def _object(file: Path, libraries: list[Library], rows: list[Row]) -> dict[str, 
 
 
 def _draw(
-    path: Path, suffix: str, file: Path, rows: list[Row], scores: Sequence[Score], corpora: Sequence[Corpus]
+    paths: Sequence[Path], file: Path, rows: list[Row], scores: Sequence[Score], corpora: Sequence[Corpus]
 ) -> None:
     from composer.evaluation.passages import Shown, drawn
     from composer.io import write_bytes
@@ -194,11 +197,13 @@ def _draw(
         for row in rows[:MOST_SHOWN]
         if row.exact
     ]
-    if not shown and suffix != ".html":
-        report([], f"{file} shares nothing of two notes or more: there is nothing to engrave")
-        return
-    write_bytes(drawn(shown, suffix, f"What {file.name} copies", [_told(row) for row in rows]), path)
-    report([str(path)], "")
+    for path in paths:
+        suffix = path.suffix.lower()
+        if not shown and suffix != ".html":
+            report([], f"{file} shares nothing of two notes or more: there is nothing to engrave")
+            continue
+        write_bytes(drawn(shown, suffix, f"What {file.name} shares", [_told(row) for row in rows]), path)
+        report([str(path)], "")
 
 
 def _source(passage: Passage, corpora: Sequence[Corpus]) -> Score:

@@ -101,8 +101,8 @@ def _sevenths(beats: Beats) -> dict[str, float]:
             falling += [move in (0, -1, -2) for tone, move in zip(above, moves[k], strict=True) if tone in (9, 10, 11)]
     return {
         "beats with chords of four notes": chords / max(len(beats.chord), 1),
-        "major thirds of these that rise or stay": share(np.array(rising, dtype=bool)),
-        "sevenths of these that fall or stay": share(np.array(falling, dtype=bool)),
+        "major thirds in chords of four notes that rise or stay": share(np.array(rising, dtype=bool)),
+        "sevenths in chords of four notes that fall or stay": share(np.array(falling, dtype=bool)),
     }
 
 

@@ -41,7 +41,7 @@ KINDS = ("major", "major 6", "major 64", "minor", "minor 6", "minor 64", "dimini
          "half-diminished 7", "half-diminished 65", "suspended 4", "augmented",
          "open fifth")  # fmt: skip
 VOICE_MOVES = ("repeated notes", "semitone steps up", "semitone steps down", "whole tone steps up",
-               "whole tone steps down", "leaps", "mean move (semitones)", "turns", "steps that go on",
+               "whole tone steps down", "leaps", "mean move (semitones)", "turns", "steps that go on the same way",
                "leaps that are followed by a step back", "neighbour notes", "octaves up", "octaves down",
                "tritones", "fourths up", "fifths down", "leading tones that rise")  # fmt: skip
 VOICE_LENGTHS = ("sixteenths", "eighths", "dotted eighths", "quarters", "dotted quarters", "halves")
@@ -259,12 +259,12 @@ def _figuration(voices: list[Line], beats: Beats) -> dict[str, float]:
     outside, into, out = table[:, 0] > 0, table[:, 1], table[:, 2]
     stepwise = (np.abs(into) <= 2) & (np.abs(out) <= 2) & (into != 0) & (out != 0)
     return {
-        "notes off the beat foreign to its chord": share(outside),
-        "foreign notes off the beat that pass": share((stepwise & (into * out > 0))[outside]),
-        "foreign notes off the beat that are neighbours": share((stepwise & (into * out < 0))[outside]),
-        "foreign notes off the beat left by leap": share((np.abs(out) > 2)[outside]),
-        "foreign notes off the beat reached by leap": share((np.abs(into) > 2)[outside]),
-        "foreign notes off the beat that are repeated": share((out == 0)[outside]),
+        "notes off the beat outside its chord": share(outside),
+        "non-chord notes off the beat that pass by step": share((stepwise & (into * out > 0))[outside]),
+        "non-chord notes off the beat that are neighbours": share((stepwise & (into * out < 0))[outside]),
+        "non-chord notes off the beat left by leap": share((np.abs(out) > 2)[outside]),
+        "non-chord notes off the beat reached by leap": share((np.abs(into) > 2)[outside]),
+        "non-chord notes off the beat that are repeated": share((out == 0)[outside]),
         **_dissonances(voices, beats),
     }
 

@@ -243,7 +243,7 @@ ALL = (
     ),
 )
 CHOIRS = (
-    Statistic("chord_types", "Chords on beats", chord_types),
+    Statistic("chord_types", "Chords on beats; without a name, as semitones above the bass", chord_types),
     Statistic("chord_bigrams", "Changes of chord from beat to beat", chord_bigrams),
 )
 

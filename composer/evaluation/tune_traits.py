@@ -116,7 +116,7 @@ def move_traits(notes: Line) -> dict[str, float]:
     found["turns"] = share(turning)
     found["leaps that are followed by a step back"] = share((turning & (np.abs(second) <= 2))[leaping])
     found["leaps after leaps"] = share((np.abs(second) > 4)[leaping])
-    found["steps that go on"] = share((first * second > 0) & (np.abs(first) <= 2) & (np.abs(second) <= 2))
+    found["steps that go on the same way"] = share((first * second > 0) & (np.abs(first) <= 2) & (np.abs(second) <= 2))
     thirds = np.isin(np.abs(first), (3, 4)) & np.isin(np.abs(second), (3, 4, 5))
     found["broken chords"] = share(thirds & (first * second > 0))
     found["neighbour notes"] = share((first == -second) & np.isin(np.abs(first), (1, 2)))
@@ -213,9 +213,9 @@ def _bars(score: Score, notes: Line) -> dict[str, float]:
     whole = np.array(bar_codes(score, notes))
     found: dict[str, float] = {}
     for lag in LAGS:
-        found[f"bars as {lag} before"] = share(whole[lag:] == whole[:-lag])
+        found[f"bars the same as {lag} before"] = share(whole[lag:] == whole[:-lag])
     for lag in (1, 2, 4, 8):
-        found[f"bars in the rhythm of {lag} before"] = share(rhythm[lag:] == rhythm[:-lag])
+        found[f"bars in the same rhythm as {lag} before"] = share(rhythm[lag:] == rhythm[:-lag])
     for name, codes in (("bars", whole), ("rhythms", rhythm)):
         known = [code in codes[max(bar - NEAR, 0) : bar] for bar, code in enumerate(codes) if bar]
         found[f"{name} heard within {NEAR} bars before"] = share(np.array(known, dtype=bool))

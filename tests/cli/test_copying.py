@@ -39,34 +39,37 @@ def test_a_piece_of_the_corpus_is_found_whole_in_any_key(run: Callable[..., Any]
     from composer.io import read, write
 
     score = read(corpus / "second.abc").transpose(3)
-    expected = "all 23 notes, 4 bars: bars 1-4 are bars 1-4 of The Second (tunes); "
+    expected = "all 23 notes, 4 bars: bars 1-4 are bars 1-4 of The Second (tunes)\n  "
     for name in ("mine.abc", "mine.mid", "mine.musicxml"):
         write(score, tmp_path / name)
         result = run("copying", tmp_path / name)
         assert (result.code, result.err) == (0, "")
-        assert result.out == f"The Second: {expected}new: 0% of single bars, 0% of two together, 0% of four\n", name
+        assert result.out == f"The Second: {expected}new passages: 0% of single bars, 0% of two bars, 0% of four\n", (
+            name
+        )
 
 
 def test_the_most_copied_tune_of_a_book_is_first(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
     half = "X:2\nT:Half\nM:4/4\nL:1/8\nK:D\nd2fd AFDF|G2BG ecAc|_B,2^g2 C2=f2|D8|\n"
     book = written(tmp_path, "\n".join([OTHER, half, SECOND.replace("X:2", "X:3")]))
     result = run("copying", book)
-    names = [line.partition(":")[0] for line in result.out.splitlines()]
+    names = [line.partition(":")[0] for line in result.out.splitlines() if line[0] != " "]
     assert names == ["The Second", "Half", "Other"]
-    assert "Half: 14 notes, 2 bars: bars 1-2 are bars 1-2 of The First (tunes); " in result.out
+    assert "Half: 14 notes, 2 bars: bars 1-2 are bars 1-2 of The First (tunes)\n" in result.out
     one = run("copying", book, "--tune", "Half")
-    assert one.out.splitlines() == [line for line in result.out.splitlines() if line.startswith("Half")]
+    assert one.out.startswith("Half: ")
+    assert one.out in result.out
 
 
 def test_rhythm_counts_unless_it_is_left_aside(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
     slow = written(tmp_path, SECOND.replace("L:1/8", "L:1/4").replace("|", "|").replace("M:4/4", "M:4/2"))
     told = run("copying", slow).out
     assert re.match(r"The Second: \d notes, ", told)
-    assert "; in another rhythm all 23 notes, 4 bars: bars 1-4 are bars 1-4 of The Second (tunes); " in told
-    assert told.endswith("new: 100% of single bars, 100% of two together, 100% of four\n")
+    assert "\n  rhythm left aside: all 23 notes, 4 bars: bars 1-4 are bars 1-4 of The Second (tunes)\n" in told
+    assert told.endswith("new passages: 100% of single bars, 100% of two bars, 100% of four\n")
     free = run("copying", slow, "--any-rhythm").out
     assert free.startswith("The Second: all 23 notes, 4 bars: ")
-    assert free.endswith("new: 0% of single bars, 0% of two together, 0% of four\n")
+    assert free.endswith("new passages: 0% of single bars, 0% of two bars, 0% of four\n")
 
 
 def test_json_is_one_object(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
@@ -85,7 +88,7 @@ def test_nothing_shared_is_no_error(run: Callable[..., Any], corpus: Path, tmp_p
     path = written(tmp_path, "X:1\nT:Lone\nM:4/4\nL:1/1\nK:C\nC|\n")
     result = run("copying", path, "-o", tmp_path / "page.svg")
     assert result.code == 0
-    assert result.out == "Lone: shares nothing of two notes or more; new: 0% of single bars\n"
+    assert result.out == "Lone: shares nothing of two notes or more\n  new passages: 0% of single bars\n"
     assert result.err == f"{path} shares nothing of two notes or more: there is nothing to engrave\n"
     assert not (tmp_path / "page.svg").exists()
     assert json.loads(run("copying", path, "--json").out)["lines"][0]["match"] is None
@@ -125,16 +128,16 @@ def test_a_bad_tune_of_a_book_is_told_and_costs_no_other(run: Callable[..., Any]
     path = written(tmp_path, "X:1\nT:Bad\nM:0/0\nK:C\nC|\n\n" + SECOND)
     result = run("copying", path)
     assert result.code == 0
-    assert result.out.count("\n") == 1
+    assert result.out.startswith("The Second: all 23 notes")
     assert result.err.startswith(f"{path}: tune 1, ")
 
 
 def test_both_passages_stand_side_by_side(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
     half = "X:1\nT:Half & <b>\nM:4/4\nL:1/8\nK:E\nE8|e2ge BGEG|A2cA fdBd|_B,2^g2 C2=f2|\n"
     path = written(tmp_path, half)
-    for suffix in (".svg", ".png", ".html"):
-        result = run("copying", path, "-o", tmp_path / f"page{suffix}")
-        assert (result.code, result.err) == (0, f"wrote {tmp_path / f'page{suffix}'}\n")
+    pages = [tmp_path / f"page{suffix}" for suffix in (".svg", ".png", ".html")]
+    result = run("copying", path, *(word for page in pages for word in ("-o", page)))
+    assert (result.code, result.err) == (0, "".join(f"wrote {page}\n" for page in pages))
     svg = (tmp_path / "page.svg").read_text()
     sides = list(ElementTree.fromstring(svg))
     assert [(side.get("x"), side.get("y")) for side in sides] == [("0", "0"), ("840", "0")]
@@ -151,7 +154,7 @@ def test_both_passages_stand_side_by_side(run: Callable[..., Any], corpus: Path,
     assert not ids[0] & ids[1]
     assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
     html = (tmp_path / "page.html").read_text()
-    assert "<p>Half &amp; &lt;b&gt;: 14 notes, 2 bars: bars 2-3 are bars 1-2 of The First (tunes); " in html
+    assert "<p>Half &amp; &lt;b&gt;: 14 notes, 2 bars: bars 2-3 are bars 1-2 of The First (tunes)\n" in html
     assert "<svg " in html
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", html)  # nothing is fetched
 
@@ -168,4 +171,4 @@ def test_the_library_answers_without_the_heavy_packages(corpus: Path, tmp_path: 
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.splitlines()[0].startswith("The First: all 27 notes")
-    assert result.stdout.splitlines()[1] == "[]"
+    assert result.stdout.splitlines()[-1] == "[]"

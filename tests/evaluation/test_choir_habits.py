@@ -46,7 +46,10 @@ def test_an_even_pulse() -> None:
 
 def test_sevenths_that_resolve() -> None:
     good = of(choir(SEVENTH, (72, 72, 64, 48)))
-    names = ("major thirds of these that rise or stay", "sevenths of these that fall or stay")
+    names = (
+        "major thirds in chords of four notes that rise or stay",
+        "sevenths in chords of four notes that fall or stay",
+    )
     assert [good[name] for name in names] == [1, 1]
     assert good["beats with chords of four notes"] == 0.5
     bad = of(choir(SEVENTH, (72, 67, 67, 48)))

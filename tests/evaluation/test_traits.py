@@ -185,7 +185,7 @@ def test_a_tunes_traits_by_hand() -> None:
         "begins on 1": 1,
         "ends on 1": 1,
         "last move (semitones)": 1,
-        "bars as 1 before": 0,
+        "bars the same as 1 before": 0,
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected)
 
@@ -224,8 +224,8 @@ def test_parallels_crossings_and_doubled_leading_tones_are_rates() -> None:
 def test_suspensions_and_passing_notes() -> None:
     soprano = line_of([(72, 1), (71, 0.5), (69, 0.5), (67, 2)], Q)
     score = Score.of([soprano, *(line_of([(pitch, 4)], Q) for pitch in (64, 60, 48))])
-    assert of(score)["notes off the beat foreign to its chord"] == 1
-    assert of(score)["foreign notes off the beat that pass"] == 1
+    assert of(score)["notes off the beat outside its chord"] == 1
+    assert of(score)["non-chord notes off the beat that pass by step"] == 1
     held = Score.of([
         line_of([(72, 2), (71, 2)], Q), line_of([(67, 4)], Q), line_of([(64, 1), (62, 3)], Q),
         line_of([(48, 1), (50, 1), (43, 2)], Q),
@@ -246,11 +246,13 @@ def scrambled(score: Score) -> Score:
     [
         (TUNE, out_of_key, ["time on b2", "notes outside the scale", "ends on 1", "first beats on 1"]),
         (TUNE, inverted, ["whole tone steps up", "minor thirds down", "last note below the highest (semitones)"]),
-        (TUNE, doubled, ["eighths", "notes a quarter", "notes on the first beat", "bars as 4 before"]),
+        (TUNE, doubled, ["eighths", "notes a quarter", "notes on the first beat", "bars the same as 4 before"]),
         (TUNE, late, ["notes on beats", "bars whose first beat is struck", "notes on the first beat"]),
-        (TUNE, shuffled, ["bars as 4 before", "bars as 1 before", "bars in the rhythm of 2 before"]),
+        (TUNE, shuffled, ["bars the same as 4 before", "bars the same as 1 before",
+                          "bars in the same rhythm as 2 before"]),
         (TUNE, backwards, ["last note's length (of the mean)", "minor thirds up", "leading tones that rise"]),
-        (TUNE, scrambled, ["leaps", "octaves up", "range (semitones)", "mean move (semitones)", "steps that go on"]),
+        (TUNE, scrambled, ["leaps", "octaves up", "range (semitones)", "mean move (semitones)",
+                           "steps that go on the same way"]),
         (CHOIR, revoiced, ["beats with major chords", "gap (semitones), tenor and bass", "outer voices in octaves"]),
         (CHOIR, late, ["notes on quarters, soprano", "quarters with an onset on their half"]),
         (CHOIR, doubled, ["halves, bass", "notes a quarter, alto", "beats that repeat all pitches"]),

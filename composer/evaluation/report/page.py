@@ -10,8 +10,8 @@ from composer.evaluation.html import text
 from composer.evaluation.judgement import Judgement, Report, Verdict
 from composer.evaluation.report.examples import PLAYER, Engraver, example
 from composer.evaluation.report.plots import colour, histograms, plots
-from composer.evaluation.report.rows import Axis, axes, judge, seconds
-from composer.evaluation.report.summary import summary
+from composer.evaluation.report.rows import HOW, Axis, axes, judge, seconds
+from composer.evaluation.report.summary import composed, summary
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --faint: #666; --rule: #ddd; --band: #d5d5d5;
@@ -81,7 +81,7 @@ def _verdict(verdict: Verdict, number: int, engrave: Engraver) -> Iterator[str]:
     yield from (f"<p>{text(sentence)}</p>\n" for sentence in summary(verdict))
     yield f"</div>\n<p{'' if reference['counts'] else ' class=warned'}>{text(judge(reference))}</p>\n"
     pieces = f"{reference['training']:,} pieces to learn from, {reference['held_out']:,} held out"
-    yield f"<p>{pieces} ({text(reference['split'])} split).</p>\n"
+    yield f"<p>{pieces} ({text(reference['split'])} split). {text(composed(models))}</p>\n"
     for axis in axes(verdict):
         yield from _table(axis, models)
     yield "<h3>Plots</h3>\n"
@@ -118,7 +118,7 @@ def _legend(models: Sequence[Judgement]) -> str:
 
 
 def _how(report: Report) -> Iterator[str]:
-    """Every kind of row once, and how to read it."""
+    """Every kind of row once, and how to read it; what holds of all distances stands before the first."""
     rows = {row.label: row.how for verdict in report["verdicts"] for axis in axes(verdict) for row in axis.rows}
     labels: dict[str, list[str]] = {}
     for label, how in rows.items():
@@ -129,5 +129,9 @@ def _how(report: Report) -> Iterator[str]:
         "Real music is the music of the corpus that no model learned from. In brackets is the interval in which the "
         "figure lies in 95 of 100 draws of pieces. In plots, the grey band is what chance alone can do.</p>\n<dl>\n"
     )
-    yield from (f"<dt>{text(', '.join(names))}</dt><dd>{text(how)}</dd>\n" for how, names in labels.items())
+    distances = [how for how in labels if how.endswith(HOW["distance"])]
+    for how, names in labels.items():
+        if how in distances[:1]:
+            yield f"<dt>distances, as follow</dt><dd>{text(HOW['distance'])}</dd>\n"
+        yield f"<dt>{text(', '.join(names))}</dt><dd>{text(how.removesuffix(HOW['distance']))}</dd>\n"
     yield "</dl></section>\n"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from composer.evaluation.foils import CAUGHT
 from composer.evaluation.html import figure, text
 from composer.evaluation.judgement import Distance, Judgement, Span, Verdict
-from composer.evaluation.report.rows import known, number, percent, seconds
+from composer.evaluation.report.rows import known, number, percent, seconds, statistic
 from composer.io.plot import one_line
 
 COLOURS = 6
@@ -21,6 +21,7 @@ BAR = 7  # units of one bar of a histogram
 EDGE = 46  # units to the left of a histogram
 HIGH = 110  # units of a histogram
 MOST_VALUES = 16  # of a histogram
+MOST_LETTERS = 18  # of a value
 LEFT = 0.5  # times the noise floor, at the left end of the axis
 LOWEST = 0.4  # AUC, at the left end of the axis
 
@@ -87,7 +88,7 @@ def _distances(models: Sequence[Judgement]) -> str:
             unit = floors[0]["value"]
             marks = [mark for k, one in found.items() for mark in _far(models[k]["model"], k, one, unit)]
             band = (floors[0]["low"] / unit, floors[0]["high"] / unit)
-            lines.append(Line(name.replace("_", " "), band, marks))
+            lines.append(Line(statistic(name), band, marks))
     farthest = max((mark.high for line in lines for mark in line.marks), default=1.0)
     doublings = max(math.ceil(math.log2(max(farthest, 2.0))), 1)
 
@@ -259,7 +260,5 @@ def _standing(title: str, values: Sequence[str], shares: Mapping[str, tuple[str,
         middle = EDGE + step * k + BAR * len(shares) / 2
         place = f'x="{middle:.1f}" y="{HIGH + 16}"'
         turn = f'"end" transform="rotate(-40 {middle:.1f} {HIGH + 14})"' if slanted else '"middle"'
-        inside.append(
-            f"<text {place} text-anchor={turn}>{text(value if len(value) <= 14 else value[:13] + '…')}</text>"
-        )
-    return figure(title, EDGE + step * len(values) + 8, HIGH + (80 if slanted else 24), "".join(inside))
+        inside.append(f"<text {place} text-anchor={turn}>{text(one_line(value, MOST_LETTERS))}</text>")
+    return figure(title, EDGE + step * len(values) + 8, HIGH + (90 if slanted else 24), "".join(inside))

@@ -27,22 +27,38 @@ WITHIN = "*"  # marks a distance that is no larger than chance makes it
 BARS = (1, 2, 4, 8)  # of the windows whose novelty is told
 TELLS = 3
 LETTERS = 40  # of a cell
+STATISTICS = {  # rows and plots have no room for whole titles
+    "pitch_classes": "time on each degree",
+    "intervals": "melodic intervals",
+    "durations": "lengths of notes",
+    "onsets": "places of notes in the bar",
+    "phrase_ends": "degrees that close phrases",
+    "form": "form: phrases as letters",
+    "eights": "how eight bars are built",
+    "self_similarity": "bars that return",
+    "chord_types": "chords on beats",
+    "chord_bigrams": "changes of chord",
+}
 LONGEST = 400  # letters of a note
 FAILURES = 2
 HOW = {
     "held-out": "How surprised the model is by music it has never seen, -ln p(music) / quarter notes; lower is better. "
     "Each model counts what it sees of the music.",
-    "comparable": "The same of only those pieces of which all models of a kind keep the same notes.",
+    "comparable": "The same of only those pieces of which all models of a kind, likelihood or pseudo, keep the same "
+    "notes: only these figures compare.",
     "distance": "Total variation, 1/2 sum |p - q|, of composed from held-out music: the share that would have to "
     "change for the two to agree (of a curve, the mean absolute difference). Beside it, under real music, the noise "
     "floor: the same of as many training pieces. After L.-C. Yang and A. Lerch, On the evaluation of generative "
     "models in music (2018).",
-    "judge": "The area under the ROC curve of a classifier on pieces it has not seen: of one real and one composed "
-    "piece, how often it picks out the composed one. 0.5 is guessing, 1 is always.",
+    "judge": "The area under the ROC curve of a classifier (gradient boosted trees on traits of a piece, 3 repeats of "
+    "5-fold cross-validation) on pieces it has not seen: of one real and one composed piece, how often it picks out "
+    "the composed one. 0.5 is guessing, 1 is always.",
     "completed": "Sketches of a fixed suite that the model completed.",
     "satisfied": "Completed sketches in which every wish holds; must be all.",
-    "time": "Seconds for one sketch, the median, and the slowest.",
-    "price": "What obeying costs, in nats a quarter note: how improbable it is that the model does it unasked.",
+    "time": "Seconds for one sketch, the median; in brackets the slowest.",
+    "price": "What obeying costs, in nats a quarter note: how improbable it is that the model does it unasked. "
+    "Estimated ones are too high on average. A pseudo price is how much less likely completions are, by "
+    "pseudo-likelihood, than what the model writes freely: below 0 they are likelier.",
     "novelty": "The share of passages of so many bars that stand nowhere in the training music, in any key; real music "
     "repeats itself, too, so its own figure says how much is usual.",
     "any rhythm": "The same where only the notes count, not how long they last.",
@@ -52,7 +68,7 @@ HOW = {
     "rules": "Mistakes in 1,000 pairs of voices that move at once, by the rules of four-part writing. Bach's own are "
     "counted by the same code.",
     "malformed": "Tunes that a reader of ABC finds wrong.",
-    "add up": "Bars that last as long as the meter says.",
+    "add up": "Tunes of which every bar lasts as long as it should.",
     "form": "The form as heard: AABB of parts of 8 bars, aabb of phrases of 4; recognised where anything returns.",
     "phrases": "The phrases of 4 bars of the page, where repeats are played once.",
     "returns": "Tunes on whose page a phrase returns, if only varied.",
@@ -60,6 +76,7 @@ HOW = {
     "whistle": "Tunes that a whistle in D can play, in some transposition.",
     "fiddle": "Tunes within the first position of a fiddle, as written.",
 }
+UNASKED = "on blank pages no form, ending or range is asked for; composer tune asks for all three"
 PRICES = {"exact": "", "estimated": " estimated", "pseudo": " pseudo"}
 
 
@@ -105,7 +122,7 @@ def judge(reference: Reference) -> str:
     told = ", ".join(f"{name} {number(auc, 2)}" for name, auc in foils.items())
     if reference["counts"]:
         how_many = {1: "the one foil", 2: "both foils"}.get(len(foils), f"all {len(foils)} foils")
-        return f"The judge caught {how_many}: {told}."
+        return f"The judge caught {how_many}, music that is known to be wrong (AUC): {told}."
     missed = [name for name, auc in foils.items() if not (known(auc) and auc >= CAUGHT)]
     reasons = [f"it did not catch {' and '.join(missed)} at {CAUGHT} or more"] if missed else []
     reasons += [f"not shown {foil}" for foil in reference["missing"]]
@@ -206,7 +223,7 @@ def _accuracy(verdict: Verdict) -> Axis:
     rows.append(Row("judge's AUC", "0.5", tuple(span(one["auc"], _two) for one in found), HOW["judge"]))
     notes += [f"{model['model']} is given away by: {tells(model['discrimination'])}" for model in models
               if model["discrimination"]["tells"]]  # fmt: skip
-    return Axis("Statistical accuracy", rows, notes)
+    return Axis("Statistical accuracy: is it like real music?", rows, notes)
 
 
 def _two(value: float | None) -> str:
@@ -218,7 +235,7 @@ def _held_out(models: Sequence[Judgement]) -> tuple[list[Row], list[str]]:
     figures = [model["held_out"] for model in models]
     rows = [
         Row("held-out nats/quarter", NONE, tuple(_nats(one, "nats_per_quarter") for one in figures), HOW["held-out"]),
-        Row("the same, comparable", NONE, tuple(map(_comparable, figures)), HOW["comparable"]),
+        Row("the same, like with like", NONE, tuple(map(_comparable, figures)), HOW["comparable"]),
     ]
     notes = [_view(model["model"], model["held_out"]) for model in models if model["held_out"]["kind"] != "none"]
     if {"exact", "pseudo"} <= {one["kind"] for one in figures}:
@@ -237,7 +254,7 @@ def _comparable(found: HeldOut) -> str:
 def _view(model: str, found: HeldOut) -> str:
     told = f"{model} sees {found['view']} in {found['pieces'] + found['unknown']:,} held-out pieces"
     unknown = f"; {found['unknown']:,} that it gives no probability are left out" if found["unknown"] else ""
-    common = f"; comparable on {found['common_pieces']:,}" if found["common_pieces"] else ""
+    common = f"; compared with its like on {found['common_pieces']:,}" if found["common_pieces"] else ""
     return told + unknown + common
 
 
@@ -248,14 +265,19 @@ def _distances(models: Sequence[Judgement]) -> Iterator[Row]:
         cells = tuple(NONE if one is None else span(one["distance"]) + WITHIN * within(one) for one in found)
         floors = dict.fromkeys(number(one["floor"]["value"]) for one in there)
         how = f"{there[0]['title']}. {HOW['distance']}"
-        yield Row(name.replace("_", " "), " or ".join(floors), cells, how)
+        yield Row(statistic(name), " or ".join(floors), cells, how)
+
+
+def statistic(name: str) -> str:
+    """What a statistic is called where there is no room for its title."""
+    return STATISTICS.get(name, name.replace("_", " "))
 
 
 def tells(found: Discrimination) -> str:
     """The traits that give music away, in words."""
     return "; ".join(
-        f"{tell['trait']} ({number(tell['composed'], 2)}, real music {number(tell['real'], 2)}; "
-        f"alone AUC {number(tell['auc'], 2)})"
+        f"{tell['trait']}: {number(tell['composed'], 2)}, real music {number(tell['real'], 2)} "
+        f"(AUC of this alone {number(tell['auc'], 2)})"
         for tell in found["tells"][:TELLS]
     )
 
@@ -278,7 +300,7 @@ def _flexibility(verdict: Verdict) -> Axis:
         for one in model["flexibility"]
         for failure in one["failures"][:FAILURES]
     ]
-    return Axis("Flexibility", rows, notes)
+    return Axis("Flexibility: what can it be asked?", rows, notes)
 
 
 def _price(found: Flexibility) -> str:
@@ -293,7 +315,7 @@ def _satisfied(found: Flexibility) -> str:
 JOB_ROWS: tuple[tuple[str, str, Callable[[Flexibility], str]], ...] = (
     ("completed", "completed", lambda found: f"{found['completed']} of {found['asked']}"),
     ("all wishes hold", "satisfied", _satisfied),
-    ("time", "time", lambda found: f"{seconds(found['seconds'])} ({seconds(found['slowest'])})"),
+    ("time (slowest)", "time", lambda found: f"{seconds(found['seconds'])} ({seconds(found['slowest'])})"),
     ("price, nats", "price", _price),
 )
 
@@ -323,7 +345,7 @@ def _novelty(verdict: Verdict) -> Axis:
         row("longest of all, bars", "most", lambda found: number(found["most_bars"], 1)),
         row("near-duplicates", "near", lambda found: percent(found["near_duplicates"])),
     ]
-    return Axis("Generalisation", rows, [])
+    return Axis("Generalisation: is it copying?", rows, [])
 
 
 # --- choirs and tunes -------------------------------------------------------------------------------------------------
@@ -347,7 +369,7 @@ def _tunes(verdict: Verdict) -> Axis:
         return Axis("Tunes", [], [])
     oracles = " and ".join(dict.fromkeys(one["oracle"] for one in there))
     rows = [Row(label, *_tune_cells(real, found, tell), HOW[how]) for label, how, tell in TUNE_ROWS]
-    return Axis("Tunes", rows, [f"malformed: as read by {oracles}"])
+    return Axis("Tunes", rows, [f"malformed: as read by {oracles}", UNASKED])
 
 
 def _tune_cells(
@@ -366,7 +388,7 @@ def commonest(shares: dict[str, float]) -> str:
 
 TUNE_ROWS: tuple[tuple[str, str, Callable[[Tunes], str]], ...] = (
     ("malformed", "malformed", lambda found: percent(found["malformed"])),
-    ("bars that add up", "add up", lambda found: percent(found["bars_add_up"])),
+    ("all bars add up", "add up", lambda found: percent(found["bars_add_up"])),
     ("form recognised", "form", lambda found: percent(found["recognised"])),
     ("commonest form", "form", lambda found: commonest(found["form"])),
     ("commonest phrases", "phrases", lambda found: commonest(found["phrases"])),

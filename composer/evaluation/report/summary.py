@@ -8,6 +8,7 @@ from composer.evaluation.foils import CAUGHT
 from composer.evaluation.judgement import Judgement, Novelty, Span, Verdict
 from composer.evaluation.report.rows import NONE, counted, curve_at, known, percent, seconds, within
 
+FEW = 100  # pieces of a model; among fewer, chance hides much
 PASSAGES = (8, 4, 2)  # bars of the passages that are looked for in the training music
 
 
@@ -17,6 +18,13 @@ def summary(verdict: Verdict) -> Iterator[str]:
     yield from _statistics(verdict["judgements"])
     yield from _wishes(verdict["judgements"])
     yield from _copying(verdict)
+
+
+def composed(models: Sequence[Judgement]) -> str:
+    """What the models were asked to compose, so that it can be done again; empty for no models."""
+    told = ", ".join(f"{model['model']} {model['samples']:,}" for model in models)
+    seeds = " and ".join(dict.fromkeys(str(model["seed"]) for model in models))
+    return f"Composed from blank sketches: {told}; seed {seeds}." if models else ""
 
 
 def _likeness(verdict: Verdict) -> Iterator[str]:
@@ -42,7 +50,8 @@ def _likeness(verdict: Verdict) -> Iterator[str]:
 def _advice(models: Sequence[str], tied: Sequence[str], auc: float) -> Iterator[str]:
     """Which to use, of models from the closest to the real music on, where that can be said."""
     if auc >= CAUGHT:
-        yield f"The music of {_listed(models)} cannot be mistaken for that of the corpus."
+        whose = f"None of {_listed(models)} writes" if len(models) > 1 else f"{models[0]} does not write"
+        yield f"{whose} music that the judge takes for that of the corpus."
     elif len(tied) > 1:
         yield f"Use {_listed(tied)} for music like that of the corpus: they are too close to each other to choose."
     elif len(models) > 1:
@@ -58,13 +67,15 @@ def _hundred(model: Judgement) -> int:
 
 
 def _statistics(models: Sequence[Judgement]) -> Iterator[str]:
-    told = [
-        f"{model['model']} {sum(map(within, model['distances']))} of {len(model['distances'])}"
-        for model in models
-        if model["distances"]
-    ]
+    """In how many statistics each is as close as real music, the closest first, and whether that says anything."""
+    close = {model["model"]: sum(map(within, model["distances"])) for model in models if model["distances"]}
+    told = [f"{name} {close[name]}" for name in sorted(close, key=lambda name: -close[name])]
     if told:
-        yield f"Statistics in which the music is as close to unseen real music as real music is: {_listed(told)}."
+        count = max(len(model["distances"]) for model in models)
+        yield f"Of {count} statistics, as close to unseen real music as other real music is: {_listed(told)}."
+    few = [f"{model['model']} {model['samples']}" for model in models if told and model["samples"] < FEW]
+    if few:
+        yield f"Too few pieces to say much, as chance hides what is different: {_listed(few)}."
 
 
 def _wishes(models: Sequence[Judgement]) -> Iterator[str]:
@@ -74,8 +85,14 @@ def _wishes(models: Sequence[Judgement]) -> Iterator[str]:
         asked = sum(one["asked"] for one in best["flexibility"])
         done = sum(one["completed"] for one in best["flexibility"])
         time = max(one["seconds"] for one in best["flexibility"])
-        use = f"Use {best['model']} where you ask for much" if len(there) > 1 else f"{best['model']} was asked for much"
-        yield f"{use}: it completed {done} of {asked} sketches full of wishes, in {seconds(time)} or so each."
+        equals = [model["model"] for model in there if _done(model) == _done(best)]
+        how = f"completed {done} of {asked} sketches full of wishes"
+        if len(equals) > 1:
+            quickest = f"{best['model']} is the quickest, at {seconds(time)} or so each"
+            yield f"Each of {_listed(equals)} {how}; {quickest}."
+        else:
+            use = f"Use {best['model']} where you ask for much: it" if len(there) > 1 else best["model"]
+            yield f"{use} {how}, in {seconds(time)} or so each."
     for model in there:
         broken = sum(one["completed"] - one["satisfied"] for one in model["flexibility"])
         if broken:

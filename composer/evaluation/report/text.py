@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from composer.evaluation.judgement import Report, Verdict
 from composer.evaluation.report.rows import LONGEST, Axis, axes, counted, judge, seconds
-from composer.evaluation.report.summary import summary
+from composer.evaluation.report.summary import composed, summary
 from composer.io.plot import one_line
 
 Line = tuple[str, str]  # a style of rich, and the text
@@ -49,9 +49,7 @@ def _verdict(verdict: Verdict, width: int) -> Iterator[Line]:
     yield "bold", one_line(f"{reference['corpus']}: {counted(len(models), 'model')}", width)
     pieces = f"{reference['training']:,} pieces to learn from, {reference['held_out']:,} held out"
     yield from _paragraph(f"{pieces} ({reference['split']} split).", width)
-    told = ", ".join(f"{model['model']} {model['samples']:,}" for model in models)
-    if told:
-        yield from _paragraph(f"Composed from blank sketches: {told}.", width)
+    yield from _paragraph(composed(models), width)
     yield from _paragraph(judge(reference), width, "" if reference["counts"] else "yellow")
     found = axes(verdict)
     names = [one_line(model["model"], NAME) for model in models]

@@ -90,13 +90,15 @@ def test_the_page_has_everything(html: str) -> None:
     found = Page(html)
     for words in (
         "Use folk-markov for music like that of the corpus.", "Not copying more than real pieces", "folk-biaxial",
-        "The judge caught both foils: shuffled bars 0.97, js_fakes 0.95.", "1.334 pseudo", "not comparable",
+        "The judge caught both foils, music that is known to be wrong (AUC): shuffled bars 0.97, js_fakes 0.95.",
+        "1.334 pseudo", "not comparable",
         "0.050 (.040-.060)*", "0.62 (.59-.65)", "198 of 200", "98.1 % (97.7-98.5)", "17.5", "AABB 61 %", "71.7 %",
-        "long notes (0.22, real music 0.31; alone AUC 0.81)", "parallel fifths", "3.25", "How to read this",
+        "long notes: 0.22, real music 0.31 (AUC of this alone 0.81)", "parallel fifths", "3.25", "How to read this",
         "What there is of intervals", "in The Hermit of Killarney (folk), bar 6 to bar 8", "Total variation",
-        "sketch 7: no tune ends so", "composer 0.1.0, 2 cores, 6.9 min", "folk example 2",
+        "sketch 7: no tune ends so", "composer 0.1.0, 2 cores, 6.9 min", "folk example 2", "; seed 0.",
     ):  # fmt: skip
         assert words in found.words, words
+    assert found.words.count("Total variation") == 1
     plots, statistics, examples = 5, 7, 12
     assert found.tags.count("figure") == 2 * (plots + statistics)
     assert found.tags.count("article") == found.tags.count("button") == len(found.notes) == examples
