@@ -24,7 +24,6 @@ from composer.evaluation.pages import blank_pages, plain
 from composer.evaluation.tunes import well_made
 from composer.io.abc import dumps, tunes
 from composer.score import Score
-from composer.theory import TICKS_PER_QUARTER
 
 MODELS = ("folk-markov", "folk-maxent", "folk-biaxial")
 EACH = 20  # tunes of a page
