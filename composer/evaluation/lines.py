@@ -104,13 +104,12 @@ def bar_codes(score: Score, notes: Line, *, pitched: bool = True) -> list[int]:
     return codes
 
 
-def phrases(score: Score, length: int) -> tuple[Ticks, Ticks]:
-    """Starts and ends (P,) of the phrases of ``length`` bars: a pickup begins the first, and is taken out of the last
-    bar of each, as another leads into the next. Bars left over at the end make a phrase of their own.
+def ends_of_phrases(score: Score, length: int) -> Ticks:
+    """(P,) the tick at which each phrase of ``length`` bars ends. A pickup is taken out of the last bar of each but the
+    last, as another leads into the next. Bars left over at the end make a phrase of their own.
     """
-    bars, pickup = bars_of(score), score.pickup
-    starts = bars.start[::length] - pickup
-    return starts, np.append(starts[1:], max(int(bars.end[-1]) - pickup, int(starts[-1]) + 1))
+    bars = bars_of(score)
+    return np.append(bars.start[length::length] - score.pickup, bars.end[-1])
 
 
 def phrase_rows(score: Score, notes: Line, length: int) -> Ticks:
