@@ -117,10 +117,10 @@ def _boosted(known: Floats, label: NDArray[np.bool_], asked: Floats, seed: int) 
 
 def _span(won: Floats, met: Floats, groups: Sequence[NDArray[Any]], seed: int) -> Span:
     """The share won, and an interval from the 2.5 and 97.5 percentiles over resampled groups."""
-    weights = []
+    weights, rng = [], np.random.default_rng([seed, REPEATS])
     for owners in groups:
         count = int(owners.max()) + 1
-        drawn = np.random.default_rng([seed, REPEATS]).multinomial(count, np.full(count, 1 / count), RESAMPLED)
+        drawn = rng.multinomial(count, np.full(count, 1 / count), RESAMPLED)
         weights.append(drawn[:, owners].astype(np.float64))
     wins, meetings = (np.einsum("rp,rp->r", weights[0], weights[1] @ pairs.T) for pairs in (won, met))
     value = float(won.sum() / met.sum())
