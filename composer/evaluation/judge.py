@@ -21,13 +21,14 @@ from typing import Any, NamedTuple, TypedDict
 
 from composer import __version__
 from composer.corpora import cache, load
-from composer.corpora.base import Corpus
+from composer.corpora.base import Corpus, Progress
 from composer.errors import UsageError
 from composer.evaluation import judging
+from composer.evaluation.abc_check import oracle
 from composer.evaluation.judgement import Judgement, Reference, Report, Verdict
 from composer.evaluation.judging import JOBS, Question
 from composer.evaluation.likelihood import Foretold, compare
-from composer.evaluation.workers import Telling, Workers
+from composer.evaluation.workers import Workers
 from composer.machine import processor
 from composer.pipeline import BENCHMARK, Composer
 from composer.shipped import model_names
@@ -84,7 +85,7 @@ def judge(
     samples: int | None = None,
     seed: int = 0,
     foils: Path | None = None,
-    progress: Telling | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Judge models on the corpora that they were trained on, or only on those of ``corpora``, names or paths.
 
@@ -123,7 +124,7 @@ def judge(
 
 def _reference(workers: Workers, question: Question, digest: str) -> Future[Reference]:
     """What is said of the corpus itself."""
-    key = _key("reference", question, digest)
+    key = _key("reference", question, digest, _stamp(judging.foil_file(question)))
     return workers.kept(key, 1, lambda: workers.task(judging.reference, question).result())
 
 
@@ -156,7 +157,7 @@ def _told(workers: Workers, question: Question, digest: str, model: Candidate) -
         }
         return {"judgement": judgement, "foretold": [list(piece) for piece in pieces]}
 
-    return workers.kept(_key("model", question, digest, model.digest), len(pages) + len(jobs) + 2, tell)
+    return workers.kept(_key("model", question, digest, model.name, model.digest), len(pages) + len(jobs) + 2, tell)
 
 
 def _verdict(reference: Reference, told: list[Told]) -> Verdict:
@@ -173,11 +174,17 @@ def _verdict(reference: Reference, told: list[Told]) -> Verdict:
 
 def _key(kind: str, question: Question, *digests: str) -> str:
     """The name under which an answer is kept."""
-    foils = judging.foil_file(question)
-    stamp = [foils.stat().st_size, foils.stat().st_mtime_ns] if foils is not None and foils.is_file() else []
-    libraries = [version(library) for library in LIBRARIES]
-    text = json.dumps([kind, list(question), list(digests), stamp, libraries, __version__, _code()])
+    asked = list(question._replace(foils=""))
+    programs = [oracle(), *map(version, LIBRARIES), __version__, _code()]
+    text = json.dumps([kind, asked, list(digests), programs])
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _stamp(file: Path | None) -> str:
+    """Which file of foils this is; empty if there is none."""
+    if file is None or not file.is_file():
+        return ""
+    return f"{file.stat().st_size} {file.stat().st_mtime_ns}"
 
 
 def _code() -> str:

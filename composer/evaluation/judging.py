@@ -208,16 +208,11 @@ def reference(question: Question) -> Reference:
         "split": known.split,
         "novelty": novelty(known.held_out, known.library, question.seed),
         "voice_leading": rates(known.held_out) if voices > 1 else None,
-        "tunes": well_made([plain_form(score, voices) for score in known.written]) if voices == 1 else None,
+        "tunes": well_made([VIEWS[1].normalize(score).score for score in known.written]) if voices == 1 else None,
         "foils": foils,
         "missing": missing,
         "counts": not missing and all(foil["auc"]["value"] >= CAUGHT for foil in foils.values()),
     }
-
-
-def plain_form(score: Score, voices: int) -> Score:
-    """A piece as its view keeps it, with its repeats."""
-    return VIEWS[voices].normalize(score).score
 
 
 def _foils(question: Question, known: Music) -> tuple[dict[str, Discrimination], list[str]]:

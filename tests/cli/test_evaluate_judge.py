@@ -54,7 +54,7 @@ def test_a_model_of_ones_own_is_judged(
         assert job["satisfied"] == job["completed"]
     assert 0 < judgement["held_out"]["nats_per_quarter"] == judgement["held_out"]["common"]
     assert "walks" in Path("report.html").read_text()
-    again = run(*ask)
+    again = run(*ask, "--foils", tmp_path)  # which are of chorales
     assert again.code == 0, again.err
     assert "walks" in again.out
     kept = list((tmp_path / "cache" / "judged").iterdir())
