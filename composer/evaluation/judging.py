@@ -160,9 +160,9 @@ def measure(question: Question, scores: list[Score]) -> dict[str, Any]:
         return found
 
     return {
-        "distances": timed("distances", lambda: compared(real, tally(composed, voices), training, seed, pages)),
+        "distances": timed("distances", lambda: compared(real, tally(composed, voices, pages), training, seed)),
         "discrimination": timed("discriminator", lambda: _told_apart(known, composed, voices, seed, pages)),
-        "novelty": timed("novelty", lambda: novelty(composed, known.library, seed)),
+        "novelty": timed("novelty", lambda: novelty(composed, known.library, seed, pages)),
         "voice_leading": timed("voice leading", lambda: rates(composed)) if voices > 1 else None,
         "tunes": timed("tunes", lambda: well_made(composed)) if voices == 1 else None,
         "examples": [_example(score, known.library, number) for number, score in enumerate(scores[:EXAMPLES], 1)],
@@ -178,7 +178,7 @@ def _seen(score: Score, voices: int) -> list[Score]:
 def _counted(corpus: str, voices: int) -> tuple[list[Tally], list[Tally]]:
     """What the statistics count in held-out music, and in the training music."""
     known = music(corpus, voices)
-    return tally(known.held_out, voices), tally(known.training, voices)
+    return tally(known.held_out, voices, known.groups), tally(known.training, voices)
 
 
 def _told_apart(
@@ -206,7 +206,7 @@ def reference(question: Question) -> Reference:
         "training": len(known.training),
         "held_out": len(known.held_out),
         "split": known.split,
-        "novelty": novelty(known.held_out, known.library, question.seed),
+        "novelty": novelty(known.held_out, known.library, question.seed, known.groups),
         "voice_leading": rates(known.held_out) if voices > 1 else None,
         "tunes": well_made([VIEWS[1].normalize(score).score for score in known.written]) if voices == 1 else None,
         "foils": foils,
