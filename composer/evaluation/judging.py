@@ -59,8 +59,8 @@ class Music(NamedTuple):
 
     training: list[Score]
     held_out: list[Score]
-    groups: list[str]  # of variants, of the held-out pieces
-    written: list[Score]  # held-out, as they stand in the corpus
+    groups: list[str]  # of variants, of the held-out pages
+    written: list[Score]  # held-out, as they stand in the corpus; also those that make no plain page
     split: str
     library: Library  # of the training pieces
 
@@ -71,10 +71,12 @@ def music(corpus: str, voices: int) -> Music:
     found, view = load(corpus), VIEWS[voices]
     several = sum(piece.split == "test" for piece in found) < FEW
     splits = ("test", "validation") if several else ("test",)
-    pieces = [piece for piece in found if piece.split in splits and _seen(piece.score, voices)]
-    if len(pieces) < LEAST:
-        raise UsageError(f"{found.name}: only {len(pieces)} pieces are held out, too few to judge by; give more files")
-    trained = [piece for piece in found if piece.split == "train" and _seen(piece.score, voices)]
+    heard = [piece for piece in found if any(map(len, view.normalize(piece.score).score.parts))]
+    pieces = [piece for piece in heard if piece.split in splits]
+    pages = [(page, piece.group) for piece in pieces for page in _seen(piece.score, voices)]
+    if len(pages) < LEAST:
+        raise UsageError(f"{found.name}: only {len(pages)} pieces are held out, too few to judge by; give more files")
+    trained = [piece for piece in heard if piece.split == "train"]
     library = Library.of(
         found.name,
         [piece.id for piece in trained],
@@ -83,8 +85,8 @@ def music(corpus: str, voices: int) -> Music:
     )
     return Music(
         seen((piece.score for piece in trained), view),
-        seen((piece.score for piece in pieces), view),
-        [piece.group for piece in pieces],
+        [page for page, _ in pages],
+        [group for _, group in pages],
         [piece.score for piece in pieces],
         " and ".join(splits),
         library,

@@ -14,6 +14,7 @@ import numpy as np
 from composer.analysis import uneven_bars
 from composer.encodings.base import Encoding
 from composer.errors import UsageError
+from composer.evaluation.lines import bars_of
 from composer.score import Part, Score, regular_barlines
 from composer.sketch import Sketch
 from composer.sketch.regions import Hole
@@ -37,9 +38,12 @@ def plain(score: Score) -> Score:
 
 
 def seen(scores: Iterable[Score], view: Encoding) -> list[Score]:
-    """Scores as a view keeps them, plain; those that are silent in it left out."""
-    pages = (plain(view.normalize(score).score) for score in scores)
-    return [page for page in pages if any(map(len, page.parts))]
+    """Scores as a view keeps them, plain; without those that are silent in it, and those whose bars begin elsewhere on
+    a plain page: behind an ending or a bar that is too short, its lines would stand beside the music's.
+    """
+    written = (view.normalize(score).score for score in scores)
+    pages = ((score, plain(score)) for score in written if any(map(len, score.parts)))
+    return [page for score, page in pages if np.array_equal(bars_of(score).start, bars_of(page).start)]
 
 
 def blank_pages(scores: SequenceOf[Score], n: int, seed: int) -> list[Sketch]:
