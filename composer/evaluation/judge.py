@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future
 from importlib.metadata import version
@@ -31,6 +32,7 @@ from composer.evaluation.likelihood import Foretold, compare
 from composer.evaluation.workers import Workers
 from composer.machine import processor
 from composer.pipeline import BENCHMARK, Composer
+from composer.registry import CORPORA
 from composer.shipped import model_names
 
 SAMPLES = {1: 500, 4: 100}  # pieces composed, by voices
@@ -87,7 +89,8 @@ def judge(
     foils: Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Judge models on the corpora that they were trained on, or only on those of ``corpora``, names or paths.
+    """Judge models on the corpora that they were trained on and that have a name here, or only on those of ``corpora``,
+    names or paths.
 
     ``samples`` pieces are composed by each, or as many as :data:`SAMPLES` says; ``foils`` is a folder that holds
     js_fakes. Other processes work: a script that calls this needs an ``if __name__ == "__main__"`` guard. Raises
@@ -96,7 +99,7 @@ def judge(
     started = time.perf_counter()
     asked: dict[Question, list[Candidate]] = {}
     digests: dict[str, str] = {}
-    for name in corpora or dict.fromkeys(model.corpus for model in models):
+    for name in corpora or _known(models):
         corpus = load(name)
         digests[name] = _digest_of(corpus)
         mine = [model for model in models if model.corpus == corpus.name]
@@ -120,6 +123,18 @@ def judge(
         "seconds": round(time.perf_counter() - started, 1),
         "verdicts": verdicts,
     }
+
+
+def _known(models: Sequence[Candidate]) -> list[str]:
+    """The corpora of models that can be loaded by name; models of others are left out, which is said."""
+    own = [model for model in models if model.corpus not in CORPORA]
+    if own:
+        names = ", ".join(f"{model.name} ({model.corpus})" for model in own)
+        said = f"{names}: not judged; say with --corpus in which folder the music is that it learned from"
+        if len(own) == len(models):
+            raise UsageError(said)
+        warnings.warn(said, stacklevel=3)
+    return list(dict.fromkeys(model.corpus for model in models if model.corpus in CORPORA))
 
 
 def _reference(workers: Workers, question: Question, digest: str) -> Future[Reference]:

@@ -39,6 +39,9 @@ def test_a_model_of_ones_own_is_judged(
 ) -> None:
     monkeypatch.setenv("COMPOSER_CACHE", str(tmp_path / "cache"))
     assert run("train", "markov", "--corpus", walks, "-o", "walks.safetensors", "--set", "order=3").code == 0
+    lost = run("evaluate", "--model", "walks.safetensors")
+    assert (lost.code, lost.out) == (2, "")
+    assert "walks (walks): not judged; say with --corpus in which folder the music is" in lost.err
     ask = ("evaluate", "--model", "walks.safetensors", "--corpus", walks, "-n", 20)
     result = run(*ask, "--json", "-o", "report.html", "-o", "report.json")
     assert result.code == 0, result.err
