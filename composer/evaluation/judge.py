@@ -65,7 +65,7 @@ def candidates(files: Sequence[str] = (), generators: Sequence[str] = ()) -> lis
     ``generators`` if any are named. Raises :class:`UsageError` for one that cannot be judged, or if none is left.
     """
     found = []
-    for file in files or model_names():
+    for file in dict.fromkeys(files or model_names()):
         composer = Composer.load(file)
         encoding, generator = composer.encoding, composer.generator.name
         voices = encoding.width if encoding.name == "voices" else 1
@@ -99,7 +99,7 @@ def judge(
     started = time.perf_counter()
     asked: dict[Question, list[Candidate]] = {}
     digests: dict[str, str] = {}
-    for name in corpora or _known(models):
+    for name in dict.fromkeys(corpora or _known(models)):
         corpus = load(name)
         digests[name] = _digest_of(corpus)
         mine = [model for model in models if model.corpus == corpus.name]
@@ -126,7 +126,7 @@ def judge(
 
 
 def _known(models: Sequence[Candidate]) -> list[str]:
-    """The corpora of models that can be loaded by name; models of others are left out, which is said."""
+    """The corpus of each model that can be loaded by name; models of others are left out, which is said."""
     own = [model for model in models if model.corpus not in CORPORA]
     if own:
         names = ", ".join(f"{model.name} ({model.corpus})" for model in own)
@@ -134,7 +134,7 @@ def _known(models: Sequence[Candidate]) -> list[str]:
         if len(own) == len(models):
             raise UsageError(said)
         warnings.warn(said, stacklevel=3)
-    return list(dict.fromkeys(model.corpus for model in models if model.corpus in CORPORA))
+    return [model.corpus for model in models if model.corpus in CORPORA]
 
 
 def _reference(workers: Workers, question: Question, digest: str) -> Future[Reference]:

@@ -42,7 +42,7 @@ def test_a_model_of_ones_own_is_judged(
     lost = run("evaluate", "--model", "walks.safetensors")
     assert (lost.code, lost.out) == (2, "")
     assert "walks (walks): not judged; say with --corpus in which folder the music is" in lost.err
-    ask = ("evaluate", "--model", "walks.safetensors", "--corpus", walks, "-n", 20)
+    ask = ("evaluate", *("--model", "walks.safetensors") * 2, *("--corpus", walks) * 2, "-n", 20)
     result = run(*ask, "--json", "-o", "report.html", "-o", "report.json")
     assert result.code == 0, result.err
     report = json.loads(result.out)
