@@ -24,7 +24,7 @@ from composer.evaluation.judgement import Discrimination, Example, Flexibility, 
 from composer.evaluation.library import Library
 from composer.evaluation.likelihood import Foretold, foretold, held_out
 from composer.evaluation.novelty import novelty
-from composer.evaluation.pages import blank_pages, plain, seen
+from composer.evaluation.pages import blank_pages, page_of, plain, seen
 from composer.evaluation.statistics import traits
 from composer.evaluation.suites import Case
 from composer.evaluation.tunes import well_made
@@ -71,23 +71,24 @@ def music(corpus: str, voices: int) -> Music:
     found, view = load(corpus), VIEWS[voices]
     several = sum(piece.split == "test" for piece in found) < FEW
     splits = ("test", "validation") if several else ("test",)
-    heard = [piece for piece in found if any(map(len, view.normalize(piece.score).score.parts))]
-    pieces = [piece for piece in heard if piece.split in splits]
-    pages = [(page, piece.group) for piece in pieces for page in _seen(piece.score, voices)]
+    scores = ((piece, view.normalize(piece.score).score) for piece in found)
+    heard = [(piece, score) for piece, score in scores if any(map(len, score.parts))]
+    unseen = [(piece, score) for piece, score in heard if piece.split in splits]
+    pages = [(piece.group, page) for piece, score in unseen if (page := page_of(score))]
     if len(pages) < LEAST:
         raise UsageError(f"{found.name}: only {len(pages)} pieces are held out, too few to judge by; give more files")
-    trained = [piece for piece in heard if piece.split == "train"]
+    trained = [(piece, score) for piece, score in heard if piece.split == "train"]
     library = Library.of(
         found.name,
-        [piece.id for piece in trained],
-        [piece.title for piece in trained],
-        (view.normalize(piece.score).score for piece in trained),
+        [piece.id for piece, _ in trained],
+        [piece.title for piece, _ in trained],
+        (score for _, score in trained),
     )
     return Music(
-        seen((piece.score for piece in trained), view),
-        [page for page, _ in pages],
-        [group for _, group in pages],
-        [piece.score for piece in pieces],
+        [page for _, score in trained if (page := page_of(score))],
+        [page for _, page in pages],
+        [group for group, _ in pages],
+        [piece.score for piece, _ in unseen],
         " and ".join(splits),
         library,
     )

@@ -38,12 +38,18 @@ def plain(score: Score) -> Score:
 
 
 def seen(scores: Iterable[Score], view: Encoding) -> list[Score]:
-    """Scores as a view keeps them, plain; without those that are silent in it, and those whose bars begin elsewhere on
-    a plain page: behind an ending or a bar that is too short, its lines would stand beside the music's.
+    """Scores as a view keeps them, plain; without those that make no page."""
+    pages = (page_of(view.normalize(score).score) for score in scores)
+    return [page for page in pages if page is not None]
+
+
+def page_of(score: Score) -> Score | None:
+    """The plain page of a score; None if it is silent, or if its bars would begin elsewhere there: behind an ending or
+    a bar that is too short, the page's lines would stand beside the music's.
     """
-    written = (view.normalize(score).score for score in scores)
-    pages = ((score, plain(score)) for score in written if any(map(len, score.parts)))
-    return [page for score, page in pages if np.array_equal(bars_of(score).start, bars_of(page).start)]
+    page = plain(score)
+    there = any(map(len, score.parts)) and np.array_equal(bars_of(score).start, bars_of(page).start)
+    return page if there else None
 
 
 def blank_pages(scores: SequenceOf[Score], n: int, seed: int) -> list[Sketch]:
