@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from composer import Composer
 from composer.corpora import Corpus, load
 from composer.encodings.melody import Melody
@@ -38,10 +41,11 @@ class Found(NamedTuple):
     novelty: Novelty
 
 
-def pieces(corpus: Corpus, split: str) -> list[Score]:
-    """The tunes of a split as all models are judged: one voice, as it is written."""
-    views = (Melody().normalize(piece.score).score for piece in corpus if piece.split == split)
-    return [score for score in views if len(score.parts[0])]
+def pieces(corpus: Corpus, split: str) -> tuple[list[Score], list[str]]:
+    """The tunes of a split as all models are judged, one voice, as it is written; and their groups of variants."""
+    views = ((Melody().normalize(piece.score).score, piece.group) for piece in corpus if piece.split == split)
+    kept = [(score, group) for score, group in views if len(score.parts[0])]
+    return [score for score, _ in kept], [group for _, group in kept]
 
 
 def compose(name: str, training: list[Score], count: int, folder: Path) -> None:
@@ -73,9 +77,9 @@ def composed(folder: Path) -> Iterator[Score]:
             yield tune.score
 
 
-def judged(scores: list[Score], library: Library) -> Found:
-    """Tunes, and how new their pages are beside the training split."""
-    return Found(well_made(scores), novelty(map(plain, scores), library))
+def judged(scores: list[Score], library: Library, groups: ArrayLike) -> Found:
+    """Tunes, and how new their pages are beside the training split; those of one group are drawn together."""
+    return Found(well_made(scores), novelty(map(plain, scores), library, groups=groups))
 
 
 def table(found: dict[str, Found]) -> str:
@@ -112,16 +116,17 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     corpus = load("folk")
-    training, held_out = pieces(corpus, "train"), pieces(corpus, "test")
+    (training, _), (held_out, variants) = pieces(corpus, "train"), pieces(corpus, "test")
     if options.compose:
         for name in options.models:
             compose(name, training, options.tunes, options.folder)
         return
     ids = [str(number) for number in range(len(training))]
     library = Library.of("folk", ids, ids, training)
-    found = {"held-out tunes": judged(held_out, library)}
+    found = {"held-out tunes": judged(held_out, library, variants)}
     for name in options.models:
-        found[name] = judged(list(composed(options.folder / name)), library)
+        scores = list(composed(options.folder / name))
+        found[name] = judged(scores, library, np.arange(len(scores)) // EACH)
     print(json.dumps({n: one._asdict() for n, one in found.items()}, indent=1) if options.json else table(found))
 
 

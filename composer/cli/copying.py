@@ -116,9 +116,12 @@ def _libraries(names: Sequence[str]) -> tuple[list[Corpus], list[Library]]:
     libraries: list[Library] = []
     for name in dict.fromkeys(names):
         with progressing(f"reading {name}", KEPT) as progress:
-            corpora.append(load(name, progress))
+            corpus = load(name, progress)
+        if any(other.name == corpus.name for other in corpora):
+            raise UsageError(f"--corpus {name}: there are two of the name {corpus.name}; compare with one at a time")
+        corpora.append(corpus)
         with progressing(f"indexing {name}") as progress:
-            libraries.append(library_of(corpora[-1], progress))
+            libraries.append(library_of(corpus, progress))
     return corpora, libraries
 
 
@@ -208,5 +211,4 @@ def _draw(
 
 def _source(passage: Passage, corpora: Sequence[Corpus]) -> Score:
     """The piece that a passage stands in."""
-    pieces = (music[passage.there.piece] for music in corpora if passage.there.piece < len(music))
-    return next(piece.score for piece in pieces if piece.id == passage.id)
+    return next(corpus[passage.there.piece].score for corpus in corpora if corpus.name == passage.corpus)

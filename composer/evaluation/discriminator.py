@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from composer.errors import UsageError
 from composer.evaluation.judgement import Discrimination, Span, Tell
+from composer.evaluation.resampling import INTERVAL, Groups, grouped, resampled
 
 FOLDS, REPEATS = 5, 3
 RESAMPLED = 2000
@@ -46,10 +47,8 @@ def discriminate(
     Raises :class:`UsageError` for fewer pieces or groups than folds, and for traits that are not finite numbers.
     """
     kinds = [np.asarray(rows, dtype=np.float64) for rows in (real, composed)]
-    groups = [
-        np.arange(len(rows)) if owners is None else np.unique(owners, return_inverse=True)[1].reshape(-1)
-        for rows, owners in zip(kinds, (real_groups, composed_groups), strict=True)
-    ]
+    owners = (real_groups, composed_groups)
+    groups = [grouped(whose, len(rows)) for whose, rows in zip(owners, kinds, strict=True)]
     _check(kinds, groups, names)
     won, met = _contests(kinds, groups, seed)
     return Discrimination(
@@ -60,7 +59,7 @@ def discriminate(
     )
 
 
-def _check(kinds: Sequence[Floats], groups: Sequence[NDArray[Any]], names: Sequence[str]) -> None:
+def _check(kinds: Sequence[Floats], groups: Sequence[Groups], names: Sequence[str]) -> None:
     for rows, owners, kind in zip(kinds, groups, ("real", "composed"), strict=True):
         if rows.ndim != 2 or rows.shape[1] != len(names) or len(owners) != len(rows):
             raise UsageError(f"traits of {kind} pieces are no table of {len(names)} columns, with a group for each row")
@@ -70,7 +69,7 @@ def _check(kinds: Sequence[Floats], groups: Sequence[NDArray[Any]], names: Seque
             raise UsageError(f"the trait {names[wrong[0]]!r} is not a finite number in every {kind} piece")
 
 
-def _contests(kinds: Sequence[Floats], groups: Sequence[NDArray[Any]], seed: int) -> tuple[Floats, Floats]:
+def _contests(kinds: Sequence[Floats], groups: Sequence[Groups], seed: int) -> tuple[Floats, Floats]:
     """(P, Q) how often a composed piece scored higher than a real one, and how often they met: in the same fold."""
     won, met = np.zeros((2, len(kinds[0]), len(kinds[1])))
     for repeat in range(REPEATS):
@@ -87,7 +86,7 @@ def _contests(kinds: Sequence[Floats], groups: Sequence[NDArray[Any]], seed: int
     return won, met
 
 
-def _deal(groups: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+def _deal(groups: Groups, rng: np.random.Generator) -> NDArray[np.int64]:
     """The fold of each piece: whole groups, large ones first and else in random order, each to the emptiest fold."""
     sizes = np.bincount(groups)
     order = rng.permutation(len(sizes))
@@ -115,16 +114,13 @@ def _boosted(known: Floats, label: NDArray[np.bool_], asked: Floats, seed: int) 
     return found
 
 
-def _span(won: Floats, met: Floats, groups: Sequence[NDArray[Any]], seed: int) -> Span:
+def _span(won: Floats, met: Floats, groups: Sequence[Groups], seed: int) -> Span:
     """The share won, and an interval from the 2.5 and 97.5 percentiles over resampled groups."""
-    weights = []
-    for owners in groups:
-        count = int(owners.max()) + 1
-        drawn = np.random.default_rng([seed, REPEATS]).multinomial(count, np.full(count, 1 / count), RESAMPLED)
-        weights.append(drawn[:, owners].astype(np.float64))
+    rng = np.random.default_rng([seed, REPEATS])
+    weights = [resampled(owners, RESAMPLED, rng) for owners in groups]
     wins, meetings = (np.einsum("rp,rp->r", weights[0], weights[1] @ pairs.T) for pairs in (won, met))
     value = float(won.sum() / met.sum())
-    ends = np.quantile(wins[meetings > 0] / meetings[meetings > 0], [0.025, 0.975])
+    ends = np.quantile(wins[meetings > 0] / meetings[meetings > 0], INTERVAL)
     low, high = np.clip(value + WIDER * (ends - value), 0.0, 1.0).tolist()
     return Span(value=value, low=low, high=high)
 

@@ -10,8 +10,9 @@ distance would be one of these draws. All intervals are 95 %. The floor's is of 
 bootstrapped: pieces of both sides are drawn again with replacement, and what this spreads about its own mean is put
 about the value.
 
-Pieces composed on one blank page share its meter, key and length. They are drawn together, and the floor's samples
-have as many pieces as there are pages, which is cautious: it can hide a small distance, but not make one up.
+Pieces composed on one blank page share its meter, key and length, and variants much more. They are drawn together, and
+the floor's samples have as many pieces as there are pages, which is cautious: it can hide a small distance, but not
+make one up.
 """
 
 from __future__ import annotations
@@ -23,15 +24,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from composer.evaluation.judgement import Distance, Span
+from composer.evaluation.resampling import INTERVAL, Groups, grouped, resampled
 from composer.evaluation.statistics import OF, Counts, Statistic, statistics
 from composer.score import Score
 
 DRAWS = 300
 SHOWN = 16  # values
-INTERVAL = (0.025, 0.975)
 
 Reals = NDArray[np.float64]
-Pages = NDArray[np.int64]
 
 
 class Tally(NamedTuple):
@@ -39,12 +39,17 @@ class Tally(NamedTuple):
 
     statistic: Statistic
     pieces: list[Counts]
+    groups: Groups  # (P,) of pieces that are drawn together
 
 
-def tally(scores: Iterable[Score], voices: int) -> list[Tally]:
-    """Count every statistic of music in so many voices; a tally may be used for several comparisons."""
+def tally(scores: Iterable[Score], voices: int, groups: ArrayLike | None = None) -> list[Tally]:
+    """Count every statistic of music in so many voices; a tally may be used for several comparisons.
+
+    ``groups`` (P,) says by any values which pieces share a page, or are variants; each is by itself if it is not given.
+    """
     kept = list(scores)
-    return [Tally(statistic, [statistic.count(score) for score in kept]) for statistic in statistics(voices)]
+    owners = grouped(groups, len(kept))
+    return [Tally(statistic, [statistic.count(score) for score in kept], owners) for statistic in statistics(voices)]
 
 
 def distances(
@@ -57,21 +62,18 @@ def distances(
 ) -> list[Distance]:
     """How far composed scores are from real ones, in every statistic of :mod:`composer.evaluation.statistics`.
 
-    ``pages`` (P,) says by any numbers which composed pieces share a page; each has its own if it is not given.
+    ``pages`` (P,) says by any values which composed pieces share a page; each has its own if it is not given.
     """
-    return compared(tally(real, voices), tally(composed, voices), tally(training, voices), seed, pages)
+    return compared(tally(real, voices), tally(composed, voices, pages), tally(training, voices), seed)
 
 
-def compared(
-    real: list[Tally], composed: list[Tally], training: list[Tally], seed: int, pages: ArrayLike | None = None
-) -> list[Distance]:
+def compared(real: list[Tally], composed: list[Tally], training: list[Tally], seed: int) -> list[Distance]:
     """The same of what has been counted. Where one side has nothing to count, the distance is 1."""
     rng = np.random.default_rng(seed)
-    numbers = np.arange(len(composed[0].pieces)) if pages is None else np.unique(pages, return_inverse=True)[1]
-    return [_distance(*sides, numbers, rng) for sides in zip(real, composed, training, strict=True)]
+    return [_distance(*sides, rng) for sides in zip(real, composed, training, strict=True)]
 
 
-def _distance(real: Tally, composed: Tally, training: Tally, pages: Pages, rng: np.random.Generator) -> Distance:
+def _distance(real: Tally, composed: Tally, training: Tally, rng: np.random.Generator) -> Distance:
     statistic = real.statistic
     names = {name: None for side in (real, composed, training) for piece in side.pieces for name in piece}
     values = [name for name in names if not (statistic.curve and name.startswith(OF))]
@@ -80,8 +82,8 @@ def _distance(real: Tally, composed: Tally, training: Tally, pages: Pages, rng: 
     return {
         "name": statistic.name,
         "title": statistic.title,
-        "distance": _bootstrapped(held, made, pages, rng, curve=statistic.curve),
-        "floor": _floor(held, learned, int(pages.max(initial=-1)) + 1, rng, curve=statistic.curve),
+        "distance": _bootstrapped(held, made, rng, curve=statistic.curve),
+        "floor": _floor(held, learned, int(made.groups.max(initial=-1)) + 1, rng, curve=statistic.curve),
         "real": real_shares,
         "composed": composed_shares,
     }
@@ -92,6 +94,7 @@ class _Side(NamedTuple):
 
     counts: Reals
     totals: Reals
+    groups: Groups
 
     @classmethod
     def of(cls, tally: Tally, values: list[str]) -> _Side:
@@ -102,7 +105,8 @@ class _Side(NamedTuple):
             for name, count in found.items():
                 table = counts if name in column else totals
                 table[piece, column[name.removeprefix(OF)]] = count
-        return cls(counts, totals if tally.statistic.curve else counts.sum(axis=1, keepdims=True))
+        of = totals if tally.statistic.curve else counts.sum(axis=1, keepdims=True)
+        return cls(counts, of, tally.groups)
 
     def shares(self, weights: Reals | None = None) -> Reals:
         """(n, K) shares of pieces that count so often, (n, P); NaN where there are none. Without weights, each once."""
@@ -128,19 +132,14 @@ def distance(first: Reals, second: Reals, *, curve: bool) -> Reals:
     return np.asarray(np.where(number > 0, measured, one_sided))
 
 
-def _bootstrapped(real: _Side, composed: _Side, pages: Pages, rng: np.random.Generator, *, curve: bool) -> Span:
+def _bootstrapped(real: _Side, composed: _Side, rng: np.random.Generator, *, curve: bool) -> Span:
     value = float(distance(real.shares(), composed.shares(), curve=curve)[0])
     if not len(real.counts) or not len(composed.counts):
         return {"value": value, "low": value, "high": value}
-    pieces = real.shares(_resampled(len(real.counts), rng))
-    drawn = distance(pieces, composed.shares(_resampled(int(pages.max()) + 1, rng)[:, pages]), curve=curve)
+    pieces, others = (side.shares(resampled(side.groups, DRAWS, rng)) for side in (real, composed))
+    drawn = distance(pieces, others, curve=curve)
     low, high = np.quantile(drawn, INTERVAL) - drawn.mean() + value
     return {"value": value, "low": float(min(max(low, 0.0), value)), "high": float(max(min(high, 1.0), value))}
-
-
-def _resampled(pieces: int, rng: np.random.Generator) -> Reals:
-    """(n, P) how often each of so many is drawn, with replacement."""
-    return rng.multinomial(pieces, np.full(pieces, 1 / pieces), size=DRAWS).astype(np.float64)
 
 
 def _floor(real: _Side, training: _Side, size: int, rng: np.random.Generator, *, curve: bool) -> Span:

@@ -16,7 +16,6 @@ WORDS = {"": "major", "m": "minor", "7": "dominant 7", "m7": "minor 7", "maj7": 
          "7+": "augmented 7", "sus4": "suspended 4", "sus2": "suspended 2", "7sus4": "dominant 7 suspended",
          "5": "open fifth"}  # fmt: skip
 NUMERALS = ("I", "bII", "II", "bIII", "III", "IV", "#IV", "V", "bVI", "VI", "bVII", "VII")
-OTHER = "other"
 
 
 class Named(NamedTuple):

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future
 from importlib.metadata import version
@@ -21,15 +22,17 @@ from typing import Any, NamedTuple, TypedDict
 
 from composer import __version__
 from composer.corpora import cache, load
-from composer.corpora.base import Corpus
+from composer.corpora.base import Corpus, Progress
 from composer.errors import UsageError
 from composer.evaluation import judging
+from composer.evaluation.abc_check import oracle
 from composer.evaluation.judgement import Judgement, Reference, Report, Verdict
 from composer.evaluation.judging import JOBS, Question
 from composer.evaluation.likelihood import Foretold, compare
-from composer.evaluation.workers import Telling, Workers
+from composer.evaluation.workers import Workers
 from composer.machine import processor
 from composer.pipeline import BENCHMARK, Composer
+from composer.registry import CORPORA
 from composer.shipped import model_names
 
 SAMPLES = {1: 500, 4: 100}  # pieces composed, by voices
@@ -62,7 +65,7 @@ def candidates(files: Sequence[str] = (), generators: Sequence[str] = ()) -> lis
     ``generators`` if any are named. Raises :class:`UsageError` for one that cannot be judged, or if none is left.
     """
     found = []
-    for file in files or model_names():
+    for file in dict.fromkeys(files or model_names()):
         composer = Composer.load(file)
         encoding, generator = composer.encoding, composer.generator.name
         voices = encoding.width if encoding.name == "voices" else 1
@@ -84,9 +87,10 @@ def judge(
     samples: int | None = None,
     seed: int = 0,
     foils: Path | None = None,
-    progress: Telling | None = None,
+    progress: Progress | None = None,
 ) -> Report:
-    """Judge models on the corpora that they were trained on, or only on those of ``corpora``, names or paths.
+    """Judge models on the corpora that they were trained on and that have a name here, or only on those of ``corpora``,
+    names or paths.
 
     ``samples`` pieces are composed by each, or as many as :data:`SAMPLES` says; ``foils`` is a folder that holds
     js_fakes. Other processes work: a script that calls this needs an ``if __name__ == "__main__"`` guard. Raises
@@ -95,7 +99,7 @@ def judge(
     started = time.perf_counter()
     asked: dict[Question, list[Candidate]] = {}
     digests: dict[str, str] = {}
-    for name in corpora or dict.fromkeys(model.corpus for model in models):
+    for name in dict.fromkeys(corpora or _known(models)):
         corpus = load(name)
         digests[name] = _digest_of(corpus)
         mine = [model for model in models if model.corpus == corpus.name]
@@ -121,9 +125,21 @@ def judge(
     }
 
 
+def _known(models: Sequence[Candidate]) -> list[str]:
+    """The corpus of each model that can be loaded by name; models of others are left out, which is said."""
+    own = [model for model in models if model.corpus not in CORPORA]
+    if own:
+        names = ", ".join(f"{model.name} ({model.corpus})" for model in own)
+        said = f"{names}: not judged; say with --corpus in which folder the music is that it learned from"
+        if len(own) == len(models):
+            raise UsageError(said)
+        warnings.warn(said, stacklevel=3)
+    return [model.corpus for model in models if model.corpus in CORPORA]
+
+
 def _reference(workers: Workers, question: Question, digest: str) -> Future[Reference]:
     """What is said of the corpus itself."""
-    key = _key("reference", question, digest)
+    key = _key("reference", question, digest, _stamp(judging.foil_file(question)))
     return workers.kept(key, 1, lambda: workers.task(judging.reference, question).result())
 
 
@@ -156,7 +172,7 @@ def _told(workers: Workers, question: Question, digest: str, model: Candidate) -
         }
         return {"judgement": judgement, "foretold": [list(piece) for piece in pieces]}
 
-    return workers.kept(_key("model", question, digest, model.digest), len(pages) + len(jobs) + 2, tell)
+    return workers.kept(_key("model", question, digest, model.name, model.digest), len(pages) + len(jobs) + 2, tell)
 
 
 def _verdict(reference: Reference, told: list[Told]) -> Verdict:
@@ -173,11 +189,17 @@ def _verdict(reference: Reference, told: list[Told]) -> Verdict:
 
 def _key(kind: str, question: Question, *digests: str) -> str:
     """The name under which an answer is kept."""
-    foils = judging.foil_file(question)
-    stamp = [foils.stat().st_size, foils.stat().st_mtime_ns] if foils is not None and foils.is_file() else []
-    libraries = [version(library) for library in LIBRARIES]
-    text = json.dumps([kind, list(question), list(digests), stamp, libraries, __version__, _code()])
+    asked = list(question._replace(foils=""))
+    programs = [oracle(), *map(version, LIBRARIES), __version__, _code()]
+    text = json.dumps([kind, asked, list(digests), programs])
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _stamp(file: Path | None) -> str:
+    """Which file of foils this is; empty if there is none."""
+    if file is None or not file.is_file():
+        return ""
+    return f"{file.stat().st_size} {file.stat().st_mtime_ns}"
 
 
 def _code() -> str:

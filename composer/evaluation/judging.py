@@ -24,7 +24,7 @@ from composer.evaluation.judgement import Discrimination, Example, Flexibility, 
 from composer.evaluation.library import Library
 from composer.evaluation.likelihood import Foretold, foretold, held_out
 from composer.evaluation.novelty import novelty
-from composer.evaluation.pages import blank_pages, plain, seen
+from composer.evaluation.pages import blank_pages, page_of, plain, seen
 from composer.evaluation.statistics import traits
 from composer.evaluation.suites import Case
 from composer.evaluation.tunes import well_made
@@ -59,8 +59,8 @@ class Music(NamedTuple):
 
     training: list[Score]
     held_out: list[Score]
-    groups: list[str]  # of variants, of the held-out pieces
-    written: list[Score]  # held-out, as they stand in the corpus
+    groups: list[str]  # of variants, of the held-out pages
+    written: list[Score]  # held-out, as they stand in the corpus; also those that make no plain page
     split: str
     library: Library  # of the training pieces
 
@@ -71,21 +71,24 @@ def music(corpus: str, voices: int) -> Music:
     found, view = load(corpus), VIEWS[voices]
     several = sum(piece.split == "test" for piece in found) < FEW
     splits = ("test", "validation") if several else ("test",)
-    pieces = [piece for piece in found if piece.split in splits and _seen(piece.score, voices)]
-    if len(pieces) < LEAST:
-        raise UsageError(f"{found.name}: only {len(pieces)} pieces are held out, too few to judge by; give more files")
-    trained = [piece for piece in found if piece.split == "train" and _seen(piece.score, voices)]
+    scores = ((piece, view.normalize(piece.score).score) for piece in found)
+    heard = [(piece, score) for piece, score in scores if any(map(len, score.parts))]
+    unseen = [(piece, score) for piece, score in heard if piece.split in splits]
+    pages = [(piece.group, page) for piece, score in unseen if (page := page_of(score))]
+    if len(pages) < LEAST:
+        raise UsageError(f"{found.name}: only {len(pages)} pieces are held out, too few to judge by; give more files")
+    trained = [(piece, score) for piece, score in heard if piece.split == "train"]
     library = Library.of(
         found.name,
-        [piece.id for piece in trained],
-        [piece.title for piece in trained],
-        (view.normalize(piece.score).score for piece in trained),
+        [piece.id for piece, _ in trained],
+        [piece.title for piece, _ in trained],
+        (score for _, score in trained),
     )
     return Music(
-        seen((piece.score for piece in trained), view),
-        seen((piece.score for piece in pieces), view),
-        [piece.group for piece in pieces],
-        [piece.score for piece in pieces],
+        [page for _, score in trained if (page := page_of(score))],
+        [page for _, page in pages],
+        [group for group, _ in pages],
+        [piece.score for piece, _ in unseen],
         " and ".join(splits),
         library,
     )
@@ -160,9 +163,9 @@ def measure(question: Question, scores: list[Score]) -> dict[str, Any]:
         return found
 
     return {
-        "distances": timed("distances", lambda: compared(real, tally(composed, voices), training, seed, pages)),
+        "distances": timed("distances", lambda: compared(real, tally(composed, voices, pages), training, seed)),
         "discrimination": timed("discriminator", lambda: _told_apart(known, composed, voices, seed, pages)),
-        "novelty": timed("novelty", lambda: novelty(composed, known.library, seed)),
+        "novelty": timed("novelty", lambda: novelty(composed, known.library, seed, pages)),
         "voice_leading": timed("voice leading", lambda: rates(composed)) if voices > 1 else None,
         "tunes": timed("tunes", lambda: well_made(composed)) if voices == 1 else None,
         "examples": [_example(score, known.library, number) for number, score in enumerate(scores[:EXAMPLES], 1)],
@@ -178,7 +181,7 @@ def _seen(score: Score, voices: int) -> list[Score]:
 def _counted(corpus: str, voices: int) -> tuple[list[Tally], list[Tally]]:
     """What the statistics count in held-out music, and in the training music."""
     known = music(corpus, voices)
-    return tally(known.held_out, voices), tally(known.training, voices)
+    return tally(known.held_out, voices, known.groups), tally(known.training, voices)
 
 
 def _told_apart(
@@ -206,18 +209,13 @@ def reference(question: Question) -> Reference:
         "training": len(known.training),
         "held_out": len(known.held_out),
         "split": known.split,
-        "novelty": novelty(known.held_out, known.library, question.seed),
+        "novelty": novelty(known.held_out, known.library, question.seed, known.groups),
         "voice_leading": rates(known.held_out) if voices > 1 else None,
-        "tunes": well_made([plain_form(score, voices) for score in known.written]) if voices == 1 else None,
+        "tunes": well_made([VIEWS[1].normalize(score).score for score in known.written]) if voices == 1 else None,
         "foils": foils,
         "missing": missing,
         "counts": not missing and all(foil["auc"]["value"] >= CAUGHT for foil in foils.values()),
     }
-
-
-def plain_form(score: Score, voices: int) -> Score:
-    """A piece as its view keeps it, with its repeats."""
-    return VIEWS[voices].normalize(score).score
 
 
 def _foils(question: Question, known: Music) -> tuple[dict[str, Discrimination], list[str]]:

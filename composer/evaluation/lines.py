@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.encodings.compile import tonics
-from composer.score import Part, Score
+from composer.evaluation.melodies import line_of
+from composer.score import MAX_TICKS, Part, Score
 from composer.theory import TICKS_PER_QUARTER
 
 Ticks = NDArray[np.int64]
@@ -55,12 +56,9 @@ class Line(NamedTuple):
 
 def line(score: Score, voice: int = 0) -> Line:
     """The top notes of a part, each cut where the next begins; no notes if there is no such part."""
-    part = score.parts[voice] if voice < len(score.parts) else Part.of()
+    part = line_of(score.parts[voice]) if voice < len(score.parts) else Part.of()
     onset, pitch, duration = (column.astype(np.int64) for column in (part.onset, part.pitch, part.duration))
-    if len(onset):
-        top = np.append(onset[1:] != onset[:-1], True)  # pitches ascend within an onset
-        onset, pitch, duration = onset[top], pitch[top], duration[top]
-        duration[:-1] = np.minimum(duration[:-1], np.diff(onset))
+    duration = np.minimum(duration, np.diff(onset, append=MAX_TICKS))
     return Line(onset, pitch, duration, tonics(score, onset.astype(np.int32), relative=True).astype(np.int64))
 
 
@@ -104,13 +102,12 @@ def bar_codes(score: Score, notes: Line, *, pitched: bool = True) -> list[int]:
     return codes
 
 
-def phrases(score: Score, length: int) -> tuple[Ticks, Ticks]:
-    """Starts and ends (P,) of the phrases of ``length`` bars: a pickup begins the first, and is taken out of the last
-    bar of each, as another leads into the next. Bars left over at the end make a phrase of their own.
+def ends_of_phrases(score: Score, length: int) -> Ticks:
+    """(P,) the tick at which each phrase of ``length`` bars ends. A pickup is taken out of the last bar of each but the
+    last, as another leads into the next. Bars left over at the end make a phrase of their own.
     """
-    bars, pickup = bars_of(score), score.pickup
-    starts = bars.start[::length] - pickup
-    return starts, np.append(starts[1:], max(int(bars.end[-1]) - pickup, int(starts[-1]) + 1))
+    bars = bars_of(score)
+    return np.append(bars.start[length::length] - score.pickup, bars.end[-1])
 
 
 def phrase_rows(score: Score, notes: Line, length: int) -> Ticks:

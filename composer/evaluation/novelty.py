@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from composer.errors import UsageError
 from composer.evaluation.judgement import Novelty, Span
 from composer.evaluation.library import Library
 from composer.evaluation.melodies import Lines
+from composer.evaluation.resampling import INTERVAL, grouped, resampled
 from composer.inference.suffix_array import Ints
 from composer.score import Score
 
@@ -34,11 +35,11 @@ SHARE = 0.6  # of a piece's notes
 COMMON = 100  # a run that stands in more places than this says nothing of kinship
 
 
-def novelty(scores: Iterable[Score], library: Library, seed: int = 0) -> Novelty:
+def novelty(scores: Iterable[Score], library: Library, seed: int = 0, groups: ArrayLike | None = None) -> Novelty:
     """How new scores are beside a library; windows, and notes, of all lines of a score are taken together.
 
-    The curve ends before the first length that no score has. ``seed`` is of the bootstrap over scores. Raises
-    :class:`UsageError` if there are no notes.
+    The curve ends before the first length that no score has. ``seed`` is of the bootstrap over scores; those that have
+    one value in ``groups`` (P,) are drawn together. Raises :class:`UsageError` if there are no notes.
     """
     lines = Lines.of(scores)
     if not lines.lines:
@@ -47,10 +48,10 @@ def novelty(scores: Iterable[Score], library: Library, seed: int = 0) -> Novelty
     notes, bars = np.zeros(lines.scores), np.zeros(lines.scores)
     np.maximum.at(notes, [passage.here.piece for passage in found], [passage.notes for passage in found])
     np.maximum.at(bars, [passage.here.piece for passage in found], [passage.bars for passage in found])
-    rng = np.random.default_rng(seed)
+    drawn = resampled(grouped(groups, lines.scores), RESAMPLES, np.random.default_rng(seed))[:, lines.of_piece]
     return {
         "pieces": lines.scores,
-        "curve": [_span(_summed(lines, new), _summed(lines, of), rng) for new, of in curve(lines, [library], True)],
+        "curve": [_span(new, of, drawn) for new, of in curve(lines, [library], True)],
         "longest_notes": float(np.median(notes)),
         "longest_bars": float(np.median(bars)),
         "most_bars": float(bars.max()),
@@ -89,15 +90,9 @@ def _windows(lines: Lines, reach: Ints, n: int) -> tuple[Ints, NDArray[np.bool_]
     return row[whole], reach[first] < last - first - 1
 
 
-def _summed(lines: Lines, counts: Ints) -> Ints:
-    """(L,) -> (P,) the counts of all lines of each score."""
-    return np.bincount(lines.of_piece, counts, lines.scores).astype(np.int64)
-
-
-def _span(new: Ints, of: Ints, rng: np.random.Generator) -> Span:
-    """A share pooled over pieces, with the 95 % interval of a bootstrap over them."""
-    drawn = rng.multinomial(len(of), np.full(len(of), 1 / len(of)), size=RESAMPLES)
-    low, high = np.quantile(drawn @ new / np.maximum(drawn @ of, 1), [0.025, 0.975])
+def _span(new: Ints, of: Ints, drawn: Floats) -> Span:
+    """A share pooled over lines (L,), with the interval of lines ``drawn`` (n, L) so often."""
+    low, high = np.quantile(drawn @ new / np.maximum(drawn @ of, 1), INTERVAL)
     return {"value": float(new.sum() / of.sum()), "low": float(low), "high": float(high)}
 
 

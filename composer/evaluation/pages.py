@@ -14,6 +14,7 @@ import numpy as np
 from composer.analysis import uneven_bars
 from composer.encodings.base import Encoding
 from composer.errors import UsageError
+from composer.evaluation.lines import bars_of
 from composer.score import Part, Score, regular_barlines
 from composer.sketch import Sketch
 from composer.sketch.regions import Hole
@@ -37,9 +38,18 @@ def plain(score: Score) -> Score:
 
 
 def seen(scores: Iterable[Score], view: Encoding) -> list[Score]:
-    """Scores as a view keeps them, plain; those that are silent in it left out."""
-    pages = (plain(view.normalize(score).score) for score in scores)
-    return [page for page in pages if any(map(len, page.parts))]
+    """Scores as a view keeps them, plain; without those that make no page."""
+    pages = (page_of(view.normalize(score).score) for score in scores)
+    return [page for page in pages if page is not None]
+
+
+def page_of(score: Score) -> Score | None:
+    """The plain page of a score; None if it is silent, or if its bars would begin elsewhere there: behind an ending or
+    a bar that is too short, the page's lines would stand beside the music's.
+    """
+    page = plain(score)
+    there = any(map(len, score.parts)) and np.array_equal(bars_of(score).start, bars_of(page).start)
+    return page if there else None
 
 
 def blank_pages(scores: SequenceOf[Score], n: int, seed: int) -> list[Sketch]:

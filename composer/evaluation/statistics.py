@@ -22,7 +22,7 @@ from composer.analysis import beats
 from composer.evaluation.choir_traits import choir_traits
 from composer.evaluation.chords import SILENT, in_normal_key, sounding
 from composer.evaluation.harmony import named, numeral
-from composer.evaluation.lines import DEGREES, bar_codes, bars_of, letters, line, phrase_rows, phrases
+from composer.evaluation.lines import DEGREES, bar_codes, bars_of, ends_of_phrases, letters, line, phrase_rows
 from composer.evaluation.tune_traits import tune_traits
 from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER
@@ -147,10 +147,10 @@ def phrase_ends(score: Score) -> Counts:
     """The degree that closes each phrase; of choirs the soprano's and the bass's: ``bass 5``.
 
     Phrases are every four bars, of choirs every two, and what is left at the end: fermatas and sections do not count,
-    as composed pages have none. Where the piece has a pickup, phrases end as long before their bar line. The closing
-    note is the last that begins before that.
+    as composed pages have none. Where the piece has a pickup, all phrases but the last end as long before their bar
+    line. The closing note is the last that begins before that.
     """
-    _, ends = phrases(score, _phrase(score))
+    ends = ends_of_phrases(score, _phrase(score))
     found: Counts = Counter()
     for voice in OUTER if len(score.parts) == len(CHOIR) else (0,):
         notes = line(score, voice)

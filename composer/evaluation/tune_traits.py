@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.evaluation.lines import DEGREES, Bars, Line, Ticks, bar_codes, bars_of, line, phrases
+from composer.evaluation.lines import DEGREES, Bars, Line, Ticks, bar_codes, bars_of, ends_of_phrases, line
 from composer.score import Score
 from composer.theory import TICKS_PER_QUARTER
 
@@ -189,7 +189,7 @@ def _ends(score: Score, notes: Line) -> dict[str, float]:
     if not len(notes.onset):
         first, last, closing, following = (np.zeros(0, dtype=np.int64) for _ in range(4))
     else:
-        _, ends = phrases(score, PHRASE)
+        ends = ends_of_phrases(score, PHRASE)
         closing = np.searchsorted(notes.onset, ends, "left") - 1
         closing = closing[closing >= 0]
         following = closing[closing + 1 < len(notes.onset)]

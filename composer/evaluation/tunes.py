@@ -9,12 +9,12 @@ from composer.errors import UsageError
 from composer.evaluation.abc_check import oracle, readings, written
 from composer.evaluation.forms import form_heard, phrases_written
 from composer.evaluation.judgement import Tunes
+from composer.evaluation.lines import DEGREES
 from composer.score import Score
 from composer.sketch.instruments import instrument_named
 from composer.sketch.pitch import Range
 from composer.theory import Ints
 
-DEGREES = ("1", "b2", "2", "b3", "3", "4", "#4", "5", "b6", "6", "b7", "7")  # semitones above the tonic
 SHOWN = 12  # forms; the rest are "other"
 
 

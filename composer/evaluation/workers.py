@@ -12,9 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from composer.corpora import cache
+from composer.corpora.base import Progress
 from composer.disk import make_folder, write_bytes
 from composer.errors import ComposerError, WriteError
 
@@ -27,16 +28,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Telling(Protocol):
-    """What hears of the share of the work that is done, 0 to 1."""
-
-    def __call__(self, share: float, /) -> None: ...
-
-
 class Workers:
     """A process for each core. An answer is made, by a thread, from the results of tasks, which processes work on."""
 
-    def __init__(self, progress: Telling | None = None) -> None:
+    def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress
         self._done = self._total = 0
         self._lock = threading.Lock()

@@ -62,7 +62,7 @@ def test_the_most_copied_tune_of_a_book_is_first(run: Callable[..., Any], corpus
 
 
 def test_rhythm_counts_unless_it_is_left_aside(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
-    slow = written(tmp_path, SECOND.replace("L:1/8", "L:1/4").replace("|", "|").replace("M:4/4", "M:4/2"))
+    slow = written(tmp_path, SECOND.replace("L:1/8", "L:1/4").replace("M:4/4", "M:4/2"))
     told = run("copying", slow).out
     assert re.match(r"The Second: \d notes, ", told)
     assert "\n  rhythm left aside: all 23 notes, 4 bars: bars 1-4 are bars 1-4 of The Second (tunes)\n" in told
@@ -157,6 +157,20 @@ def test_both_passages_stand_side_by_side(run: Callable[..., Any], corpus: Path,
     assert "<p>Half &amp; &lt;b&gt;: 14 notes, 2 bars: bars 2-3 are bars 1-2 of The First (tunes)\n" in html
     assert "<svg " in html
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", html)  # nothing is fetched
+
+
+def test_a_passage_is_drawn_from_its_own_corpus(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
+    """The same file, and piece, of another corpus is no such thing."""
+    for folder in (tmp_path / "others", tmp_path / "far" / "tunes"):
+        folder.mkdir(parents=True)
+        (folder / "first.abc").write_text("X:1\nT:Another\nM:4/4\nL:1/1\nK:D\nA,|\n")
+    ask = ("copying", written(tmp_path, FIRST), "-o", tmp_path / "page.svg", "--corpus", tmp_path / "others")
+    assert run(*ask, "--corpus", corpus).code == 0
+    drawn = ElementTree.fromstring((tmp_path / "page.svg").read_text())
+    assert "The First (tunes), bars 0-4" in "".join(drawn.itertext())
+    same = run(*ask, "--corpus", corpus, "--corpus", tmp_path / "far" / "tunes")
+    assert same.code == 2
+    assert "there are two of the name tunes" in same.err
 
 
 def test_the_library_answers_without_the_heavy_packages(corpus: Path, tmp_path: Path, run: Callable[..., Any]) -> None:

@@ -39,7 +39,10 @@ def test_a_model_of_ones_own_is_judged(
 ) -> None:
     monkeypatch.setenv("COMPOSER_CACHE", str(tmp_path / "cache"))
     assert run("train", "markov", "--corpus", walks, "-o", "walks.safetensors", "--set", "order=3").code == 0
-    ask = ("evaluate", "--model", "walks.safetensors", "--corpus", walks, "-n", 20)
+    lost = run("evaluate", "--model", "walks.safetensors")
+    assert (lost.code, lost.out) == (2, "")
+    assert "walks (walks): not judged; say with --corpus in which folder the music is" in lost.err
+    ask = ("evaluate", *("--model", "walks.safetensors") * 2, *("--corpus", walks) * 2, "-n", 20)
     result = run(*ask, "--json", "-o", "report.html", "-o", "report.json")
     assert result.code == 0, result.err
     report = json.loads(result.out)
@@ -54,7 +57,7 @@ def test_a_model_of_ones_own_is_judged(
         assert job["satisfied"] == job["completed"]
     assert 0 < judgement["held_out"]["nats_per_quarter"] == judgement["held_out"]["common"]
     assert "walks" in Path("report.html").read_text()
-    again = run(*ask)
+    again = run(*ask, "--foils", tmp_path)  # which are of chorales
     assert again.code == 0, again.err
     assert "walks" in again.out
     kept = list((tmp_path / "cache" / "judged").iterdir())

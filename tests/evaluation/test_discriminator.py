@@ -39,6 +39,13 @@ def test_one_kind_of_music_cannot_be_told_from_itself() -> None:
     assert (found["real"], found["composed"]) == (50, 50)
 
 
+def test_pieces_of_both_kinds_are_drawn_again_independently() -> None:
+    """Of a kind and itself every contest has its mirror image: drawn alike, they would always cancel out."""
+    found = discriminate(pieces(40, 1), pieces(40, 1), NAMES, seed=1)["auc"]
+    assert found["value"] == 0.5
+    assert found["high"] - found["low"] > 0.1
+
+
 def test_the_auc_grows_with_the_difference() -> None:
     figures = [told(shift)["auc"]["value"] for shift in (0.0, 1.0, 2.0, 6.0)]
     assert figures == sorted(figures)

@@ -123,6 +123,18 @@ def test_pieces_of_one_page_count_as_one_draw() -> None:
     assert few["floor"]["value"] > 1.5 * many["floor"]["value"]
 
 
+def test_variants_count_as_one_draw() -> None:
+    kinds = [random_tunes(1, seed)[0] for seed in range(5)]
+    real = [score for score in kinds for _ in range(4)]
+    made, training = tally(random_tunes(60, 9), 1), tally(random_tunes(60, 8), 1)
+    apart, together = (
+        by_name(compared(tally(real, 1, groups), made, training, 1))["intervals"]["distance"]
+        for groups in (None, np.arange(20) // 4)
+    )
+    assert apart["value"] == together["value"]
+    assert together["high"] - together["low"] > 1.3 * (apart["high"] - apart["low"])
+
+
 def test_a_tally_may_be_used_again_and_a_seed_says_what_is_drawn() -> None:
     real, composed = tally(REAL, 1), tally([TUNE, tune(D, D, B)], 1)
     assert compared(real, composed, real, 1) == compared(real, composed, real, 1)

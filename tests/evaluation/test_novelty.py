@@ -207,6 +207,16 @@ def test_intervals_hold_the_share_and_are_the_same_again() -> None:
     assert first["curve"][0]["value"] == pytest.approx(0.5)
 
 
+def test_scores_of_one_group_are_no_more_than_one() -> None:
+    books = library(*map(tune, range(3)))
+    scores = [tune(n) for n in range(6) for _ in range(4)]
+    apart, together = (
+        novelty(scores, books, groups=owners)["curve"][0] for owners in (None, [n for n in "abcdef" for _ in range(4)])
+    )
+    assert apart["value"] == together["value"]
+    assert together["high"] - together["low"] > 1.5 * (apart["high"] - apart["low"])
+
+
 def test_near_duplicates_by_hand() -> None:
     """96 notes: of another piece the first 30; of a third the next 60, but in two runs."""
     first, second = tune(1).parts[0].pitch, tune(2).parts[0].pitch

@@ -68,8 +68,17 @@ def test_blank_pages_are_drawn_by_seed() -> None:
 
 def test_what_is_silent_in_a_view_is_left_out() -> None:
     drums = Score.of([Part.of([0], [38], [10080], drums=True)])
-    assert len(seen([drums, abc.loads(TUNE, "tune.abc")], Melody())) == 1
+    assert len(seen([drums, Score.of([Part.of([0], [60], [40320])])], Melody())) == 1
     assert len(seen([chorale()], Voices())[0].parts) == 4
+
+
+def test_what_would_stand_beside_its_bar_lines_is_left_out() -> None:
+    """A part may begin with its pickup in the bar before, but a first ending short of it moves all that follows."""
+    parts = abc.loads(b"X:1\nM:6/8\nL:1/8\nK:D\nA|:dAF DFA|d3 c2:|:e|dcd efg|f3 d2|]\n", "tune.abc")
+    (page,) = seen([parts], Melody())
+    assert page.barlines.tolist() == [0, 5040, 35280, 65520, 95760, 120960]
+    endings = abc.loads(b"X:1\nM:6/8\nL:1/8\nK:D\nA|:dAF DFA|1d3 c2:|2d3 c3|dcd efg|f3 d2|]\n", "tune.abc")
+    assert seen([endings], Melody()) == []
 
 
 def test_pages_that_cannot_be_filled_are_passed_over() -> None:

@@ -133,6 +133,9 @@ def test_phrases_end_every_four_bars_before_the_pickup_of_the_next() -> None:
     upbeat = ((62, 2),)
     bars = [((67, 8),), ((69, 8),), ((71, 8),), ((72, 6), (62, 2)), ((74, 6),)]
     assert count("phrase_ends", tune(upbeat, *bars, pickup=Q)) == {"4": 1, "5": 1}
+    short = ((67, 2), (69, 2), (71, 2))
+    closed = tune(upbeat, *bars[:3], short, pickup=Q)
+    assert count("phrase_ends", closed) == {"3": 1}, "a pickup is taken once out of the last bar"
     assert count("phrase_ends", tune(*bars)) == {"5": 2}, "without a pickup what stands before the bar line counts"
     assert count("phrase_ends", choir(*CHORDS[:7])) == {"soprano 2": 1, "bass 7": 1}
 
