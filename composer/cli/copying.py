@@ -145,7 +145,7 @@ def _name(file: Path, score: Score, part: int) -> str:
     """What a line is called: the tune's title, and the part's name where there are several."""
     from composer.evaluation.library import printable
 
-    title = printable(score.title).rstrip(".") or file.stem
+    title = printable(score.title).rstrip(" .,;") or file.stem
     if len(score.parts) == 1:
         return title
     return f"{title}, {printable(score.parts[part].name) or f'part {part + 1}'}"

@@ -140,7 +140,7 @@ class Library:
         here = Stretch(line.piece, line.part, begins, int(lines.bar[first]), int(lines.bar[last]))
         source = place - int(self.starts[row])
         there = Stretch(piece, part, source, int(self.bar[place]), int(self.bar[place + notes - 1]))
-        title = printable(self.titles[piece]).rstrip(".") or self.ids[piece]
+        title = printable(self.titles[piece]).rstrip(" .,;") or self.ids[piece]
         return Passage(notes, bars, notes == line.notes, here, there, self.corpus, self.ids[piece], title)
 
     # --- saving ---------------------------------------------------------------------------------------------------
