@@ -145,7 +145,7 @@ def _name(file: Path, score: Score, part: int) -> str:
     """What a line is called: the tune's title, and the part's name where there are several."""
     from composer.evaluation.library import printable
 
-    title = printable(score.title).rstrip(" .,;") or file.stem
+    title = printable(score.title).rstrip(" .,;") or printable(file.stem)
     if len(score.parts) == 1:
         return title
     return f"{title}, {printable(score.parts[part].name) or f'part {part + 1}'}"
@@ -192,6 +192,7 @@ def _object(file: Path, libraries: list[Library], rows: list[Row]) -> dict[str, 
 def _draw(
     paths: Sequence[Path], file: Path, rows: list[Row], scores: Sequence[Score], corpora: Sequence[Corpus]
 ) -> None:
+    from composer.evaluation.library import printable
     from composer.evaluation.passages import Shown, drawn
     from composer.io import write_bytes
 
@@ -205,7 +206,7 @@ def _draw(
         if not shown and suffix != ".html":
             report([], f"{file} shares nothing of two notes or more: there is nothing to engrave")
             continue
-        write_bytes(drawn(shown, suffix, f"What {file.name} shares", [_told(row) for row in rows]), path)
+        write_bytes(drawn(shown, suffix, f"What {printable(file.name)} shares", [_told(row) for row in rows]), path)
         report([str(path)], "")
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import pickletools
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -29,6 +31,17 @@ MAX_FILE = 2**24  # bytes, packed or not; the published file has 220,446, and un
 GRID = TICKS_PER_QUARTER // 4
 BAR = 16  # 16ths
 SILENCE = -1
+MOST = 1_000  # tables, and bars of one
+DAMAGE = (
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 
 def shuffled_bars(score: Score, rng: np.random.Generator) -> Score:
@@ -92,7 +105,7 @@ def read_js_fakes(folder: Path) -> list[Score]:
         return [_chorale(table) for table in _tables(path)]
     except OSError as error:
         raise ReadError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise ReadError(f"{path}: is not the file of js_fakes, or is damaged ({str(error)[:200]})") from None
 
 
@@ -110,12 +123,14 @@ def _tables(path: Path) -> Iterator[NDArray[np.int64]]:
     found = [arg for _, arg, _ in pickletools.genops(stream) if isinstance(arg, bytes) and len(arg) > 1]
     if len(found) != count:
         raise ValueError(f"it holds {len(found)} tables, and says {count}")
+    if count > MOST:
+        raise ValueError(f"it holds {count:,} tables")
     return map(_table, found)
 
 
 def _table(data: bytes) -> NDArray[np.int64]:
     table = np.frombuffer(data, "<f8").reshape(-1, len(CHOIR))
-    if not ((table >= SILENCE) & (table <= 127) & (table == np.floor(table))).all() or not len(table):
+    if not ((table >= SILENCE) & (table <= 127) & (table == np.floor(table))).all() or not 0 < len(table) <= MOST * BAR:
         raise ValueError("a table holds something else than pitches")
     return table.astype(np.int64)
 

@@ -1,7 +1,11 @@
-"""Processes that work on tasks, and what they found, kept in the user's cache."""
+"""Processes that work on tasks, and what they found, kept in the user's cache.
+
+A kept answer is one file: the SHA-256 of the rest, and the answer as JSON. A file that is damaged is made again.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 MOST_WAITING = 64  # answers that wait for their tasks at once
+MOST_KEPT = 2**26  # bytes of an answer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,7 +56,7 @@ class Workers:
 
     def kept(self, key: str, tasks: int, make: Callable[[], T]) -> Future[T]:
         """The answer that was kept under a key, or else the one made now, of so many tasks, and kept."""
-        path = cache.folder() / "judged" / f"{key}.json"
+        path = cache.folder() / "judged" / f"{key}.answer"
         found = _read(path)
         if found is not None:
             answer: Future[T] = Future()
@@ -106,14 +111,21 @@ def _follow(parent: BaseProcess) -> None:
 def _read(path: Path) -> Any:
     """What was kept; None if there is nothing, or it is damaged."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        data = path.read_bytes() if path.is_file() and path.stat().st_size <= MOST_KEPT else b""
+    except OSError:
         return None
+    digest, _, text = data.partition(b"\n")
+    return json.loads(text) if digest == _digest(text) else None
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest().encode()
 
 
 def _keep(path: Path, answer: object) -> None:
     try:
         make_folder(path.parent)
-        write_bytes(json.dumps(answer).encode(), path)
+        text = json.dumps(answer).encode()
+        write_bytes(_digest(text) + b"\n" + text, path)
     except WriteError as error:
         warnings.warn(f"the judgement is not kept for next time: {error}; set COMPOSER_CACHE to a folder", stacklevel=2)

@@ -49,6 +49,15 @@ def test_a_piece_of_the_corpus_is_found_whole_in_any_key(run: Callable[..., Any]
         )
 
 
+def test_a_file_of_any_name_is_told_on_one_line(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
+    untitled = SECOND.replace("T:The Second\n", "")
+    result = run("copying", written(tmp_path, untitled, "a\n\x1b[31m<b>\udcff.abc"), "-o", "out.html")
+    assert result.code == 0, result.err
+    assert result.out.startswith("a [31m<b>: all 23 notes")
+    assert result.out.count("\n") == 1
+    assert "<h1>What a [31m&lt;b&gt;.abc copies</h1>" in Path("out.html").read_text()
+
+
 def test_the_most_copied_tune_of_a_book_is_first(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
     half = "X:2\nT:Half\nM:4/4\nL:1/8\nK:D\nd2fd AFDF|G2BG ecAc|_B,2^g2 C2=f2|D8|\n"
     book = written(tmp_path, "\n".join([OTHER, half, SECOND.replace("X:2", "X:3")]))

@@ -159,6 +159,37 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
         read_js_fakes(fakes(tmp_path, [table()], "chords.npy"))
 
 
+def flawed(at: int, value: int) -> bytes:
+    """A packed file with a wrong byte so far into its head and its directory's entry, and into what is packed."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("pitches.npy", bytes(1000))
+    data = bytearray(held.getvalue())
+    data[at] = data[data.index(b"PK\1\2") + at + 2] = value
+    return bytes(data)
+
+
+def test_no_damage_is_a_surprise(tmp_path: Path) -> None:
+    encrypted, unknown, newer, spoilt = flawed(6, 1), flawed(8, 9), flawed(4, 200), bytearray(flawed(4, 20))
+    spoilt[30 + len("pitches.npy")] = 0xFF
+    for data in (encrypted, unknown, newer, bytes(spoilt)):
+        (tmp_path / JS_FAKES).write_bytes(data)
+        with pytest.raises(ReadError, match="is not the file of js_fakes, or is damaged"):
+            read_js_fakes(tmp_path)
+    for head in (b"(((((", b"  a\n b\n"):
+        with zipfile.ZipFile(tmp_path / JS_FAKES, "w") as archive:
+            archive.writestr("pitches.npy", b"\x93NUMPY\1\0" + len(head).to_bytes(2, "little") + head)
+        with pytest.raises(ReadError, match="is not the file of js_fakes, or is damaged"):
+            read_js_fakes(tmp_path)
+
+
+def test_more_than_a_machine_composed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="it holds 1,001 tables"):
+        read_js_fakes(fakes(tmp_path, [table(9 + number) for number in range(1001)]))
+    with pytest.raises(ReadError, match="something else than pitches"):
+        read_js_fakes(fakes(tmp_path, [table(16_001)]))
+
+
 def test_a_pickle_is_never_run(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, tuple[str]]:

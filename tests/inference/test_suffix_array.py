@@ -1,9 +1,14 @@
 """The suffix array against looking everywhere."""
 
+import time
+from unittest import mock
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from composer.inference import suffix_array
 from composer.inference.suffix_array import END, SuffixArray
 
 PIECES = st.lists(st.lists(st.sampled_from([0, 1, 1, 1, 5]), max_size=12), min_size=1, max_size=6)
@@ -26,10 +31,14 @@ def everywhere(text: list[int], query: list[int], start: int) -> list[int]:
     return [shared(text, query, start, place) for place in range(len(text))]
 
 
+@pytest.mark.parametrize("steps", [suffix_array.STEPS, 20, 0])
 @given(PIECES, QUERIES)
-def test_the_longest_run_from_every_start_and_where_it_stands_first(pieces: list[list[int]], query: list[int]) -> None:
+def test_the_longest_run_from_every_start_and_where_it_stands_first(
+    steps: int, pieces: list[list[int]], query: list[int]
+) -> None:
     text = text_of(pieces)
-    found = SuffixArray.of(np.array(text)).matches(np.array(query, dtype=np.int64))
+    with mock.patch.object(suffix_array, "STEPS", steps):
+        found = SuffixArray.of(np.array(text)).matches(np.array(query, dtype=np.int64))
     lengths = [everywhere(text, query, start) for start in range(len(query))]
     assert found.length.tolist() == [max(row) for row in lengths]
     assert found.place.tolist() == [row.index(max(row)) if max(row) else -1 for row in lengths]
@@ -69,6 +78,15 @@ def test_equal_pieces_are_found_in_the_first() -> None:
     assert found.length.tolist() == list(range(len(piece), 0, -1))
     assert found.place[0] == 0
     assert found.place.max() < len(piece)
+
+
+@pytest.mark.parametrize("period", [1, 7, 50_000])
+def test_a_long_copy_is_found_at_once(period: int) -> None:
+    piece = np.append(np.resize(np.random.default_rng(1).integers(0, 9, period), 50_000), END)
+    started = time.monotonic()
+    found = SuffixArray.of(piece).matches(piece)
+    assert time.monotonic() - started < 20  # one symbol after another takes minutes
+    assert found.length.tolist() == [*range(50_000, 0, -1), 0]
 
 
 def test_a_text_of_ends_alone_has_nothing() -> None:
