@@ -96,7 +96,7 @@ def judge(
     asked: dict[Question, list[Candidate]] = {}
     digests: dict[str, str] = {}
     for name in corpora or dict.fromkeys(model.corpus for model in models):
-        corpus = load(name)
+        corpus = load(name) if corpora else _learned(name, models)
         digests[name] = _digest_of(corpus)
         mine = [model for model in models if model.corpus == corpus.name]
         if not mine:
@@ -119,6 +119,16 @@ def judge(
         "seconds": round(time.perf_counter() - started, 1),
         "verdicts": verdicts,
     }
+
+
+def _learned(name: str, models: Sequence[Candidate]) -> Corpus:
+    """What models were trained on; raises :class:`UsageError` that names one of them."""
+    try:
+        return load(name)
+    except UsageError as error:
+        file = next(model.file for model in models if model.corpus == name)
+        lost = f"{file}: was trained on what is not at hand ({error}); say with --corpus where it is"
+        raise UsageError(lost) from None
 
 
 def _reference(workers: Workers, question: Question, digest: str) -> Future[Reference]:
