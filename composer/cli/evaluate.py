@@ -23,7 +23,7 @@ WHERE = (
     f"composer: say with --data DIR, or in {FOLDER}, in which folder they are"
 )
 PAGES = (".html", ".htm", ".json")
-MOST_SAMPLES = 10_000
+LEAST_SAMPLES, MOST_SAMPLES = 20, 10_000
 JUDGE = "The judge"
 BENCHMARK = "The benchmark"
 
@@ -97,13 +97,15 @@ def evaluate(
         return
     if dataset:
         raise UsageError(f"--dataset {dataset[0]}: belongs to --benchmark {NAME}")
-    if samples is not None and not 10 <= samples <= MOST_SAMPLES:
-        raise UsageError(f"-n {samples}: take 10 to {MOST_SAMPLES} pieces")
+    if samples is not None and not LEAST_SAMPLES <= samples <= MOST_SAMPLES:
+        raise UsageError(f"-n {samples}: take {LEAST_SAMPLES} to {MOST_SAMPLES} pieces")
     if seed < 0:
         raise UsageError(f"--seed {seed}: take a whole number from 0 on")
     wrong = next((path for path in output or [] if path.suffix.lower() not in PAGES), None)
     if wrong is not None:
         raise UsageError(f"{wrong}: a report is .html or .json")
+    if lost := next((path for path in output or [] if path.is_dir() or not path.parent.is_dir()), None):
+        raise UsageError(f"-o {lost}: give the name of a file, in a folder that is there")
     _judge(_split(generators), corpus or [], model or [], output or [], samples, seed, foils, as_json)
 
 

@@ -130,7 +130,7 @@ def _walk(root: str, rejected: list[Rejected]) -> Iterator[str]:
             rejected.append(Rejected(place, f"{place}: cannot be read ({error.strerror or error})"))
             continue
         places += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        yield from (entry.path for entry in entries if entry.is_file())
+        yield from (entry.path for entry in entries if os.path.isfile(entry.path))  # a link may lead nowhere
 
 
 @lru_cache(maxsize=8)

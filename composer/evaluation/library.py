@@ -212,8 +212,8 @@ def _heard(corpus: Corpus, report: Progress) -> Iterator[Score]:
 
 def _kept(path: Path, key: str) -> Library | None:
     try:
-        data = path.read_bytes()
-    except OSError:  # there is none
+        data = path.read_bytes() if path.is_file() else b""
+    except OSError:  # it is not for us to read
         return None
     return Library.loads(data, key)
 

@@ -96,6 +96,7 @@ def _begin() -> None:
     from threadpoolctl import threadpool_limits
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    warnings.simplefilter("ignore")  # who started us reads the same corpora, and has warned
     os.environ["OMP_NUM_THREADS"] = "1"
     threadpool_limits(1)
     parent = multiprocessing.parent_process()

@@ -69,9 +69,10 @@ def test_a_model_of_ones_own_is_judged(
     [
         (["--generators", "markov,lstm"], "--generators lstm: there are markov, maxent, biaxial"),
         (["--dataset", "JSB_Chorales"], "belongs to --benchmark"),
-        (["-n", 3], "-n 3: take 10 to 10000 pieces"),
+        (["-n", 19], "-n 19: take 20 to 10000 pieces"),
         (["--seed", -1], "--seed -1"),
         (["-o", "report.pdf"], "report.pdf: a report is .html or .json"),
+        (["-o", "nowhere/report.html"], "-o nowhere/report.html: give the name of a file, in a folder that is there"),
         (["--model", "nothing-here"], "there is no model of this name"),
         (["--corpus", "nowhere", "--generators", "maxent"], "'nowhere' is neither a corpus"),
     ],

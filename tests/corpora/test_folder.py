@@ -77,6 +77,7 @@ def test_folders_in_folders_and_every_format(fixtures: Path, tmp_path: Path) -> 
     (place / "folder.mid").mkdir()
     os.mkfifo(place / "pipe.mid")
     (place / "loop").symlink_to(place)
+    (place / "knot.mid").symlink_to(place / "knot.mid")
     (place / "empty.mid").write_bytes(b"")
     (place / "page.xml").write_text("<html/>")
     corpus = corpora.load(str(place))

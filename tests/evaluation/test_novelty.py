@@ -308,6 +308,16 @@ def test_other_music_makes_another_library(music: Corpus, tmp_path: Path) -> Non
     assert found["title"] == "Tune 3"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_what_is_no_file_is_no_library(music: Corpus, tmp_path: Path) -> None:
+    library_of(music)
+    place = kept(tmp_path)
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.warns(UserWarning, match="is not a file"):
+        assert library_of(music).match(tune(2))
+
+
 def test_a_corpus_put_together_by_hand_is_not_kept(music: Corpus, tmp_path: Path) -> None:
     found = library_of(Corpus(music.card, music.pieces[:1])).match(tune(1))
     assert found is not None

@@ -4,6 +4,7 @@ import math
 import operator
 import os
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,12 @@ def test_what_a_task_raises_comes_back_and_nothing_is_kept(kept: Path) -> None:
 def test_a_process_that_is_killed_is_told(kept: Path) -> None:
     with Workers() as workers, pytest.raises(ComposerError, match="memory"):
         workers.wait(workers.kept("gone", 1, lambda: workers.task(os._exit, 9).result()))  # type: ignore[arg-type]
+
+
+def test_processes_do_not_warn_again(kept: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with Workers() as workers:
+        assert workers.wait(workers.kept("warned", 1, lambda: workers.task(warnings.warn, "told").result())) is None
+    assert "told" not in capfd.readouterr().err
 
 
 def test_stopping_does_not_wait_for_tasks(kept: Path) -> None:
