@@ -28,7 +28,7 @@ from composer.theory import TICKS_PER_QUARTER
 from composer.voice_leading import CHOIR_RANGES
 
 TOLD = 20  # failures
-PRICED = 17  # every so manieth sketch is priced: kinds take turns by eights and nines
+PRICED = 29  # every so manieth sketch is priced: kinds take turns by eights and nines
 
 
 class Price(NamedTuple):

@@ -148,8 +148,8 @@ def _told(workers: Workers, question: Question, digest: str, model: Candidate) -
     jobs = JOBS[question.voices]
 
     def tell() -> Told:
+        bending = [workers.task(judging.bend, question, model.file, job) for job in jobs]  # first, as they take longest
         composing = [workers.task(judging.compose, question, model.file, page, CHUNK) for page in pages]
-        bending = [workers.task(judging.bend, question, model.file, job) for job in jobs]
         foretelling = workers.task(judging.foretell, question, model.file)
         composed, seconds = zip(*(future.result() for future in composing), strict=True)
         scores = [score for part in composed for score in part][: question.samples]

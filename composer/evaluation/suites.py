@@ -7,7 +7,7 @@ so that what fails is told by its kind, and the first so many sketches of a suit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from composer.voice_leading import CHOIR
 SIZE = 200
 SEED = 8
 BARS = {1: 6, 4: 3}  # of a given piece, by its voices
+PHRASE = 2  # bars, of a melody to be harmonised: a line of a chorale
 
 METERS = ("4/4", "6/8", "3/4", "2/4")
 KEYS = ("D major", "G major", "A dorian", "E minor", "A mixolydian", "A major", "E dorian", "B minor")
@@ -64,7 +65,7 @@ def vary(scores: Sequence[Score]) -> list[Case]:
     ``scores`` are pieces that no model knows; raises :class:`UsageError` if none of them will do.
     """
     draw = np.random.default_rng(SEED)
-    pages = _openings(scores)
+    pages = _openings(scores, BARS)
     kinds = [*(TUNE if len(pages[0].parts) == 1 else asked_choir.CHOIR_KINDS), "forms"]
     made = [(kinds[number % len(kinds)], _drawn(draw, pages)) for number in range(SIZE // 2)]
     return [_again(draw, page) if kind == "forms" else _varied(draw, kind, page) for kind, page in made]
@@ -73,7 +74,7 @@ def vary(scores: Sequence[Score]) -> list[Case]:
 def harmonize(scores: Sequence[Score]) -> list[Case]:
     """The melodies of pieces for four voices, of which the three below are to be found, with wishes."""
     draw = np.random.default_rng(SEED)
-    pages = _openings([score for score in scores if len(score.parts) == len(CHOIR)])
+    pages = _openings(scores, {len(CHOIR): PHRASE})
     kinds = list(asked_choir.CHOIR_KINDS)
     return [_harmonized(draw, kinds[number % len(kinds)], _drawn(draw, pages)) for number in range(SIZE)]
 
@@ -93,11 +94,11 @@ def _blank(draw: Draw, kind: str) -> Case:
     return Case(kind, "; ".join(wishes), Sketch.blank(bars=bars, meter=meter, key=key, wish=wishes))
 
 
-def _openings(scores: Sequence[Score]) -> list[Score]:
-    """The first bars of each piece that has enough of them, in one meter and key, as they are heard."""
+def _openings(scores: Sequence[Score], lengths: Mapping[int, int]) -> list[Score]:
+    """The first bars, so many by its voices, of each piece that has enough, in one meter and key, as they are heard."""
     found = []
     for score in scores:
-        bars = BARS.get(len(score.parts), 0)
+        bars = lengths.get(len(score.parts), 0)
         plain = len(score.meters) == len(score.keys) == 1 and score.key.mode in asked.FOLLOWING and not score.chords
         if bars and plain and score.bars > bars and not (np.diff(score.barlines[1 : bars + 2]) - score.meter.bar).any():
             first, end = score.bar_span(int(score.bar_numbers[0]), bars)
@@ -129,7 +130,7 @@ def _varied_choir(draw: Draw, kind: str, page: Score) -> Case:
 
 
 def _harmonized(draw: Draw, kind: str, page: Score) -> Case:
-    stage = asked_choir.Stage(page, (1, 2, 3), 1, BARS[4], True)
+    stage = asked_choir.Stage(page, (1, 2, 3), 1, PHRASE, True)
     wishes = asked_choir.CHOIR_KINDS[kind](draw, stage)
     melody = replace(page, parts=page.parts[:1])
     return Case(kind, "; ".join(wishes), Sketch.harmonizing(melody, len(CHOIR), wish=wishes))
