@@ -141,7 +141,7 @@ def lines(draw: Draw, stage: Stage) -> list[str]:
         [f"{stage.about(voice)}leap={one(draw, ['4th', '5th'])}"],
         [f"{stage.about(inner)}leap=3rd"],
         [f"bars {stage.first}-{stage.first + 1} voice {voice + 1}: contour={one(draw, ['falling', 'rising', 'arch'])}"],
-        [f"bars {stage.first}-{stage.first + 1} voice {inner + 1}: contour=arch", f"{stage.about(voice)}leap=octave"],
+        [f"{stage.about(inner)}leap=5th"],
     ]
     return options[int(draw.integers(len(options)))]
 

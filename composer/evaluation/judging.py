@@ -35,7 +35,7 @@ from composer.score import Score
 
 VIEWS: dict[int, Encoding] = {1: Melody(), 4: Voices()}  # through which all music is seen, by voices
 JOBS = {1: ("tune", "vary"), 4: ("harmonize", "vary")}
-COMPLETIONS = 4  # of each blank page
+COMPLETIONS = {1: 5, 4: 4}  # of each blank page, by voices
 APART = 1_000_003  # between the seeds of the pages of one run and the next
 FEW = 100  # held-out pieces; where the test split has fewer, the validation split joins it
 LEAST = 10  # held-out pieces
@@ -96,7 +96,7 @@ def music(corpus: str, voices: int) -> Music:
 
 def pages_of(question: Question) -> int:
     """How many blank pages are completed."""
-    return -(-question.samples // COMPLETIONS)
+    return -(-question.samples // COMPLETIONS[question.voices])
 
 
 # --- one model --------------------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def compose(question: Question, file: str, first: int, pages: int) -> tuple[list
     scores = [
         score
         for number, sketch in enumerate(sketches, first)
-        for score in composer.completions(sketch, COMPLETIONS, seed=question.seed * APART + number)
+        for score in composer.completions(sketch, COMPLETIONS[question.voices], seed=question.seed * APART + number)
     ]
     return scores, time.perf_counter() - started
 
@@ -151,7 +151,9 @@ def measure(question: Question, scores: list[Score]) -> dict[str, Any]:
     their seconds.
     """
     known, voices, seed = music(question.corpus, question.voices), question.voices, question.seed
-    sounding = [(number // COMPLETIONS, page) for number, score in enumerate(scores) for page in _seen(score, voices)]
+    sounding = [
+        (number // COMPLETIONS[voices], page) for number, score in enumerate(scores) for page in _seen(score, voices)
+    ]
     pages, composed = [number for number, _ in sounding], [page for _, page in sounding]
     real, training = _counted(question.corpus, voices)
     seconds: dict[str, float] = {}

@@ -1,7 +1,7 @@
 """Fixed suites of sketches: what is asked of every model, job by job, to see what it can be asked.
 
 A suite has 200 sketches, of at most 10 bars to be composed, made from one seed: the same music given, the same
-sketches. That of ``vary`` is two halves, for one voice and for four. Each sketch is of a kind, and kinds take turns,
+sketches. That of ``vary`` has two parts, for one voice and for four. Each sketch is of a kind, and kinds take turns,
 so that what fails is told by its kind, and the first so many sketches of a suite are a smaller one.
 """
 
@@ -22,6 +22,7 @@ from composer.theory import Key, Meter
 from composer.voice_leading import CHOIR
 
 SIZE = 200
+VARIED = {1: 150, 4: 50}  # of those to vary music, by its voices; choirs take long
 SEED = 8
 BARS = {1: 6, 4: 3}  # of a given piece, by its voices
 PHRASE = 2  # bars, of a melody to be harmonised: a line of a chorale
@@ -60,14 +61,14 @@ def tune() -> list[Case]:
 
 
 def vary(scores: Sequence[Score]) -> list[Case]:
-    """The half for pieces of one voice, or that for four: given but for some bars or voices, with wishes there.
+    """The part for pieces of one voice, or that for four: given but for some bars or voices, with wishes there.
 
     ``scores`` are pieces that no model knows; raises :class:`UsageError` if none of them will do.
     """
     draw = np.random.default_rng(SEED)
     pages = _openings(scores, BARS)
     kinds = [*(TUNE if len(pages[0].parts) == 1 else asked_choir.CHOIR_KINDS), "forms"]
-    made = [(kinds[number % len(kinds)], _drawn(draw, pages)) for number in range(SIZE // 2)]
+    made = [(kinds[number % len(kinds)], _drawn(draw, pages)) for number in range(VARIED[len(pages[0].parts)])]
     return [_again(draw, page) if kind == "forms" else _varied(draw, kind, page) for kind, page in made]
 
 

@@ -53,7 +53,7 @@ def test_a_model_of_ones_own_is_judged(
     assert judgement["samples"] == 20
     assert judgement["tunes"]["bars_add_up"] == 1
     for job in judgement["flexibility"]:
-        assert job["asked"] == {"tune": 200, "vary": 100}[job["job"]]
+        assert job["asked"] == {"tune": 200, "vary": 150}[job["job"]]
         assert job["satisfied"] == job["completed"]
     assert 0 < judgement["held_out"]["nats_per_quarter"] == judgement["held_out"]["common"]
     assert "walks" in Path("report.html").read_text()
