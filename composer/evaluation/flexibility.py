@@ -28,7 +28,7 @@ from composer.theory import TICKS_PER_QUARTER
 from composer.voice_leading import CHOIR_RANGES
 
 TOLD = 20  # failures
-PRICED = 29  # every so manieth sketch is priced: kinds take turns by eights and nines
+PRICED = 7  # sketches of a suite, about
 
 
 class Price(NamedTuple):
@@ -43,14 +43,15 @@ def flexibility(
 ) -> Flexibility:
     """Complete every sketch of a suite once, and look whether all that was asked is there.
 
-    ``satisfied`` of the ``completed`` keep every wish; those that do not are named first. The price is that of every
-    seventh sketch, where it was completed.
+    ``satisfied`` of the ``completed`` keep every wish; those that do not are named first. The price is that of
+    about seven sketches, of those that were completed: it takes long.
     """
     seconds: list[float] = []
     refused: list[str] = []
     broken: list[str] = []
     prices: list[Price | None] = []
     kinds = {case.kind: [0, 0] for case in cases}
+    every = max(len(cases) // PRICED, 1) | 1  # odd: kinds take turns by eights and nines
     satisfied = 0
     for number, case in enumerate(cases):
         name = f"{number + 1}, {case.kind}: {case.asked}"
@@ -65,7 +66,7 @@ def flexibility(
             wrong = broken_in(case.sketch, score)
             satisfied += not wrong
             broken += [f"{name}: does not keep {'; '.join(wrong)}"] if wrong else []
-            prices += [price(composer, case.sketch, score, seed + number)] if number % PRICED == 0 else []
+            prices += [price(composer, case.sketch, score, seed + number)] if number % every == 0 else []
         if progress is not None:
             progress((number + 1) / len(cases))
     cost, kind = _mean(prices), price_kind(composer)
