@@ -366,8 +366,8 @@ class _Voice:
         return "{" + "".join(self._name(pitch, spelling, key, keep=False) for pitch, spelling in names) + "}"
 
     def _note(self, pitch: int, spelling: int, event: Event) -> str:
-        if event.continued:
-            return _letter(pitch, spelling)
+        if event.continued and all(key.onset != event.onset for key in self.score.keys):
+            return _letter(pitch, spelling)  # but behind a change of key its sign is said again
         at = self.bar_end - 1 if self.overlaid else event.onset  # an overlay stands after the changes of its bar
         return self._name(pitch, spelling, self.score.key_at(at), keep=True)
 

@@ -212,3 +212,13 @@ def test_low_voices_get_a_bass_clef() -> None:
     assert "V:1\nV:2 clef=bass\nK:C" in dumps(Score.of([high, low])).decode()
     assert "K:C clef=bass" in dumps(Score.of([low])).decode()
     assert again(Score.of([low])) == Score.of([low])
+
+
+def test_a_tie_over_a_change_of_key_says_its_sign_again() -> None:
+    """A G natural held into A major is no G sharp there; abc2midi finds no such tie."""
+    keys = [Key.parse("D"), replace(Key.parse("A"), onset=20160)]
+    score = Score.of([Part.of([0, 30240], [55, 57], [30240, 10080])], key=keys)
+    text = dumps(score)
+    assert b"G,2- [K:A]=G, A," in text
+    again = loads(text, "tie.abc").parts[0]
+    assert [(note.onset, note.pitch, note.duration) for note in again] == [(0, 55, 30240), (30240, 57, 10080)]
