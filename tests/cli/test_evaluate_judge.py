@@ -42,7 +42,7 @@ def test_a_model_of_ones_own_is_judged(
     lost = run("evaluate", "--model", "walks.safetensors")
     assert (lost.code, lost.out) == (2, "")
     assert "walks (walks): not judged; say with --corpus in which folder the music is" in lost.err
-    ask = ("evaluate", *("--model", "walks.safetensors") * 2, *("--corpus", walks) * 2, "-n", 20)
+    ask = ("evaluate", *("--model", "walks.safetensors") * 2, *("--corpus", walks) * 2, "-n", 25)
     result = run(*ask, "--json", "-o", "report.html", "-o", "report.json")
     assert result.code == 0, result.err
     report = json.loads(result.out)
@@ -50,7 +50,7 @@ def test_a_model_of_ones_own_is_judged(
     (verdict,) = report["verdicts"]
     (judgement,) = verdict["judgements"]
     assert judgement["model"] == "walks"
-    assert judgement["samples"] == 20
+    assert judgement["samples"] == 25
     assert judgement["tunes"]["bars_add_up"] == 1
     for job in judgement["flexibility"]:
         assert job["asked"] == {"tune": 200, "vary": 150}[job["job"]]
@@ -69,7 +69,7 @@ def test_a_model_of_ones_own_is_judged(
     [
         (["--generators", "markov,lstm"], "--generators lstm: there are markov, maxent, biaxial"),
         (["--dataset", "JSB_Chorales"], "belongs to --benchmark"),
-        (["-n", 19], "-n 19: take 20 to 10000 pieces"),
+        (["-n", 24], "-n 24: take 25 to 10000 pieces"),
         (["--seed", -1], "--seed -1"),
         (["-o", "report.pdf"], "report.pdf: a report is .html or .json"),
         (["-o", "nowhere/report.html"], "-o nowhere/report.html: give the name of a file, in a folder that is there"),
