@@ -9,6 +9,7 @@ many there are.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -202,6 +203,7 @@ def _stamp(file: Path | None) -> str:
     return f"{file.stat().st_size} {file.stat().st_mtime_ns}"
 
 
+@functools.cache
 def _code() -> str:
     package = Path(__file__).resolve().parents[1]
     files = sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in OUTSIDE)

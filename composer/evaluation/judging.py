@@ -32,6 +32,7 @@ from composer.evaluation.voice_leading import rates
 from composer.io.abc import dumps
 from composer.pipeline import Composer
 from composer.score import Score
+from composer.sketch import Sketch
 
 VIEWS: dict[int, Encoding] = {1: Melody(), 4: Voices()}  # through which all music is seen, by voices
 JOBS = {1: ("tune", "vary"), 4: ("harmonize", "vary")}
@@ -107,10 +108,17 @@ def _composer(file: str) -> Composer:
     return Composer.load(file)
 
 
+@functools.cache
+def _sketches(question: Question) -> list[Sketch]:
+    """The blank pages that every model completes."""
+    known = music(question.corpus, question.voices)
+    return blank_pages(known.training, pages_of(question), question.seed)
+
+
 def compose(question: Question, file: str, first: int, pages: int) -> tuple[list[Score], float]:
     """What a model writes on some of the blank pages, from the ``first`` on, and the seconds that it took."""
-    composer, known = _composer(file), music(question.corpus, question.voices)
-    sketches = blank_pages(known.training, pages_of(question), question.seed)[first : first + pages]
+    composer = _composer(file)
+    sketches = _sketches(question)[first : first + pages]
     started = time.perf_counter()
     scores = [
         score
@@ -207,7 +215,7 @@ def reference(question: Question) -> Reference:
     known, voices = music(question.corpus, question.voices), question.voices
     foils, missing = _foils(question, known)
     return {
-        "corpus": load(question.corpus).name,
+        "corpus": known.library.corpus,
         "training": len(known.training),
         "held_out": len(known.held_out),
         "split": known.split,

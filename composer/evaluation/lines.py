@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.encodings.compile import tonics
-from composer.evaluation.melodies import line_of
-from composer.score import MAX_TICKS, Part, Score
+from composer.evaluation.melodies import clipped, line_of
+from composer.score import Part, Score
 from composer.theory import TICKS_PER_QUARTER
 
 Ticks = NDArray[np.int64]
@@ -56,9 +56,8 @@ class Line(NamedTuple):
 
 def line(score: Score, voice: int = 0) -> Line:
     """The top notes of a part, each cut where the next begins; no notes if there is no such part."""
-    part = line_of(score.parts[voice]) if voice < len(score.parts) else Part.of()
+    part = clipped(line_of(score.parts[voice])) if voice < len(score.parts) else Part.of()
     onset, pitch, duration = (column.astype(np.int64) for column in (part.onset, part.pitch, part.duration))
-    duration = np.minimum(duration, np.diff(onset, append=MAX_TICKS))
     return Line(onset, pitch, duration, tonics(score, onset.astype(np.int32), relative=True).astype(np.int64))
 
 

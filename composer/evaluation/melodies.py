@@ -8,13 +8,14 @@ it is written, repeats not unfolded.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.inference.suffix_array import END
-from composer.score import Part, Score
+from composer.score import MAX_TICKS, Part, Score, frozen
 
 Ints = NDArray[np.int64]
 
@@ -82,3 +83,9 @@ def _columns(score: Score, part: Part) -> NDArray[np.int64]:
 def line_of(part: Part) -> Part:
     """The highest of the notes that begin at once."""
     return part.select(np.flatnonzero(np.diff(part.onset, append=-1)))  # they are in order of onset, then pitch
+
+
+def clipped(line: Part) -> Part:
+    """The line, each note at most as long as the next one lets it."""
+    following = np.append(line.onset[1:], MAX_TICKS)[: len(line)]
+    return replace(line, duration=frozen(np.minimum(line.duration, following - line.onset)))

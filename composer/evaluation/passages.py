@@ -13,10 +13,10 @@ import numpy as np
 
 from composer.errors import WriteError
 from composer.evaluation.library import Passage, Stretch
-from composer.evaluation.melodies import line_of
+from composer.evaluation.melodies import clipped, line_of
 from composer.io.engraving import engrave, rasterize, system_starts, with_breaks
 from composer.io.plot import one_line
-from composer.score import MAX_TICKS, Part, Score, frozen
+from composer.score import Score
 
 COLOUR = "#c2261c"
 HEADING = 110  # percent of the usual size
@@ -92,7 +92,7 @@ def _page(score: Score, stretch: Stretch, notes: int) -> ElementTree.Element:
     """MusicXML of the bars that a stretch of a line is in: its notes coloured, the bars numbered as in the score."""
     from composer.io import musicxml
 
-    line = _single(line_of(score.parts[stretch.part]))
+    line = replace(clipped(line_of(score.parts[stretch.part])), annotations=(), name="")
     first, last = line.onset[[stretch.note, stretch.note + notes - 1]].tolist()
     start = int(np.searchsorted(score.barlines, first, "right")) - 1
     end = min(int(np.searchsorted(score.barlines, last, "right")), start + MOST_BARS)
@@ -106,13 +106,6 @@ def _page(score: Score, stretch: Stretch, notes: int) -> ElementTree.Element:
     before = stretch.note - int(np.searchsorted(line.onset, score.barlines[start]))
     _colour(root, range(before, before + notes))
     return root
-
-
-def _single(line: Part) -> Part:
-    """The line, each note at most as long as the next one lets it, without marks or a name."""
-    following = np.append(line.onset[1:], MAX_TICKS)
-    duration = np.minimum(line.duration, following - line.onset)
-    return replace(line, duration=frozen(duration), annotations=(), name="")
 
 
 def _colour(root: ElementTree.Element, copied: range) -> None:
