@@ -87,7 +87,7 @@ class Training:
         course = self.course
         whole: nn.Module = _Whole(cast(Learner, self.module))
         if self.ranks.world > 1:
-            whole = DistributedDataParallel(whole, broadcast_buffers=False, find_unused_parameters=True)
+            whole = DistributedDataParallel(whole, find_unused_parameters=True)
         self.started = self.reported = self.kept = time.perf_counter()
         self.begun, self.frames, self.learning = self.step, 0, 0.0
         self.module.train()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -31,10 +32,12 @@ class Ranks:
         found = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
         own = not distributed.is_initialized()
         if own:
+            import_module("torch.distributed.nn.functional")  # after the group, its defaults would keep that for ever
             distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
         return cls(found, distributed.get_rank(), world, own)
 
     def leave(self) -> None:
+        """Take apart what was made here; its threads must end before Python does, which they could abort."""
         if self.own:
             distributed.destroy_process_group()
 

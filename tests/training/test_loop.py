@@ -157,6 +157,15 @@ def test_two_processes_find_the_gradients_of_one(tmp_path: Path) -> None:
         assert torch.allclose(one[name], two[name], rtol=1e-5, atol=1e-7), name
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="where a process lists its threads")
+def test_no_thread_of_the_group_outlives_the_training(tmp_path: Path) -> None:
+    """One that did could abort Python at its end."""
+    with program(tmp_path, processes=2, threads=True, course={"steps": 1, "batch": 5}) as process:
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "gloo" not in out
+
+
 @pytest.mark.slow
 def test_two_processes_learn_what_one_learns_and_go_on_alone(tmp_path: Path) -> None:
     change = {"net": {"dropout": 0.0}}
