@@ -40,14 +40,29 @@ BIAXIAL: dict[str, Any] = {  # on the grid of 16ths
     "weight_decay": 0.01,
     "average": 0.998,
 }
+LINE: dict[str, Any] = {  # of whole events
+    "order": 5,
+    "features": ("meter", "position", "mode", "closing"),
+    "nearest": 1,
+    "serial": False,
+}
 # chosen on the validation split, likelihood and rhythm: benchmarks/RESULTS.md has the figures
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
-    ("markov", "melody"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
-    ("markov", "abc_tokens"): {"order": 5, "features": ("meter", "position", "mode"), "nearest": 1, "serial": False},
+    ("markov", "melody"): LINE,
+    ("markov", "abc_tokens"): LINE,
     ("markov", "voices"): {"order": 16, "features": ("position", "mode"), "nearest": 4, "serial": True},
     ("maxent", "voices"): {"rounds": 60},
     ("biaxial", "voices"): BIAXIAL | {"steps": 700, "batch": 8, "window": 128, "dropout": 0.2, "every": 175},
-    ("biaxial", "one voice"): BIAXIAL | {"steps": 700, "batch": 16, "window": 128, "dropout": 0.05, "every": 350},
+    ("biaxial", "one voice"): BIAXIAL
+    | {
+        "features": ("meter+position", "weight", "mode", "meter+closing", "phrase", "bars_left+cadence"),
+        "periods": (16, 12, 64, 48),  # bars, and four of them
+        "steps": 1500,
+        "batch": 8,
+        "window": 256,
+        "dropout": 0.05,
+        "every": 250,
+    },
     ("biaxial", "pianoroll"): BIAXIAL | {"roll": True, "degrees": False, "dropout": 0.2},
     ("maxent", "one voice"): {"lags": (1, 4, 6, 8, 12, 16), "iterations": 60, "rounds": 40},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ Floats = NDArray[np.float64]
 Table = NDArray[np.bool_]
 
 MOST_BEATS = 4  # that a cadence is foreseen
+CLOSING = 2  # beats in which a phrase closes
+PHRASE = 8  # bars
 MODE_NUMBERS = {mode: number for number, mode in enumerate(MODES)}
 
 
@@ -135,8 +138,10 @@ def metric_context(score: Score, ticks: Ints, grid: int, cadences: Iterable[int]
     ``meter`` (256 x numerator + denominator), ``position`` (steps from the bar line, as if pickups were whole bars),
     ``weight`` (0 at a bar line, 1 on a beat, 2 halfway through one or a third of it in, 3 elsewhere), ``mode``,
     ``beat`` (1 on a beat, else 0), ``tonic`` (its pitch class), ``cadence`` (beats before the next fermata, or the next
-    of ``cadences``, ticks at which a phrase comes to rest, as it does at the end: 0 on its beat, at most 4), and
-    ``bars_left`` (bars after this one in its section, at most 3).
+    of ``cadences``, ticks at which a phrase comes to rest, as it does at the end: 0 on its beat, at most 4),
+    ``bars_left`` (bars after this one in its section, at most 3), and of the phrase, which ends where a part of the
+    tune does, and in longer ones every eight bars, ``closing`` (steps before its end, at most two beats) and ``phrase``
+    (bars after this one, at most 8: before eight bars comes a pickup).
     """
     lines, starts = score.barlines[:-1], score.section_starts
     bar = np.searchsorted(lines, ticks, "right") - 1
@@ -151,6 +156,8 @@ def metric_context(score: Score, ticks: Ints, grid: int, cadences: Iterable[int]
     beat = beat_lengths(score, ticks)
     rests = np.array(sorted({*score.fermatas, *cadences}), dtype=np.int64)
     rests = rests if len(rests) and rests[-1] >= lines[-1] else np.append(rests, score.end - beat[-1:])
+    ends = _ends(score)
+    coming = ends[np.searchsorted(ends, ticks, "right")]
     columns = {
         "meter": codes[meter],
         "position": inside // grid,
@@ -160,6 +167,8 @@ def metric_context(score: Score, ticks: Ints, grid: int, cadences: Iterable[int]
         "tonic": tonics(score, ticks, relative=True),
         "cadence": _beats_before(rests, ticks, beat),
         "bars_left": np.clip(last[section] - bar, 0, 3),
+        "closing": np.minimum(coming - ticks, CLOSING * beat) // grid,
+        "phrase": np.minimum(np.searchsorted(lines, coming) - bar - 1, PHRASE),
     }
     return {name: column.astype(np.int32) for name, column in columns.items()}
 
@@ -169,6 +178,17 @@ def _weight(inside: NDArray[np.int64], beat: Ints) -> NDArray[np.int64]:
     part = np.where(beat % 3 == 0, 3, 2)  # a beat of 6/8 falls into three
     weights = np.select([inside == 0, inside % beat == 0, inside % (beat // part) == 0], [0, 1, 2], 3)
     return np.asarray(weights)
+
+
+def _ends(score: Score) -> NDArray[np.int64]:
+    """(E,) the ticks at which phrases end: the parts of a tune, and in longer ones every eight bars."""
+    second = {ending.start for repeat in score.repeats for ending in repeat.endings[1:]}
+    edges = {0, score.end, *score.sections, *second, *(t for r in score.repeats for t in (r.start, r.end))}
+    parts = sorted(edge for edge in edges if edge <= score.end)
+    found = set(parts[1:])
+    for start, end in pairwise(parts):
+        found.update(range(start, end, PHRASE * score.meter_at(start).bar))
+    return np.array(sorted(found - {0}), dtype=np.int64)
 
 
 def _beats_before(rests: NDArray[np.int64], ticks: Ints, beat: Ints) -> NDArray[np.int64]:

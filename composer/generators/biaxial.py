@@ -31,7 +31,7 @@ VERSION = 1
 PIECE = 128  # frames whose likelihood is found at once
 TOGETHER = 2**14  # entries of all particles that are drawn side by side
 MOST_VOICES, MOST_PITCHES, MOST_SYMBOL, MOST_LABELS = 16, 256, 2**16, 512
-MOST_SIZE, MOST_LAYERS, MOST_PARTICLES = 4096, 64, 4096
+MOST_SIZE, MOST_LAYERS, MOST_PARTICLES, MOST_PERIOD = 4096, 64, 4096, 4096
 MOST_WEIGHTS = 2**27  # of a network that is trained: half of what a model file may hold
 
 
@@ -67,6 +67,7 @@ class Biaxial(Generator):
     below: int = 36
     decays: tuple[float, ...] = (0.5, 0.85, 0.96)
     recalls: tuple[float, ...] = (0.5, 0.8, 0.9)
+    periods: tuple[int, ...] = (16, 12)
     dropout: float = 0.3
     steps: int = 3000
     batch: int = 16
@@ -149,6 +150,7 @@ class Biaxial(Generator):
             articulated=self.frames_.articulated,
             tonic=-self.frames_.lowest % 12 if self.degrees else None,
             labels=tuple(len(labels.rows) + 1 for labels in self.labels_.values()),
+            dropout=self.dropout,
             **{name: getattr(self, name) for name in SIZES},
         )
 
@@ -195,6 +197,8 @@ class Biaxial(Generator):
         shares = (self.dropout, *self.decays, *self.recalls)
         if len(shares) > MOST_LAYERS or not all(0 <= share < 1 for share in shares):
             return "dropout, decays and recalls are from 0 on, and below 1"
+        if len(self.periods) > MOST_LAYERS or not all(1 <= period <= MOST_PERIOD for period in self.periods):
+            return f"periods are 1 to {MOST_PERIOD} steps"
         if not (1 <= self.particles <= MOST_PARTICLES and 0 < self.conservativity < 1e3):
             return f"particles are 1 to {MOST_PARTICLES}, conservativity is above 0"
         if not 0 <= self.widen <= MOST_PITCHES:
@@ -307,6 +311,7 @@ class Biaxial(Generator):
         """Nothing of it is laid out before its sizes are known."""
         if metadata.get("version") != VERSION:
             raise ReadError(f"it is a biaxial model of version {metadata.get('version')!r}, and this reads {VERSION}")
+        metadata = {"periods": cls.periods} | metadata  # files of before 2026-11-22 do not say them
         try:
             settings = {name: _setting(getattr(cls, name), metadata[name]) for name in cls.settings() if name != "hold"}
             hold = metadata["hold"]
@@ -356,7 +361,7 @@ class Biaxial(Generator):
         return net.eval()
 
 
-SIZES = ("time", "along", "hidden", "layers", "width", "depth", "reach", "below", "decays", "recalls", "dropout")
+SIZES = ("time", "along", "hidden", "layers", "width", "depth", "reach", "below", "decays", "recalls", "periods")
 
 
 def _setting(usual: Any, value: Any) -> Any:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 COUNTED = 8  # notes of a frame that are told apart by number
-PERIODS = (16, 12)  # steps, modulo which a distance in time is liked or not
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class Shape:
     decays: tuple[float, ...] = (0.5, 0.85, 0.96)  # of what sounded, a step
     dropout: float = 0.3
     recalls: tuple[float, ...] = (0.5, 0.8, 0.9)  # each way to recall: how long it compares, as a decay a step
+    periods: tuple[int, ...] = (16, 12)  # steps, modulo which a distance in time is liked or not
 
 
 class Relative(nn.Module):
@@ -90,11 +90,11 @@ class Recall(nn.Module):
     was heard changes nothing about it.
     """
 
-    def __init__(self, decays: tuple[float, ...]) -> None:
+    def __init__(self, decays: tuple[float, ...], periods: tuple[int, ...]) -> None:
         super().__init__()
         self.decays = decays
         self.sharpness = nn.Parameter(torch.full((len(decays),), 3.0))
-        self.distance = nn.ParameterList(torch.zeros(len(decays), period) for period in PERIODS)
+        self.distance = nn.ParameterList(torch.zeros(len(decays), period) for period in periods)
         self.nothing = nn.Parameter(torch.full((len(decays),), 6.0))
 
     def forward(self, x: Tensor, past: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

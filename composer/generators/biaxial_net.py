@@ -47,7 +47,7 @@ class Net(nn.Module):
         aspects = 1 + int(shape.articulated)
         channels = shape.lines + aspects - 1 + len(shape.decays) + aspects * len(shape.recalls)
         self.heard = Relative(channels, shape.hidden, shape.reach, shape.reach)
-        self.recall = Recall(shape.recalls)
+        self.recall = Recall(shape.recalls, shape.periods)
         self.sure = nn.Parameter(torch.zeros(len(shape.recalls), shape.hidden))
         self.labels = nn.ModuleList(nn.Embedding(size, shape.hidden) for size in shape.labels)
         self.many = nn.Embedding(2 * COUNTED, shape.hidden)

@@ -153,6 +153,8 @@ BROKEN_METADATA: list[dict[str, object]] = [
     {"hidden": True},
     {"conservativity": None},
     {"decays": ["a"]},
+    {"periods": [0]},
+    {"periods": [10**9]},
     {"rate": -1.0},
     {"silence": 4},
 ]
@@ -166,6 +168,12 @@ def test_weights_that_are_not_of_the_model_are_read_errors(change: str) -> None:
     del arrays[WEIGHTS]
     with pytest.raises(ReadError):
         Biaxial.from_arrays(arrays, metadata)
+
+
+def test_files_that_say_no_periods_have_those_of_their_time() -> None:
+    arrays, metadata = model(LINES).arrays()
+    metadata.pop("periods")
+    assert Biaxial.from_arrays(arrays, metadata).periods == (16, 12)
 
 
 @pytest.mark.parametrize("change", BROKEN_METADATA, ids=str)

@@ -163,13 +163,22 @@ def test_the_scan_and_its_gradient_are_those_of_its_formula() -> None:
 
 def test_what_followed_is_recalled() -> None:
     """After a phrase was heard, its beginning recalls how it went on."""
-    recall = Recall((0.8,))
+    recall = Recall((0.8,), (2,))
     phrase = torch.eye(8)[torch.tensor([0, 3, 5, 7, 2, 6])]
     heard = torch.cat([phrase, phrase[:4]])[:, None, :, None]  # (T, 1, P, 1)
     with torch.no_grad():
         found, surely, *_ = recall(heard, torch.zeros(1, 0, 8, 1), torch.zeros(1, 1, 0))
     assert int(found[-1, 0, :, 0].argmax()) == 2
     assert surely[-1, 0, 0] > 0.5 > surely[2, 0, 0]
+
+
+def test_a_distance_that_is_liked_is_recalled() -> None:
+    recall = Recall((0.8,), (3, 4))
+    heard = torch.eye(8)[:, None, :, None]  # (T, 1, P, 1): nothing is like anything
+    with torch.no_grad():
+        recall.distance[1][0, 0] = 50.0  # four steps
+        found, *_ = recall(heard, torch.zeros(1, 0, 8, 1), torch.zeros(1, 1, 0))
+    assert found[4:, 0, :, 0].argmax(-1).tolist() == [1, 2, 3, 4]  # what came after that
 
 
 @pytest.mark.parametrize("above", [5, -1])
