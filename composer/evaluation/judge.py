@@ -154,7 +154,7 @@ def _told(workers: Workers, question: Question, digest: str, model: Candidate) -
         foretelling = workers.task(judging.foretell, question, model.file)
         composed, seconds = zip(*(future.result() for future in composing), strict=True)
         scores = [score for part in composed for score in part][: question.samples]
-        measured = workers.task(judging.measure, question, scores).result()
+        measured = workers.task(judging.measure, question, model.name, scores).result()
         pieces, held_out, took = foretelling.result()
         flexibility = [future.result() for future in bending]
         spent = {"composing": sum(seconds), "held-out music": took, **measured.pop("seconds")}

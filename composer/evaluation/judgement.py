@@ -20,6 +20,7 @@ class HeldOut(TypedDict):
     """How well held-out music is foretold. Figures of different kinds, and of other pieces, are not comparable."""
 
     kind: str  # "exact", "pseudo", or "none"
+    encoding: str  # with its options
     nats_per_quarter: float | None  # over all pieces, as the model sees them; None where it cannot be said
     pieces: int
     unknown: int  # pieces with an event that gets no probability at all, left out

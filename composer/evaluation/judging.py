@@ -16,7 +16,7 @@ from composer.encodings.melody import Melody
 from composer.encodings.voices import Voices
 from composer.errors import UsageError
 from composer.evaluation import suites
-from composer.evaluation.discriminator import discriminate
+from composer.evaluation.discriminator import FOLDS, discriminate
 from composer.evaluation.distances import Tally, compared, tally
 from composer.evaluation.flexibility import flexibility
 from composer.evaluation.foils import CAUGHT, JS_FAKES, read_js_fakes, shuffled_bars, without_restrikes
@@ -154,15 +154,17 @@ def _suite(corpus: str, voices: int, job: str) -> list[Case]:
     return suites.harmonize(scores) if job == "harmonize" else suites.vary(scores)
 
 
-def measure(question: Question, scores: list[Score]) -> dict[str, Any]:
-    """What is said of the scores composed, page after page: the parts of a judgement that need nothing but these, and
-    their seconds.
+def measure(question: Question, model: str, scores: list[Score]) -> dict[str, Any]:
+    """What is said of the scores that a model composed, page after page: the parts of a judgement that need nothing but
+    these, and their seconds. Raises :class:`UsageError` where too few of the pages have notes.
     """
     known, voices, seed = music(question.corpus, question.voices), question.voices, question.seed
     sounding = [
         (number // COMPLETIONS[voices], page) for number, score in enumerate(scores) for page in _seen(score, voices)
     ]
     pages, composed = [number for number, _ in sounding], [page for _, page in sounding]
+    if len(set(pages)) < FOLDS:
+        raise UsageError(f"{model}: wrote notes on {len(set(pages))} of its pages, too few to judge; leave it out")
     real, training = _counted(question.corpus, voices)
     seconds: dict[str, float] = {}
 

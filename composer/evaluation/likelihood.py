@@ -99,6 +99,7 @@ def held_out(encoding: Encoding, generator: Generator, scores: list[Score], piec
     quarters = sum(piece.quarters for piece in known)
     return {
         "kind": kind,
+        "encoding": repr(encoding),
         "nats_per_quarter": sum(piece.nats for piece in known) / quarters if quarters else None,
         "pieces": len(known),
         "unknown": len(pieces) - len(known),
@@ -111,10 +112,13 @@ def held_out(encoding: Encoding, generator: Generator, scores: list[Score], piec
 def compare(figures: Mapping[str, HeldOut], pieces: Mapping[str, list[Foretold]]) -> None:
     """Fill in, for models by name, the figure on the pieces of which all of a kind keep the same, and know something.
 
-    Exact likelihoods are compared with each other, and pseudo-likelihoods with each other; never one with the other.
+    Exact likelihoods are compared with each other; pseudo-likelihoods, which are of cells, with those of the same
+    encoding.
     """
-    for kind in ("exact", "pseudo"):
-        names = [name for name, figure in figures.items() if figure["kind"] == kind]
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for name, figure in figures.items():
+        kinds.setdefault((figure["kind"], figure["encoding"] * (figure["kind"] == "pseudo")), []).append(name)
+    for names in kinds.values():
         rows = [row for row in zip(*(pieces[name] for name in names), strict=True) if _alike(row)]
         quarters = sum(row[0].quarters for row in rows)
         for number, name in enumerate(names):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from composer.evaluation.judgement import HeldOut
-from composer.evaluation.likelihood import compare, foretold, held_out, likelihood
+from composer.evaluation.likelihood import Foretold, compare, foretold, held_out, likelihood
 from composer.generators.factorised import Factorised
+from composer.generators.markov import Markov
 from composer.inference.sequence import Sequence
 from composer.pipeline import Composer
 from composer.score import Part, Score
@@ -75,6 +76,17 @@ def test_only_pieces_of_which_all_keep_the_same_are_compared() -> None:
     assert (found["melody"]["view"], "off the grid in 1" in found["voices"]["view"]) == ("13 of 13 notes", True)
     alone = figures("voices")
     assert alone["voices"]["common"] == alone["voices"]["nats_per_quarter"]
+
+
+@pytest.mark.parametrize("kind", ["exact", "pseudo"])
+def test_pseudo_likelihoods_are_of_the_cells_of_one_encoding(kind: str) -> None:
+    found: dict[str, HeldOut] = {}
+    for name, encoding in (("a", "Voices(8)"), ("b", "Voices(8)"), ("c", "Voices(4)")):
+        figure: HeldOut = held_out(Composer.untrained("melody", "markov").encoding, Markov(), [], [])
+        found[name] = {**figure, "kind": kind, "encoding": encoding}
+    compare(found, {name: [Foretold("same", nats, 4.0)] for name, nats in (("a", 4.0), ("b", 8.0), ("c", np.inf))})
+    shared = kind == "pseudo"  # else c, which knows nothing of the piece, takes it out for all
+    assert [found[name]["common"] for name in "abc"] == ([1.0, 2.0, None] if shared else [None] * 3)
 
 
 def test_an_event_that_is_unknown_takes_its_piece_out() -> None:
