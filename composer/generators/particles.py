@@ -198,10 +198,11 @@ class Particles:
         first, past = _distinct([bytes(events) for events in cloud.events[:, :step]])
         labels = np.repeat(self.labels[None, step : step + 1], len(first), axis=0)
         begins = torch.full((len(first), 1), step == 0)
-        state = None if cloud.state is None else tuple(part[first] for part in cloud.state)
+        shared = len(first) < len(past)
+        state = tuple(part[first] for part in cloud.state) if shared and cloud.state is not None else cloud.state
         before = torch.from_numpy(cloud.before[first, None])
         tops, state = self.net.listen(before, torch.from_numpy(labels), begins, state)
-        cloud.state = tuple(part[past] for part in state)
+        cloud.state = tuple(part[past] for part in state) if shared else state
         return tops[:, 0], past
 
     def _logits(self, tops: Tensor, past: Ints, before: Frame, now: Frame, lowest: int) -> Floats:
