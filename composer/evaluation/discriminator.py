@@ -98,6 +98,7 @@ def _deal(groups: Groups, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _boosted(known: Floats, label: NDArray[np.bool_], asked: Floats, seed: int) -> Floats:
+    from sklearn import config_context
     from sklearn.ensemble import GradientBoostingClassifier
 
     model = GradientBoostingClassifier(
@@ -109,7 +110,9 @@ def _boosted(known: Floats, label: NDArray[np.bool_], asked: Floats, seed: int) 
         min_samples_leaf=3,
         random_state=seed,
     )
-    model.fit(known, label, sample_weight=np.where(label, 0.5 / label.mean(), 0.5 / (1 - label.mean())))
+    weights = np.where(label, 0.5 / label.mean(), 0.5 / (1 - label.mean()))
+    with config_context(assume_finite=True, skip_parameter_validation=True):  # else asked of each tree
+        model.fit(known, label, sample_weight=weights)
     found: Floats = model.decision_function(asked)
     return found
 

@@ -5,6 +5,8 @@ A kept answer is one file: the SHA-256 of the rest, and the answer as JSON. A fi
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import hashlib
 import json
 import multiprocessing
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_WAITING = 64  # answers that wait for their tasks at once
 MOST_KEPT = 2**26  # bytes of an answer
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt: from how many bytes on memory is given back
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -99,9 +102,18 @@ def _begin() -> None:
     warnings.simplefilter("ignore")  # who started us reads the same corpora, and has warned
     os.environ["OMP_NUM_THREADS"] = "1"
     threadpool_limits(1)
+    _hoard()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _hoard() -> None:
+    """Keep memory that is freed, for what comes next: else each large array asks the system anew, and waits for it."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # where the C library is not that of GNU
+        adjust = ctypes.CDLL(None).mallopt
+        adjust(MMAP_THRESHOLD, 2**30)
+        adjust(TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _follow(parent: BaseProcess) -> None:

@@ -115,6 +115,7 @@ class Chains:
     def draw(self, voice: Voice, stretches: Iterable[tuple[Ints, int]]) -> None:
         """Draw stretches of a voice anew, given everything else."""
         bound = None
+        self._tails = [np.ones((self.n, 1))]
         for starts, length in stretches:
             bound = self.potentials(voice) if bound is None or self.longer else bound
             stretch = Stretch(self, voice, starts, length, bound)
@@ -124,12 +125,26 @@ class Chains:
             for table, drawn in zip(self.state, (sounds, struck), strict=True):
                 table[chain, steps, voice.number] = np.where(stay, table[chain, steps, voice.number], drawn)
             self._hold_on(voice.number)
+            del self._tails[self.steps - int(stretch.next.max()) + 1 :]
 
     def _hold_on(self, number: int) -> None:
         """What is held behind a stretch is what now sounds at its end."""
         sounds, struck = (table[..., number] for table in self.state)
         last = np.maximum.accumulate(np.where(struck, np.arange(self.steps), 0), axis=1)
         self.state.sounds[..., number] = np.take_along_axis(sounds, last, axis=1)
+
+    def tail(self, voice: Voice, step: int) -> Floats:
+        """(n, C) the weight with which what stands in the voice being drawn, from a step on, is allowed from each class
+        there.
+        """
+        tails, chain = self._tails, np.arange(self.n)[:, None]  # from the end on
+        for at in range(self.steps - len(tails), step - 1, -1):
+            choice, sounds = voice.choices[at], voice.place[self.state.sounds[:, at, voice.number]]
+            struck = self.state.struck[:, at, voice.number, None]
+            weights = np.where(struck, choice.struck[:, sounds].T, choice.held[:, sounds].T)
+            leads = np.where(struck, choice.to_struck[:, sounds].T, choice.to_held[:, sounds].T)
+            tails.append(weights * tails[-1][chain, leads])
+        return tails[self.steps - step]
 
     def others(self, voice: Voice) -> list[int]:
         return [w for w in self.present if w != voice.number]

@@ -59,8 +59,10 @@ class HistoryTrie:
 
     def finish(self) -> None:
         """Close under leaving out the nearest element, and lay everything out."""
-        while self._lay_out():
+        self._tails = [np.full(len(parent), NOT_THERE) for parent, _ in self._rows]  # of each length: numbers within it
+        while self._find_tails():
             pass
+        self._lay_out()
         self.root = np.arange(self.levels[-1])
         self.first = np.zeros(self.levels[-1], dtype=np.int64)
         for length, (start, end) in enumerate(zip(self.levels[1:-1], self.levels[2:], strict=True), 1):
@@ -79,41 +81,57 @@ class HistoryTrie:
         at = int(np.searchsorted(self._keys, key))
         return self.roots + at if at < len(self._keys) and self._keys[at] == key else NOT_THERE
 
-    def _lay_out(self) -> bool:
-        """Arrays of all lengths; False once no tail is missing, else those that are have been added."""
+    def _find_tails(self) -> bool:
+        """Where each history stands without its nearest element; False once all are known, else those that were missing
+        have been added, and now theirs are to be found.
+        """
+        added = False
+        for length, (parent, element) in enumerate(self._rows, 1):
+            tails = self._tails[length - 1]
+            rows = np.flatnonzero(tails == NOT_THERE)
+            if length == 1:
+                tails[rows] = (parent[rows] - 1) % self.roots
+            elif len(rows):
+                above = self._tails[length - 2][parent[rows]]
+                shorter, keys = self._keys_of(length - 1), above * self.width + element[rows]
+                found = np.minimum(np.searchsorted(shorter, keys), len(shorter) - 1)
+                there = shorter[found] == keys
+                tails[rows[there]] = found[there]
+                if not there.all():
+                    places = self._insert(length - 1, keys[~there])
+                    self._tails[length - 1][rows[~there]] = places
+                    added = True
+        return added
+
+    def _keys_of(self, length: int) -> Ints:
+        parent, element = self._rows[length - 1]
+        return parent * self.width + element
+
+    def _insert(self, length: int, more: Ints) -> Ints:
+        """Add histories of one length by their keys (N,); their numbers within it."""
+        old = self._keys_of(length)
+        keys, names = np.unique(np.append(old, more), return_inverse=True)
+        moved, places = np.split(names.reshape(-1), [len(old)])
+        self._rows[length - 1] = keys // self.width, keys % self.width
+        self._names[length - 1] = moved[self._names[length - 1]]
+        tails = np.full(len(keys), NOT_THERE)
+        tails[moved] = self._tails[length - 1]
+        self._tails[length - 1] = tails
+        parent, element = self._rows[length]
+        self._rows[length] = moved[parent], element
+        self._tails[length] = np.where(self._tails[length] == NOT_THERE, NOT_THERE, moved[self._tails[length]])
+        return places
+
+    def _lay_out(self) -> None:
+        """Arrays of all lengths."""
         sizes = [self.roots, *(len(parent) for parent, _ in self._rows)]
         self.levels = np.concatenate([[0], np.cumsum(sizes)])
-        parents, elements = [np.arange(self.roots)], [np.zeros(self.roots, dtype=np.int64)]
-        for start, (parent, element) in zip(self.levels, self._rows, strict=False):
+        roots = np.arange(self.roots)
+        parents, elements, tails = [roots], [np.zeros(self.roots, dtype=np.int64)], [(roots - 1) % self.roots]
+        for start, (parent, element), tail in zip(self.levels, self._rows, self._tails, strict=False):
             parents.append(parent + start)
             elements.append(element)
+            tails.append(tail + start)
         self.parent, self.element = np.concatenate(parents), np.concatenate(elements)
+        self.tail = np.concatenate(tails)
         self._keys = (self.parent * self.width + self.element)[self.roots :]
-        self.tail = np.full(len(self.parent), NOT_THERE)
-        self.tail[: self.roots] = (np.arange(self.roots) - 1) % self.roots
-        missing: dict[int, tuple[Ints, Ints]] = {}
-        for length, (start, end) in enumerate(zip(self.levels[1:-1], self.levels[2:], strict=True), 1):
-            above = self.tail[self.parent[start:end]]
-            if length == 1:
-                self.tail[start:end] = above
-                continue
-            keys = np.where(above == NOT_THERE, NOT_THERE, above * self.width + self.element[start:end])
-            found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-            there = self._keys[found] == keys
-            self.tail[start:end] = np.where(there, found + self.roots, NOT_THERE)
-            lost = ~there & (above != NOT_THERE)
-            if lost.any():
-                missing[length - 1] = above[lost] - self.levels[length - 2], self.element[start:end][lost]
-        if missing:
-            self._insert(missing)
-        return bool(missing)
-
-    def _insert(self, missing: dict[int, tuple[Ints, Ints]]) -> None:
-        moved = np.arange(self.roots)
-        for length, (parent, element) in enumerate(self._rows, 1):
-            more = missing.get(length, (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)))
-            keys = np.concatenate([moved[parent], moved[more[0]]]) * self.width
-            keys, names = np.unique(keys + np.concatenate([element, more[1]]), return_inverse=True)
-            moved = names.reshape(-1)[: len(parent)]
-            self._rows[length - 1] = keys // self.width, keys % self.width
-            self._names[length - 1] = moved[self._names[length - 1]]

@@ -172,18 +172,11 @@ class Particles:
 
     def advance(self, cloud: Cloud, step: int) -> None:
         """Draw the frame at a step, and resample where the weights have fallen apart."""
-        import torch
-
-        before = torch.from_numpy(cloud.before)
-        labels = torch.from_numpy(np.repeat(self.labels[None, step : step + 1], len(cloud.before), axis=0))
-        begins = torch.full((len(before), 1), step == 0)
-        tops, cloud.state = self.net.listen(before[:, None], labels, begins, cloud.state)
+        tops, past = self._listen(cloud, step)
         choices = self.ahead.choices(step, cloud.ways)
         drawing = Drawing(self.entries, step, cloud.before, cloud.ways, choices, cloud.weights.ravel())
         while len(active := drawing.active):
-            every = slice(None) if len(active) == len(before) else torch.from_numpy(active)
-            now = torch.from_numpy(drawing.now)[every]
-            logits = self.net.logits(tops[every, 0], before[every], now, drawing.lowest).double().numpy()
+            logits = self._logits(tops, past[active], cloud.before[active], drawing.now[active], drawing.lowest)
             drawing.place(active, logits, self._uniform(cloud, active))
         drawing.judge()
         cloud.weights = drawing.weights.reshape(cloud.weights.shape)
@@ -195,6 +188,31 @@ class Particles:
         cloud.before = drawing.now
         if self.m > 1:
             self._resample(cloud, step)
+
+    def _listen(self, cloud: Cloud, step: int) -> tuple[Tensor, Ints]:
+        """(U, P, A) what the net knows before a step, once for all particles that have come the same way: those of each
+        of them are (n m,).
+        """
+        import torch
+
+        first, past = _distinct([bytes(events) for events in cloud.events[:, :step]])
+        labels = np.repeat(self.labels[None, step : step + 1], len(first), axis=0)
+        begins = torch.full((len(first), 1), step == 0)
+        shared = len(first) < len(past)
+        state = tuple(part[first] for part in cloud.state) if shared and cloud.state is not None else cloud.state
+        before = torch.from_numpy(cloud.before[first, None])
+        tops, state = self.net.listen(before, torch.from_numpy(labels), begins, state)
+        cloud.state = tuple(part[past] for part in state) if shared else state
+        return tops[:, 0], past
+
+    def _logits(self, tops: Tensor, past: Ints, before: Frame, now: Frame, lowest: int) -> Floats:
+        """(A, P - lowest, V, 2) what the net says of the next entries, once for all frames that are the same so far."""
+        import torch
+
+        first, same = _distinct(list(zip(past.tolist(), map(bytes, now), strict=True)))
+        asked = torch.from_numpy(before[first]), torch.from_numpy(now[first])
+        found = self.net.logits(tops[past[first]], *asked, lowest).double().numpy()
+        return np.asarray(found[same])
 
     def _uniform(self, cloud: Cloud, active: Ints) -> Floats:
         """(A, 2) uniform numbers: of a sample's own stream, so that it does not depend on those beside it."""
@@ -247,6 +265,14 @@ class Particles:
             f"{place(step)}: in {len(BACK) * TRIES} attempts something that is forbidden between voices could not be "
             "avoided; forbid less, or leave more free"
         )
+
+
+def _distinct(keys: list[Any]) -> tuple[Ints, Ints]:
+    """(U,) where each different key stands first, ascending, and (N,) which of these each key is."""
+    places: dict[Any, int] = {}
+    found = [places.setdefault(key, number) for number, key in enumerate(keys)]
+    first = np.array(list(places.values()))
+    return first, np.searchsorted(first, found)
 
 
 def _shares(weights: Floats) -> Floats:

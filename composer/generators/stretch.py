@@ -204,10 +204,10 @@ class Stretch:
         """(B, C, K): the weight with which what follows the one stretch is allowed, from each class behind it, if a
         candidate goes on through what is held there.
         """
-        n, k = self.chains.n, len(self.voice.candidates)
-        found, chain, every = np.ones((n, 1, k)), np.arange(n)[:, None], np.arange(k)
-        first = self.next[:, 0]
-        for step in range(self.chains.steps - 1, int(self.ends[0]) - 1, -1):
+        k, first = len(self.voice.candidates), self.next[:, 0]
+        last, chain, every = int(first.max()), np.arange(self.chains.n)[:, None], np.arange(k)
+        found = np.repeat(self.chains.tail(self.voice, last)[..., None], k, axis=2)
+        for step in range(last - 1, int(self.ends[0]) - 1, -1):
             choice, sounds = self.voice.choices[step], self.sounds[:, step]
             to_struck, to_held = choice.to_struck[:, sounds].T, choice.to_held[:, sounds].T  # (B, C)
             struck = choice.struck[:, sounds].T[..., None] * found[chain, to_struck]
