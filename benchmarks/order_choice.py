@@ -15,13 +15,14 @@ from composer.encodings.melody import Melody
 from composer.evaluation.likelihood import likelihood
 from composer.generators.markov import Markov
 from composer.inference.suffixes import CopyIndex
+from composer.recipes import LINE
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tunes", type=int, default=40)
     tunes = parser.parse_args().tunes
-    corpus, view = corpora.load("folk"), Melody()
+    corpus, view, features = corpora.load("folk"), Melody(), LINE["features"]
     train = [view.encode(score) for score in corpus.train]
     validation = [view.encode(score) for score in corpus.validation]
     index = CopyIndex.of([view.moves(sequence.events) for sequence in train])
@@ -29,7 +30,7 @@ def main() -> None:
     constraints = view.compile(sketch)
     print("| order | validation, nats per event | longest copied run, notes: median | maximum |\n|---|---|---|---|")
     for order in (3, 4, 5, 6, 8):
-        model = Markov(order, ("meter", "position", "mode")).fit(train)
+        model = Markov(order, features).fit(train)
         samples = model.sample(constraints, n=tunes, temperature=0.7, rng=np.random.default_rng(0))
         copied = [int(index.longest(view.moves(sample.events)).max()) for sample in samples]
         nats = likelihood(model, validation).nats_per_event

@@ -64,7 +64,13 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "every": 250,
     },
     ("biaxial", "pianoroll"): BIAXIAL | {"roll": True, "degrees": False, "dropout": 0.2},
-    ("maxent", "one voice"): {"lags": (1, 4, 6, 8, 12, 16), "iterations": 60, "rounds": 40},
+    ("maxent", "one voice"): {
+        "fields": ("meter+position", "weight", "mode", "tonic", "meter+closing", "phrase", "bars_left+cadence"),
+        "rhythms": ("meter+position", "weight", "closing"),
+        "lags": (1, 4, 6, 8, 12, 16),
+        "iterations": 60,
+        "rounds": 40,
+    },
 }
 # by generator and name, over its recipe
 CONFIGURATIONS: dict[tuple[str, str], dict[str, Any]] = {

@@ -49,7 +49,10 @@ class Net(nn.Module):
         self.heard = Relative(channels, shape.hidden, shape.reach, shape.reach)
         self.recall = Recall(shape.recalls, shape.periods)
         self.sure = nn.Parameter(torch.zeros(len(shape.recalls), shape.hidden))
-        self.labels = nn.ModuleList(nn.Embedding(size, shape.hidden) for size in shape.labels)
+        labels = [nn.Embedding(size, shape.hidden) for size in shape.labels]
+        for table in labels:
+            nn.init.zeros_(table.weight[-1])  # what training never shows says nothing
+        self.labels = nn.ModuleList(labels)
         self.many = nn.Embedding(2 * COUNTED, shape.hidden)
         self.degrees = nn.Embedding(12, shape.hidden) if shape.tonic is not None else nn.Identity()
         self.register = nn.Parameter(torch.zeros(shape.pitches, shape.hidden))

@@ -172,6 +172,15 @@ def test_what_followed_is_recalled() -> None:
     assert surely[-1, 0, 0] > 0.5 > surely[2, 0, 0]
 
 
+def test_a_label_that_training_never_shows_says_nothing() -> None:
+    """The last of each feature is that of what is unknown."""
+    weights = Net(Shape(12, 1, labels=(4, 3))).state_dict()
+    for feature in (0, 1):
+        *known, unknown = weights[f"labels.{feature}.weight"]
+        assert all(row.any() for row in known)
+        assert not unknown.any()
+
+
 def test_a_distance_that_is_liked_is_recalled() -> None:
     recall = Recall((0.8,), (3, 4))
     heard = torch.eye(8)[:, None, :, None]  # (T, 1, P, 1): nothing is like anything
