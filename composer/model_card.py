@@ -75,6 +75,8 @@ def _value(value: Any) -> str:
         return f"({_plain(value)})"
     if isinstance(value, list | tuple):
         return " ".join(map(_value, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +133,7 @@ def symbol_pitches(tonic: Ints) -> Callable[[int, NDArray[np.int64]], NDArray[np
 
 
 def metric_context(score: Score, ticks: Ints, grid: int, cadences: Iterable[int] = ()) -> dict[str, NDArray[np.int32]]:
-    """What a musician knows before the note at each tick, as integers (N,):
+    """What a musician knows before the note at each tick, which is before the end, as integers (N,):
 
     ``meter`` (256 x numerator + denominator), ``position`` (steps from the bar line, as if pickups were whole bars),
     ``weight`` (0 at a bar line, 1 on a beat, 2 halfway through one or a third of it in, 3 elsewhere), ``mode``,
@@ -181,14 +181,24 @@ def _weight(inside: NDArray[np.int64], beat: Ints) -> NDArray[np.int64]:
 
 
 def _ends(score: Score) -> NDArray[np.int64]:
-    """(E,) the ticks at which phrases end: the parts of a tune, and in longer ones every eight bars."""
-    second = {ending.start for repeat in score.repeats for ending in repeat.endings[1:]}
-    edges = {0, score.end, *score.sections, *second, *(t for r in score.repeats for t in (r.start, r.end))}
-    parts = sorted(edge for edge in edges if edge <= score.end)
-    found = set(parts[1:])
-    for start, end in pairwise(parts):
-        found.update(range(start, end, PHRASE * score.meter_at(start).bar))
-    return np.array(sorted(found - {0}), dtype=np.int64)
+    """(E,) the ticks at which phrases end: where a part of the tune does, and every eight bars if a bar is left. A
+    first ending belongs to its phrase, and an upbeat between two parts to the one that comes.
+    """
+    endings = {ending.start for repeat in score.repeats for ending in repeat.endings}
+    first = {repeat.endings[0].start for repeat in score.repeats if repeat.endings}
+    found = {score.end}
+    for start, end in pairwise(sorted({*score.section_starts.tolist(), score.end} - first)):
+        if end - start < score.meter_at(start).bar and start not in endings:
+            continue
+        tick = start
+        for bars in count(1):
+            tick += score.meter_at(tick).bar
+            if end - tick < score.meter_at(tick).bar:
+                break
+            if bars % PHRASE == 0:
+                found.add(tick)
+        found.add(end)
+    return np.array(sorted(found), dtype=np.int64)
 
 
 def _beats_before(rests: NDArray[np.int64], ticks: Ints, beat: Ints) -> NDArray[np.int64]:

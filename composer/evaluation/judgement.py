@@ -25,7 +25,7 @@ class HeldOut(TypedDict):
     pieces: int
     unknown: int  # pieces with an event that gets no probability at all, left out
     view: str  # what the encoding keeps of this music, in words
-    common: float | None  # nats a quarter on the pieces of which every model of the same kind keeps the same notes
+    common: float | None  # nats a quarter on the pieces of which all models it is compared with keep the same notes
     common_pieces: int
 
 

@@ -117,7 +117,8 @@ def compare(figures: Mapping[str, HeldOut], pieces: Mapping[str, list[Foretold]]
     """
     kinds: dict[tuple[str, str], list[str]] = {}
     for name, figure in figures.items():
-        kinds.setdefault((figure["kind"], figure["encoding"] * (figure["kind"] == "pseudo")), []).append(name)
+        cells = figure["encoding"] if figure["kind"] == "pseudo" else ""
+        kinds.setdefault((figure["kind"], cells), []).append(name)
     for names in kinds.values():
         rows = [row for row in zip(*(pieces[name] for name in names), strict=True) if _alike(row)]
         quarters = sum(row[0].quarters for row in rows)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 MOST_WAITING = 64  # answers that wait for their tasks at once
 MOST_KEPT = 2**26  # bytes of an answer
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt: from how many bytes on memory is given back
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt: the free bytes that are given back, those asked for on their own
+LARGE, HOARD = 2**25, 2**28  # bytes: the most that every GNU libc takes for the second, and what is kept for the first
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -112,8 +113,8 @@ def _hoard() -> None:
     """Keep memory that is freed, for what comes next: else each large array asks the system anew, and waits for it."""
     with contextlib.suppress(OSError, AttributeError, TypeError):  # where the C library is not that of GNU
         adjust = ctypes.CDLL(None).mallopt
-        adjust(MMAP_THRESHOLD, 2**30)
-        adjust(TRIM_THRESHOLD, 2**31 - 1)
+        if adjust(MMAP_THRESHOLD, LARGE):
+            adjust(TRIM_THRESHOLD, HOARD)
 
 
 def _follow(parent: BaseProcess) -> None:

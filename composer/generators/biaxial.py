@@ -144,14 +144,14 @@ class Biaxial(Generator):
     def _shape(self) -> Shape:
         from composer.generators.biaxial_layers import Shape
 
+        sizes = {each.name for each in dataclasses.fields(Shape)}.intersection(self.settings())
         return Shape(
             *self.frames_.shape,
             polyphonic=self.roll,
             articulated=self.frames_.articulated,
             tonic=-self.frames_.lowest % 12 if self.degrees else None,
             labels=tuple(len(labels.rows) + 1 for labels in self.labels_.values()),
-            dropout=self.dropout,
-            **{name: getattr(self, name) for name in SIZES},
+            **{name: getattr(self, name) for name in sizes},
         )
 
     def _built(self) -> Net:
@@ -311,7 +311,7 @@ class Biaxial(Generator):
         """Nothing of it is laid out before its sizes are known."""
         if metadata.get("version") != VERSION:
             raise ReadError(f"it is a biaxial model of version {metadata.get('version')!r}, and this reads {VERSION}")
-        metadata = {"periods": cls.periods} | metadata  # files of before 2026-11-22 do not say them
+        metadata = {"periods": cls.periods} | metadata  # which older files do not say
         try:
             settings = {name: _setting(getattr(cls, name), metadata[name]) for name in cls.settings() if name != "hold"}
             hold = metadata["hold"]
@@ -359,9 +359,6 @@ class Biaxial(Generator):
             raise ReadError("its weights are not all numbers")
         net.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in weights.items()}, assign=True)
         return net.eval()
-
-
-SIZES = ("time", "along", "hidden", "layers", "width", "depth", "reach", "below", "decays", "recalls", "periods")
 
 
 def _setting(usual: Any, value: Any) -> Any:

@@ -63,6 +63,7 @@ class HistoryTrie:
         while self._find_tails():
             pass
         self._lay_out()
+        del self._tails
         self.root = np.arange(self.levels[-1])
         self.first = np.zeros(self.levels[-1], dtype=np.int64)
         for length, (start, end) in enumerate(zip(self.levels[1:-1], self.levels[2:], strict=True), 1):

@@ -3,6 +3,9 @@
 import math
 import operator
 import os
+import platform
+import subprocess
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -75,3 +78,24 @@ def test_stopping_does_not_wait_for_tasks(kept: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         stopped()
     assert time.monotonic() - started < 30
+
+
+HOARDING = """
+import resource, sys
+import numpy as np
+from composer.evaluation.workers import _hoard
+if sys.argv[1] == "hoard":
+    _hoard()
+for _ in range(20):
+    held = [np.ones(2**20) for _ in range(16)]  # of 8 MiB
+    del held
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of the GNU C library alone")
+def test_memory_that_was_freed_is_there_again() -> None:
+    def faults(*how: str) -> int:
+        return int(subprocess.run([sys.executable, "-c", HOARDING, *how], check=True, capture_output=True).stdout)
+
+    assert faults("ask") > 3 * faults("hoard")

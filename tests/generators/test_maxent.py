@@ -24,8 +24,10 @@ from generators.grids import (
 )
 
 from composer.errors import Infeasible
+from composer.generators.gibbs import Chains
 from composer.generators.maxent import Maxent
 from composer.generators.pseudolikelihood import Cells
+from composer.generators.voice import Voice
 from composer.inference.masks import ColumnMasks
 from composer.inference.sequence import Between
 
@@ -281,6 +283,24 @@ def test_what_is_given_is_not_drawn() -> None:
     drawn = [set((starts[:, None] + np.arange(length)).ravel()) for sweep in stretches for starts, length in sweep]
     assert set.union(*drawn) >= set(range(3, 9))
     assert not set.union(*drawn) & {0, 1}
+
+
+def test_what_stands_behind_a_stretch_is_as_if_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept from stretch to stretch of a draw, which change what it was read from."""
+    kept_tail, asked = Chains.tail, []
+
+    def tail(chains: Chains, voice: Voice, step: int) -> np.ndarray:
+        found = kept_tail(chains, voice, step)
+        tails, chains._tails = chains._tails, [np.ones((chains.n, 1))]
+        np.testing.assert_array_equal(found, kept_tail(chains, voice, step))
+        chains._tails = tails
+        asked.append(step)
+        return found
+
+    monkeypatch.setattr(Chains, "tail", tail)
+    made = model(1, lags=(1, 2), scale=0.4, sweeps=25)
+    made.sample(masked(8, 1, machine=EvenStrikes()), n=30, rng=np.random.default_rng(0))
+    assert len(set(asked)) > 3
 
 
 def test_draws_do_not_lean_on_each_other() -> None:

@@ -44,8 +44,8 @@ FAILURES = 2
 HOW = {
     "held-out": "How surprised the model is by music it has never seen, -ln p(music) / quarter notes; lower is better. "
     "Each model counts what it sees of the music.",
-    "comparable": "The same of only those pieces of which all models of a kind, likelihood or pseudo, keep the same "
-    "notes: only these figures compare.",
+    "comparable": "The same of only those pieces of which all models keep the same notes, or, of pseudo-likelihoods, "
+    "all of one encoding: only figures of one kind compare.",
     "distance": "Total variation, 1/2 sum |p - q|, of composed from held-out music: the share that would have to "
     "change for the two to agree (of a curve, the mean absolute difference). Beside it, under real music, the noise "
     "floor: the same of as many training pieces. After L.-C. Yang and A. Lerch, On the evaluation of generative "
