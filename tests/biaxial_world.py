@@ -64,6 +64,8 @@ def masks(frames: Frames, steps: int, **said: object) -> ColumnMasks:
 
 def nats_of(made: Biaxial, every: list[Sequence], temperature: float = 1.0) -> np.ndarray:
     """(N,) of sequences of one length, inside the range or not."""
+    if temperature != 1 and not made.frames_.roll:
+        return np.array([tempered(made, each, temperature) for each in every])
     arrays = [made._arrays(each) for each in every]
     before, labels, begins, frames = (
         torch.from_numpy(np.stack([each[name] for each in arrays])) for name in ("before", "labels", "begins", "frames")
@@ -73,6 +75,37 @@ def nats_of(made: Biaxial, every: list[Sequence], temperature: float = 1.0) -> n
     entries = Entries(made.frames_, temperature, made.conservativity)
     steps = range(frames.shape[1])
     return np.sum([entries.log_prob(logits[:, t], before[:, t].numpy(), frames[:, t].numpy()) for t in steps], axis=0)
+
+
+def tempered(made: Biaxial, music: Sequence, temperature: float) -> float:
+    """The nats of lines, written out: which entry sounds next, or none, and whether it is struck, one after another."""
+    arrays = {name: torch.from_numpy(array) for name, array in made._arrays(music).items()}
+    with torch.inference_mode():
+        tops = made.net_.listen(arrays["before"][None], arrays["labels"][None], arrays["begins"][None], None)[0][0]
+    nats, (pitches, lines) = 0.0, made.frames_.shape
+    for top, before, frame in zip(tops, arrays["before"], arrays["frames"], strict=True):
+        now, last, going = torch.zeros_like(frame), -1, True
+        while going:
+            with torch.inference_mode():
+                logits = made.net_.logits(top[None], before[None], now[None])[0].double()
+            weights, silent = {}, 1.0
+            for entry in range(last + 1, pitches * lines):
+                place = divmod(entry, lines)
+                if not now[:, place[1]].any():
+                    sounds = float(torch.sigmoid(logits[place][0])) ** made.conservativity
+                    weights[place], silent = silent * sounds, silent * (1 - sounds)
+            weights[None] = silent
+            chosen = next((place for place in weights if place is not None and frame[place]), None)
+            shares = {place: weight ** (1 / temperature) for place, weight in weights.items()}
+            nats += float(np.log(shares[chosen] / sum(shares.values())))
+            going = chosen is not None
+            if chosen is not None:
+                now[chosen], last = frame[chosen], chosen[0] * lines + chosen[1]
+                if made.frames_.articulated and before[chosen]:
+                    struck = logits[chosen][1] / temperature * (1 if frame[chosen] == 2 else -1)
+                    nats += float(torch.nn.functional.logsigmoid(struck))
+                going = len(weights) > 1
+    return nats
 
 
 def everywhere(made: Biaxial, steps: int, temperature: float = 1.0) -> tuple[list[Sequence], np.ndarray]:

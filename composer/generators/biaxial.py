@@ -258,7 +258,7 @@ class Biaxial(Generator):
     ) -> list[Sequence]:
         """``n`` sequences that keep the constraints: independent and exact where these forbid and prefer nothing, else
         by sequential Monte Carlo, approximate (:mod:`composer.generators.particles`). The ``temperature`` is of each
-        decision, whether a note sounds and is struck, not of sequences as a whole.
+        decision (:class:`composer.generators.entries.Entries`), not of sequences as a whole.
         """
         return self.drawn(constraints, n=n, temperature=temperature, rng=rng)[0]
 

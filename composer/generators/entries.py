@@ -27,6 +27,9 @@ LOUDEST = 1e3  # logits, at which exponentials are 0 or 1
 class Entries:
     """How frames are drawn: at a temperature of each decision, with ``conservativity``, the exponent of the probability
     that an entry sounds; ``rules`` are between ``lines``.
+
+    What is decided is whether a note is struck or held, and, of a roll, whether it sounds; of lines, which note sounds
+    next, or none: were each note that may sound less probable than not at a lower temperature, lines would fall silent.
     """
 
     frames: Frames
@@ -41,15 +44,30 @@ class Entries:
 
     def nats(self, logits: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Of logits (..., 2): that an entry sounds, and is silent; that it is struck if it sounded before, and held."""
-        sounds, struck = np.moveaxis(logits.clip(-LOUDEST, LOUDEST) / self.temperature, -1, 0)
+        sounds, struck = np.moveaxis(logits.clip(-LOUDEST, LOUDEST), -1, 0)
+        struck = struck / self.temperature
+        if self.frames.roll:
+            sounds = sounds / self.temperature
         yes, no = -np.logaddexp(0.0, -sounds), -np.logaddexp(0.0, sounds)
         if self.conservativity != 1:
             yes = yes * self.conservativity
             no = np.log(-np.expm1(np.minimum(yes, -1e-300)))
         return yes, no, -np.logaddexp(0.0, -struck), -np.logaddexp(0.0, struck)
 
+    def following(self, yes: Floats, no: Floats, open_: Bools) -> Floats:
+        """(A, E + 1) nats that each entry (A, E) is the next to sound of those that are open, and that none does."""
+        silent = np.where(open_, no, 0.0).cumsum(axis=1)
+        found = np.column_stack([np.where(open_, yes, -np.inf), silent[:, -1]])
+        found[:, 1:-1] += silent[:, :-1]
+        if not self.frames.roll and self.temperature != 1:
+            found = found / self.temperature
+            found -= np.logaddexp.reduce(found, axis=1)[:, None]
+        return found
+
     def log_prob(self, logits: Floats, before: Frame, now: Frame) -> Floats:
-        """(T,) nats of frames ``now`` (T, P, V), by their logits (T, P, V, 2); the frames must be such as can be."""
+        """(T,) nats of frames ``now`` (T, P, V), by their logits (T, P, V, 2); the frames must be such as can be. Those
+        of lines are told at a temperature of 1 alone.
+        """
         yes, no, struck, held = self.nats(logits)
         sounds = now != SILENT
         if self.frames.articulated:
@@ -104,14 +122,13 @@ class Drawing:
         rest, closing = self._rest(active)
         order = self.order[low * self.frames.lines :]
         shape = len(active), len(order)
-        silent, inner = (no + rest[:, low:]).reshape(shape), inner.reshape(shape)
+        open_ = order > self.last[active, None]
         if not self.frames.roll:
-            silent = np.where(np.tile(self.placed[active], self.frames.pitches - low), 0.0, silent)
-        passed = order <= self.last[active, None]
-        ends = np.where(passed, 0.0, silent).cumsum(axis=1)
-        mass = np.where(passed, -np.inf, yes.reshape(shape) + inner)
-        mass[:, 1:] += ends[:, :-1]
-        chosen, total = _drawn(np.column_stack([mass, ends[:, -1]]), uniform[:, 0])
+            open_ &= ~np.tile(self.placed[active], self.frames.pitches - low)
+        mass = self.entries.following(yes.reshape(shape), no.reshape(shape), open_)
+        mass[:, :-1] += inner.reshape(shape)
+        mass[:, 1:] += np.where(open_, rest[:, low:].reshape(shape), 0.0).cumsum(axis=1)
+        chosen, total = _drawn(mass, uniform[:, 0])
         self.weights[active] += total
         going = np.flatnonzero((chosen < len(order)) & ~np.isneginf(total))
         rows, entry = active[going], order[0] + chosen[going]
