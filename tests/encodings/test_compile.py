@@ -6,13 +6,12 @@ import numpy as np
 
 from composer.encodings.compile import metric_context
 from composer.io.abc import loads
-from composer.score import Score
 
 GRID = 5040  # an eighth
 
 
-def known(tune: str | Score, name: str) -> list[int]:
-    score = loads(f"X:1\nT:a\nL:1/8\n{tune}\n".encode(), "a.abc") if isinstance(tune, str) else tune
+def known(tune: str, name: str) -> list[int]:
+    score = loads(f"X:1\nT:a\nL:1/8\n{tune}\n".encode(), "a.abc")
     return metric_context(score, np.arange(0, score.end, GRID, dtype=np.int32), GRID)[name].tolist()
 
 
