@@ -56,7 +56,9 @@ class Program:
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        self.said.extend(self.process.stderr)
+        for line in self.process.stderr:
+            self.said.append(line)
+            print(line, end="", file=sys.stderr)  # shown with the test that fails
 
     def wait_for_port(self, name: str) -> None:
         """Until other programs see its port, or its connection to theirs."""
@@ -151,6 +153,11 @@ class Stage:
     def melody(self, since: float) -> list[tuple[float, Message]]:
         """The notes that began after a moment, clicks aside."""
         return [(t, m) for t, m in strikes(self.since(since)) if m.channel != DRUM_CHANNEL]
+
+    def hushed(self, since: float) -> bool:
+        """Whether sustain off and all notes off, which come after the note-offs, were the last that was heard."""
+        controls = [m for _, m in self.since(since)][-2:]
+        return len(controls) == 2 and controls[0].is_cc(64) and controls[1].is_cc(123)
 
     def silence(self, seconds: float = 0.3) -> None:
         """Wait until nothing sounds, nor has begun for so long."""

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Literal, Self
+from uuid import uuid4
 
 from composer.live.backends import CLIENT, Direction, client
-from composer.live.ports import stem
+from composer.live.ports import match, stem
 
 EVERY = 0.5  # seconds between two looks
-SILENCE = 1.5  # seconds that a beat may stay out; then the server is dead, or stands still
+SILENCE = 1.5  # seconds without a beat that was sent; then the server is dead, or stands still
 ACTIVE_SENSING = 0xFE
 
 Change = Literal["lost", "back"]
@@ -21,8 +22,8 @@ class Listing:
     """The names of the ports there are, asked through one client that stays, in 0.1 ms: a loop in time may call it.
 
     A JACK server that has died still lists its ports, and what is sent to it is never taken, which in the end stops
-    the process. So with JACK a beat goes round between two looks; while it stays out there are no ports. They are there
-    again when it comes, as the server only stood still; only another process can join the next server. :meth:`close`
+    the process. So with JACK a beat goes round between two looks; while none comes there are no ports. They are there
+    again when one comes, as the server only stood still; only another process can join the next server. :meth:`close`
     it.
     """
 
@@ -42,21 +43,27 @@ class Listing:
 
 
 class _Beat:
-    """A message that the JACK server carries from us to us."""
+    """A message that the JACK server carries from us to us.
+
+    It may lose one, as clients come and go, so another follows where one stays out; each at twice the time of the one
+    before, as a dead server takes none and the buffer of what waits must never be full.
+    """
 
     def __init__(self) -> None:
-        self._out_since: float | None = None  # a beat
+        self._out_since: float | None = None  # the first beat of those that have not come
+        self._patience = 0.0  # seconds after it at which another follows
 
     def __enter__(self) -> Self:
         self._held = ExitStack()
-        self._out, _ = self._held.enter_context(client("output", "jack", f"{CLIENT}-beat"))
+        name = f"{CLIENT}-beat-{uuid4().hex[:8]}"  # no other jam's
+        self._out, _ = self._held.enter_context(client("output", "jack", name))
         back, _ = self._held.enter_context(client("input", "jack", f"{CLIENT}-beat"))
         back.ignore_types(active_sense=False)
         back.set_callback(self._came)
-        self._out.open_virtual_port("out")
-        own = [name for name in back.get_ports() if name.startswith(f"{CLIENT}-beat")]
-        back.open_port(back.get_ports().index(own[-1]), "in")
         self._held.callback(back.cancel_callback)
+        self._out.open_virtual_port("out")
+        ports = back.get_ports()
+        back.open_port(ports.index(match(name, ports)), "in")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,9 +74,13 @@ class _Beat:
         now = time.monotonic()
         since = self._out_since
         if since is None:
-            self._out_since = now
+            self._out_since, self._patience = now, SILENCE / 2
             self._out.send_message([ACTIVE_SENSING])
-        return since is None or now - since <= SILENCE
+            return True
+        if now - since > self._patience:
+            self._patience *= 2
+            self._out.send_message([ACTIVE_SENSING])
+        return now - since <= SILENCE
 
     def _came(self, *_: object) -> None:
         self._out_since = None
@@ -106,6 +117,10 @@ class Watch:
             self.name, self._there = found, True
             return "back"
         return None
+
+    def missed(self) -> None:
+        """It could not be opened: the next look tells again that it is back."""
+        self._there = False
 
 
 def returned(name: str, names: Sequence[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,8 +18,8 @@ def require_rtmidi() -> None:
     require(rtmidi.API_UNIX_JACK in rtmidi.get_compiled_api(), "python-rtmidi's JACK", "libjack-jackd2-dev")
 
 
-@pytest.fixture(scope="module")
-def jack(request: pytest.FixtureRequest) -> Iterator[None]:
+@contextmanager
+def serving(request: pytest.FixtureRequest) -> Iterator[None]:
     """A JACK server of our own with the dummy driver; every client of this process and its children uses it.
 
     Its period is the module's JACK_PERIOD, in frames.
@@ -29,6 +30,20 @@ def jack(request: pytest.FixtureRequest) -> Iterator[None]:
     with jack_server(getattr(request.module, "JACK_PERIOD", 256)) as clients, pytest.MonkeyPatch.context() as patch:
         for name, value in clients.items():
             patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def jack(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One server for a module."""
+    with serving(request):
+        yield
+
+
+@pytest.fixture
+def own_jack(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A server for one test, whose clients vanish."""
+    with serving(request):
         yield
 
 

@@ -3,11 +3,13 @@
 import json
 import threading
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from composer.errors import ComposerError
 from composer.live.answering import Settings
 from composer.live.clock import MonotonicClock
 from composer.live.controls import Control
@@ -16,6 +18,7 @@ from composer.live.jam import Cable, Inbox, Jam
 from composer.live.phrase import Segmenter
 from composer.live.ports import MemoryPort
 from composer.live.record import LOG_FILE, Record, Saver
+from composer.live.watch import EVERY, Watch
 from jamming import off, on
 
 
@@ -47,3 +50,22 @@ def test_a_call_is_in_the_log_as_soon_as_it_is_over(tmp_path: Path) -> None:
     thread.join()
     saver.close()
     assert [event["kind"] for event in told] == ["call"]
+
+
+def test_a_port_that_is_back_and_cannot_be_opened_yet_is_tried_again() -> None:
+    """As long as another program holds it; that is told once."""
+    answers = iter(["Keys is taken", "Keys is taken", "Keys is held", None])
+
+    @contextmanager
+    def connect(_: str) -> Iterator[str]:
+        if (refusal := next(answers)) is not None:
+            raise ComposerError(refusal)
+        yield "port"
+
+    names: list[str] = []
+    cable = Cable(connect, "Keys", Watch("Keys", lambda: names))
+    said = [cable.look(0.0)]
+    names.append("Keys")
+    said += [cable.look(k * EVERY) for k in range(1, 7)]
+    assert said[1:] == ["Keys is taken", None, "Keys is held", "Keys is back", None, None]
+    assert cable.port == "port"

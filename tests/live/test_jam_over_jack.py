@@ -12,7 +12,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ import pytest
 from mido import Message, MidiFile
 
 from composer.live.ports import Port, open_input, open_output
-from duet import PATIENCE, TUNE, Keys, Program, Stage, joined, running, sleep_until, stage, strikes, unmatched
-from midi_programs import Listener, once_more, wait_for
+from duet import PATIENCE, TUNE, Keys, Program, Stage, running, sleep_until, stage, strikes, unmatched
+from midi_programs import once_more, wait_for
 from system import require_program
 
 pytestmark = [pytest.mark.realtime, pytest.mark.slow]
@@ -63,12 +62,6 @@ def silent(request: pytest.FixtureRequest) -> Iterator[None]:
         assert unmatched(found.ear.messages) == 0
 
 
-def hushed(jam: Stage, since: float) -> bool:
-    """Whether sustain off and all notes off, which come after the note-offs, were the last that was heard."""
-    controls = [m for _, m in jam.since(since)][-2:]
-    return len(controls) == 2 and controls[0].is_cc(64) and controls[1].is_cc(123)
-
-
 def test_an_answer_comes_when_the_silence_is_over(jam: Stage) -> None:
     last = jam.keys.play()
     first = jam.answer(last)
@@ -84,11 +77,11 @@ def test_a_played_note_silences_the_answer(jam: Stage) -> None:
         last = jam.keys.play(TUNE * 2)
         jam.answer(last, notes=3)
         struck = jam.keys.send("note_on", note=50)
-        wait_for(lambda: hushed(jam, struck), PATIENCE)
+        wait_for(lambda: jam.hushed(struck), PATIENCE)
         time.sleep(0.5)
         jam.keys.send("note_off", note=50)
         assert not jam.ear.hanging()
-        assert hushed(jam, struck)
+        assert jam.hushed(struck)
         return jam.since(struck)[-1][0] - struck
 
     assert once_more(seconds, lambda took: took < 0.25) < 0.25  # the benchmark measures it; JACK may stop for once
@@ -207,7 +200,7 @@ def test_two_jams_at_once_are_each_their_own(jam: Stage, tmp_path: Path) -> None
         jam.answer(last, notes=2)
         other.answer(last, notes=2)
         assert other.jam.end(signal.SIGINT) == 0  # the usual way to end one
-        wait_for(lambda: hushed(other, last))
+        wait_for(lambda: other.hushed(last))
         assert unmatched(other.ear.messages) == 0
     jam.keys.played += both.played
     jam.silence()
@@ -230,7 +223,7 @@ def test_one_call_ended_by_sigterm_and_the_log_of_all_that_was_heard(jam: Stage)
     last = jam.keys.play(TUNE * 2)
     jam.answer(last, notes=2)
     assert jam.jam.end() == 143
-    wait_for(lambda: hushed(jam, last))
+    wait_for(lambda: jam.hushed(last))
     session = jam.jam.session()
     assert [m for _, m in session.sent] == jam.ear.messages
     path = [came - went for (went, _), (came, _) in zip(session.sent, jam.ear.heard, strict=True)]
@@ -257,60 +250,6 @@ def in_file(jam: Program) -> list[tuple[float, Message]]:
 def plain(message: Message) -> Message:
     """Without the velocity of a release, which no file of ours has."""
     return message.copy(velocity=0) if message.type == "note_off" else message
-
-
-@pytest.fixture(scope="module")
-def plugged(jack: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, ExitStack]]:
-    """A jam on the ports of other programs, and what holds the keyboard's port open."""
-    with ExitStack() as stack:
-        keyboard = stack.enter_context(ExitStack())
-        keys = Keys(keyboard.enter_context(open_output("some-keys", "jack", virtual=True)))
-        ear = Listener("some-synth")
-        stack.callback(ear.close)
-        folder = tmp_path_factory.mktemp("plugged") / "session"
-        jam = Program(folder, "--in", "some-keys", "--out", ear.name, "--silence", str(SILENCE), "--seed", "1")
-        stack.callback(jam.close)
-        for name in ("some-keys:out", "some-synth:in"):
-            wait_for(lambda port=name: joined(port), PATIENCE)
-        yield Stage(jam, keys, ear), keyboard
-
-
-def test_a_port_that_goes_in_mid_answer_is_taken_up_again(plugged: tuple[Stage, ExitStack]) -> None:
-    one, _ = plugged
-    one.answer(one.keys.play(TUNE * 2), notes=2)
-    gone = one.ear
-    gone.close()
-    wait_for(lambda: "some-synth:in has gone" in "".join(one.jam.said), PATIENCE)
-    one.ear = Listener(gone.name)
-    wait_for(lambda: "some-synth:in is back" in "".join(one.jam.said) and joined("some-synth:in"), PATIENCE)
-    one.answer(one.keys.play())
-    one.silence()
-    assert unmatched(one.ear.messages) == 0
-
-
-def test_a_keyboard_that_goes_with_keys_down_holds_nothing(plugged: tuple[Stage, ExitStack]) -> None:
-    one, keyboard = plugged
-    one.keys.play(TUNE[:3])
-    one.keys.send("note_on", note=60)
-    keyboard.close()
-    wait_for(lambda: "some-keys:out has gone" in "".join(one.jam.said), PATIENCE)
-    one.keys.port = keyboard.enter_context(open_output("some-keys", "jack", virtual=True))
-    wait_for(lambda: "some-keys:out is back" in "".join(one.jam.said) and joined("some-keys:out"), PATIENCE)
-    one.answer(one.keys.play())
-    one.silence()
-    assert unmatched(one.ear.messages) == 0
-
-
-def test_a_closed_terminal_in_mid_answer_leaves_no_note_hanging(plugged: tuple[Stage, ExitStack]) -> None:
-    """The last test of this jam."""
-    one, _ = plugged
-    last = one.keys.play(TUNE * 2)
-    one.answer(last, notes=2)
-    assert one.jam.end(signal.SIGHUP) == 129
-    wait_for(lambda: hushed(one, last))
-    assert unmatched(one.ear.messages) == 0
-    assert "Traceback" not in "".join(one.jam.said)
-    assert {path.name for path in one.jam.folder.iterdir()} == {"session.mid", "session.abc", "session.json"}
 
 
 def test_without_the_port_or_any_midi_it_says_so_in_a_line(

@@ -1,5 +1,7 @@
 """Ports that vanish and come back, without any MIDI system."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
@@ -50,19 +52,57 @@ def test_a_port_comes_back_under_its_name_or_another_number(name: str, names: li
     assert returned(name, names) == found
 
 
-def test_a_server_that_only_stood_still_has_its_ports_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@dataclass
+class Server:
+    """Carries what is sent, unless it is ``lost``; returns whether the beat goes on at each of some moments."""
+
+    now: float = 0.0
+    sent: int = 0
+    lost: Callable[[int], bool] = lambda _: True
+
+    def __post_init__(self) -> None:
+        self.beat = watch._Beat()
+        self.beat._out = SimpleNamespace(send_message=self.send)
+
+    def send(self, _: object) -> None:
+        self.sent += 1
+        if not self.lost(self.sent):
+            self.beat._came()
+
+    def looks(self, *moments: float) -> list[bool]:
+        seen = []
+        for self.now in moments:
+            seen.append(self.beat.goes_on())
+        return seen
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    made = Server()
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: made.now))
+    return made
+
+
+def test_a_server_that_only_stood_still_has_its_ports_again(server: Server) -> None:
     """A JACK server may stop for many seconds as a client comes or goes."""
-    now, sent = [0.0], []
-    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    beat = watch._Beat()
-    beat._out = SimpleNamespace(send_message=sent.append)
+    assert server.looks(0.0, 1.0, 1.6, 14.0) == [True, True, False, False]
+    server.beat._came()
+    assert server.looks(14.5, 15.0, 16.5) == [True, True, False]
 
-    def goes_on(moment: float) -> bool:
-        now[0] = moment
-        return beat.goes_on()
 
-    assert [goes_on(moment) for moment in (0.0, 1.0, 1.6, 14.0)] == [True, True, False, False]
-    assert len(sent) == 1
-    beat._came()
-    assert [goes_on(moment) for moment in (14.5, 15.0, 16.5)] == [True, True, False]
-    assert len(sent) == 2
+def test_a_beat_that_is_lost_is_not_missed(server: Server) -> None:
+    server.lost = lambda number: number == 3
+    assert all(server.looks(*(k * EVERY for k in range(100))))
+
+
+def test_beats_lost_for_longer_bring_the_ports_back(server: Server) -> None:
+    server.lost = lambda number: number < 4
+    seen = server.looks(*(k * EVERY for k in range(40)))
+    assert False in seen
+    assert all(seen[-20:])
+
+
+def test_a_dead_server_is_hardly_asked(server: Server) -> None:
+    """RtMidi waits for ever to send where its buffer of 16 KiB is full."""
+    assert not any(server.looks(*range(0, 1_000_000, 10))[1:])
+    assert server.sent < 30
