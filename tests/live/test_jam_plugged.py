@@ -26,9 +26,7 @@ def plugged(own_jack: None, tmp_path: Path) -> Iterator[tuple[Stage, ExitStack]]
         keys = Keys(keyboard.enter_context(open_output("some-keys", "jack", virtual=True)))
         ear = Listener("some-synth")
         stack.callback(ear.close)
-        jam = Program(
-            tmp_path / "session", "--in", "some-keys", "--out", ear.name, "--silence", str(SILENCE), "--seed", "1"
-        )
+        jam = Program(tmp_path / "session", "--in", "some-keys", "--out", ear.name, "--silence", "1.5", "--seed", "1")
         stack.callback(jam.close)
         for name in ("some-keys:out", "some-synth:in"):
             wait_for(lambda port=name: joined(port), PATIENCE)
