@@ -24,8 +24,8 @@ from composer.inference.sequence import Constraints, Sequence
 from composer.inference.suffixes import BEGINS, LASTS, MAX_EVENTS, CopyIndex, Guard
 from composer.score import Score
 from composer.sketch import MaxCopy, Sketch
+from composer.titles import in_sentence, printable
 
-MAX_TITLE = 80  # characters
 EXACT = 4_000  # events of a corpus whose copies are forbidden exactly, on the product with the chain
 SIFTED = 100  # draws for each that is wanted, of generators that draw whole sequences
 SIFTED_AT_ONCE = 16  # the most, and at first no more than are wanted if each is weighed and so is slow
@@ -61,7 +61,7 @@ class Piece(NamedTuple):
     @classmethod
     def of(cls, encoding: Encoding, score: Score) -> Self:
         lines = -(-score.barlines.astype(np.int64) // encoding.grid)
-        return cls(" ".join(score.title.split())[:MAX_TITLE], np.diff(lines), score.pickup > 0)
+        return cls(printable(score.title), np.diff(lines), score.pickup > 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class Sources:
         lines = np.cumsum(self.bars[first : first + self.counts[run.piece]])
         bar = int(np.searchsorted(lines, before, "right")) + 1 - int(self.pickups[run.piece])
         notes = int(copied[:, BEGINS].sum())
-        title = self.titles[run.piece].rstrip(".") or f"piece {run.piece + 1} of the corpus"
+        title = in_sentence(self.titles[run.piece]) or f"piece {run.piece + 1} of the corpus"
         whole = notes == int(moves[:, BEGINS].sum())
         return Copied(notes, steps * encoding.grid / score.meter.bar, title, bar, whole)
 
@@ -145,7 +145,7 @@ class Sources:
         if any(name not in arrays or arrays[name].ndim != 1 or arrays[name].dtype.kind != "u" for name in names):
             raise ReadError("the arrays of its sources are missing or of another kind")
         text = arrays["titles"].astype(np.uint8).tobytes().decode("utf-8", "replace")
-        titles = tuple("".join(c for c in title if c.isprintable())[:MAX_TITLE] for title in text.split("\n"))
+        titles = tuple(printable(title) for title in text.split("\n"))
         bars, counts, pickups = (arrays[name].astype(np.int64) for name in names[1:])
         sound = (
             len(titles) == len(counts) == len(pickups) == len(index.starts) - 1

@@ -56,7 +56,9 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("biaxial", "one voice"): BIAXIAL
     | {
         "features": ("meter+position", "weight", "mode", "meter+closing", "phrase", "bars_left+cadence"),
-        "periods": (16, 12, 64, 48),  # bars, and four of them
+        "periods": (16, 12, 64, 48, 128, 96),  # bars, and four and eight of them
+        "steered": True,
+        "widen": 2,  # down to a fiddle's lowest string
         "steps": 1500,
         "batch": 8,
         "window": 256,

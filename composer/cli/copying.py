@@ -13,6 +13,7 @@ from composer.cli.files import Chosen, choice, for_a_page, say
 from composer.cli.terminal import KEPT, Json, progressing, report, spare
 from composer.errors import Notice, ReadError, UsageError
 from composer.registry import CORPORA
+from composer.titles import in_sentence, printable
 
 if TYPE_CHECKING:
     from composer.corpora import Corpus
@@ -143,9 +144,7 @@ def _rows(file: Path, scores: Sequence[Score], lines: Lines, libraries: list[Lib
 
 def _name(file: Path, score: Score, part: int) -> str:
     """What a line is called: the tune's title, and the part's name where there are several."""
-    from composer.evaluation.library import printable
-
-    title = printable(score.title).rstrip(" .,;") or printable(file.stem)
+    title = in_sentence(score.title) or printable(file.stem)
     if len(score.parts) == 1:
         return title
     return f"{title}, {printable(score.parts[part].name) or f'part {part + 1}'}"
@@ -192,7 +191,6 @@ def _object(file: Path, libraries: list[Library], rows: list[Row]) -> dict[str, 
 def _draw(
     paths: Sequence[Path], file: Path, rows: list[Row], scores: Sequence[Score], corpora: Sequence[Corpus]
 ) -> None:
-    from composer.evaluation.library import printable
     from composer.evaluation.passages import Shown, drawn
     from composer.io import write_bytes
 

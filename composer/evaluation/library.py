@@ -27,11 +27,11 @@ from composer.evaluation.judgement import Match
 from composer.evaluation.melodies import Lines
 from composer.inference.suffix_array import Ints, SuffixArray
 from composer.score import Score
+from composer.titles import in_sentence
 
 MAGIC = b"composer library 1\n"  # raised when the layout of the file changes, or what a line is
 HEAD = len(MAGIC) + hashlib.sha256().digest_size
 LEAST = 2  # notes
-MAX_TITLE = 80  # characters
 
 
 class Stretch(NamedTuple):
@@ -78,11 +78,6 @@ class Passage(NamedTuple):
             "source_last": f"bar {self.there.last}",
             "whole": self.whole,
         }
-
-
-def printable(title: str) -> str:
-    """A title as it can be shown anywhere: a line of at most 80 characters."""
-    return "".join(c for c in " ".join(title.split()) if c.isprintable())[:MAX_TITLE]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +135,7 @@ class Library:
         here = Stretch(line.piece, line.part, begins, int(lines.bar[first]), int(lines.bar[last]))
         source = place - int(self.starts[row])
         there = Stretch(piece, part, source, int(self.bar[place]), int(self.bar[place + notes - 1]))
-        title = printable(self.titles[piece]).rstrip(" .,;") or self.ids[piece]
+        title = in_sentence(self.titles[piece]) or self.ids[piece]
         return Passage(notes, bars, notes == line.notes, here, there, self.corpus, self.ids[piece], title)
 
     # --- saving ---------------------------------------------------------------------------------------------------

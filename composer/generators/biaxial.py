@@ -68,6 +68,7 @@ class Biaxial(Generator):
     decays: tuple[float, ...] = (0.5, 0.85, 0.96)
     recalls: tuple[float, ...] = (0.5, 0.8, 0.9)
     periods: tuple[int, ...] = (16, 12)
+    steered: bool = False
     dropout: float = 0.3
     steps: int = 3000
     batch: int = 16
@@ -311,7 +312,8 @@ class Biaxial(Generator):
         """Nothing of it is laid out before its sizes are known."""
         if metadata.get("version") != VERSION:
             raise ReadError(f"it is a biaxial model of version {metadata.get('version')!r}, and this reads {VERSION}")
-        metadata = {"periods": cls.periods} | metadata  # which older files do not say
+        unsaid: dict[str, Any] = {"periods": cls.periods, "steered": cls.steered}  # by older files
+        metadata = unsaid | metadata
         try:
             settings = {name: _setting(getattr(cls, name), metadata[name]) for name in cls.settings() if name != "hold"}
             hold = metadata["hold"]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 COUNTED = 8  # notes of a frame that are told apart by number
+STEERED = 10.0  # by this much the embeddings that steer recall count: their weights move by 1 or 2 in a training
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Shape:
     dropout: float = 0.3
     recalls: tuple[float, ...] = (0.5, 0.8, 0.9)  # each way to recall: how long it compares, as a decay a step
     periods: tuple[int, ...] = (16, 12)  # steps, modulo which a distance in time is liked or not
+    steered: bool = False  # the labels say how it recalls
 
 
 class Relative(nn.Module):
@@ -86,8 +88,9 @@ class Recall(nn.Module):
 
     The likeness of two places is that of their frames (shared pitches, as Dice's coefficient, and whether they are
     equal), and, fading at a decay a step, that of the frames before them. Each decay is one way to recall, with its own
-    sharpness, its own liking for some distances in time, and its own readiness to recall nothing. Transposing all that
-    was heard changes nothing about it.
+    sharpness, its own liking for some distances in time, and its own readiness to recall nothing. Each of these may be
+    steered, step by step: by likeness where a phrase goes on, by the distance where it begins. Transposing all that was
+    heard changes nothing about it.
     """
 
     def __init__(self, decays: tuple[float, ...], periods: tuple[int, ...]) -> None:
@@ -97,9 +100,17 @@ class Recall(nn.Module):
         self.distance = nn.ParameterList(torch.zeros(len(decays), period) for period in periods)
         self.nothing = nn.Parameter(torch.full((len(decays),), 6.0))
 
-    def forward(self, x: Tensor, past: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    @property
+    def steers(self) -> int:
+        """What can be steered of each way to recall: its sharpness, its readiness for nothing, and each distance."""
+        return 2 + len(self.distance)
+
+    def forward(
+        self, x: Tensor, past: Tensor, like: Tensor, steer: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(T, B, P, C) the frames before each step, (B, S, P, C) those before them, (B, K, S) the likeness of each with
-        the last -> (T, B, P, K C) what is recalled, (T, B, K) how surely, and both behind the last step.
+        the last, (T, B, K, steers) -> (T, B, P, K C) what is recalled, (T, B, K) how surely, and both behind the last
+        step.
         """
         now = x.transpose(0, 1)
         past = torch.cat([past, now], dim=1)
@@ -112,11 +123,14 @@ class Recall(nn.Module):
             rows.append(like)
         at, places = torch.arange(steps, device=x.device) + first, torch.arange(past.shape[1], device=x.device)
         lag = at[:, None] - places
-        score = torch.stack(rows, dim=2) * (10 * functional.softplus(self.sharpness))[:, None, None]  # (B, K, T, S + T)
-        for table in self.distance:
-            score = score + table[:, lag % table.shape[1]]
+        if steer is None:
+            steer = like.new_zeros(steps, len(like), len(self.decays), self.steers)
+        sharper, emptier, *farther = steer.permute(3, 1, 2, 0)[..., None].unbind(0)  # each (B, K, T, 1)
+        score = torch.stack(rows, dim=2) * (10 * functional.softplus(self.sharpness[:, None, None] + sharper))
+        for table, more in zip(self.distance, farther, strict=True):  # (B, K, T, S + T)
+            score = score + table[:, lag % table.shape[1]] * (1 + more)
         score = score.masked_fill(lag <= 0, -torch.inf)  # what comes now is not known
-        none = self.nothing[:, None, None].expand(len(score), -1, steps, 1)
+        none = self.nothing[:, None, None] + emptier
         weights = torch.cat([score, none], dim=-1).softmax(-1)[..., :-1]
         following = functional.pad(past, (0, 0, 0, 0, 0, 1))[:, 1:].flatten(2)  # what came at each place
         found = torch.matmul(weights.to(x.dtype), following[:, None])  # (B, K, T, P C)

@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from composer.generators.biaxial_layers import (
     COUNTED,
+    STEERED,
     Ascent,
     Gated,
     Recall,
@@ -53,6 +54,8 @@ class Net(nn.Module):
         for table in labels:
             nn.init.zeros_(table.weight[-1])  # what training never shows says nothing
         self.labels = nn.ModuleList(labels)
+        steers = len(shape.recalls) * self.recall.steers
+        self.steers = nn.ModuleList(_unmoved(size, steers) for size in shape.labels if shape.steered)
         self.many = nn.Embedding(2 * COUNTED, shape.hidden)
         self.degrees = nn.Embedding(12, shape.hidden) if shape.tonic is not None else nn.Identity()
         self.register = nn.Parameter(torch.zeros(shape.pitches, shape.hidden))
@@ -96,7 +99,9 @@ class Net(nn.Module):
         merged = sounding.amax(-1, keepdim=True)
         struck = [(before == 2).any(-1, keepdim=True).to(merged.dtype)] if self.shape.articulated else []
         faded, ends = self._faded(merged, state[0])
-        recalled, surely, past, like = self.recall(torch.cat([merged, *struck], -1), state[1], state[2])
+        recalled, surely, past, like = self.recall(
+            torch.cat([merged, *struck], -1), state[1], state[2], self._steer(labels)
+        )
         h = self.heard(torch.cat([sounding, *struck, faded, recalled], dim=-1))  # (T, B, P, H)
         whole = self.many(sounding.sum((2, 3)).long().clamp(max=2 * COUNTED - 1)) + surely @ self.sure
         for number, table in enumerate(self.labels):
@@ -112,6 +117,13 @@ class Net(nn.Module):
         if bool(begins.any()):  # added behind the recurrence, which knows no register
             h = h + (begins[:, :, None, None] * self.register).to(h.dtype)
         return self.ascent.known(h), tuple(after)
+
+    def _steer(self, labels: Tensor) -> Tensor | None:
+        """(T, B, F) -> (T, B, K, steers) how it recalls."""
+        if not self.steers:
+            return None
+        found: Tensor = sum(table(labels[..., number]) for number, table in enumerate(self.steers))
+        return STEERED * found.view(*labels.shape[:2], len(self.shape.recalls), -1)
 
     def _faded(self, merged: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """(T, B, P, 1) -> (T, B, P, D) what sounded, fading at each of the decays, and how it ends (B, P, D)."""
@@ -169,3 +181,9 @@ class Net(nn.Module):
             )
             total = total + (held * struck).sum((2, 3))
         return total.transpose(0, 1), state
+
+
+def _unmoved(size: int, width: int) -> nn.Embedding:
+    table = nn.Embedding(size, width)
+    nn.init.zeros_(table.weight)
+    return table

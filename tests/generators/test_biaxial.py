@@ -155,6 +155,8 @@ BROKEN_METADATA: list[dict[str, object]] = [
     {"decays": ["a"]},
     {"periods": [0]},
     {"periods": [10**9]},
+    {"steered": 1},
+    {"steered": True},
     {"rate": -1.0},
     {"silence": 4},
 ]
@@ -170,10 +172,12 @@ def test_weights_that_are_not_of_the_model_are_read_errors(change: str) -> None:
         Biaxial.from_arrays(arrays, metadata)
 
 
-def test_files_that_say_no_periods_have_those_of_their_time() -> None:
+def test_files_older_than_a_setting_are_as_they_were() -> None:
     arrays, metadata = model(LINES).arrays()
-    metadata.pop("periods")
-    assert Biaxial.from_arrays(arrays, metadata).periods == (16, 12)
+    del metadata["periods"], metadata["steered"]
+    found = Biaxial.from_arrays(arrays, metadata)
+    assert found.periods == (16, 12)
+    assert not found.steered
 
 
 @pytest.mark.parametrize("change", BROKEN_METADATA, ids=str)

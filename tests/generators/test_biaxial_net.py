@@ -15,6 +15,7 @@ KINDS = {
     "articulated": {"articulated": True},
     "lines": {"lines": 3, "polyphonic": False, "articulated": True},
     "degrees": {"tonic": 5},
+    "steered": {"steered": True, "periods": (3, 4)},
     "original": {"time": "lstm", "along": "lstm", "decays": (), "recalls": ()},
 }
 
@@ -188,6 +189,35 @@ def test_a_distance_that_is_liked_is_recalled() -> None:
         recall.distance[1][0, 0] = 50.0  # four steps
         found, *_ = recall(heard, torch.zeros(1, 0, 8, 1), torch.zeros(1, 1, 0))
     assert found[4:, 0, :, 0].argmax(-1).tolist() == [1, 2, 3, 4]  # what came after that
+
+
+def test_where_to_recall_from_is_steered() -> None:
+    """The same distances are liked at all steps, and heeded at some; at others nothing is recalled."""
+    recall = Recall((0.8,), (3, 4))
+    heard = torch.eye(8)[:, None, :, None]  # (T, 1, P, 1): nothing is like anything
+    steer = torch.zeros(8, 1, 1, recall.steers)
+    steer[4:6, ..., 3] = 50.0  # the distance of four steps
+    steer[6:, ..., 1] = 50.0  # nothing
+    with torch.no_grad():
+        recall.distance[1][0, 0] = 1.0
+        found, surely, *_ = recall(heard, torch.zeros(1, 0, 8, 1), torch.zeros(1, 1, 0), steer)
+    assert found[4:6, 0, :, 0].argmax(-1).tolist() == [1, 2]
+    assert (surely[4:6] > 0.99).all()
+    assert (surely[6:] < 0.01).all()
+
+
+def test_how_surely_by_likeness_is_steered() -> None:
+    recall = Recall((0.8,), ())
+    heard = torch.eye(8)[torch.tensor([0, 3, 5, 7, 0, 3])][:, None, :, None]
+    steer = torch.zeros(6, 1, 1, recall.steers)
+    steer[-1, ..., 0] = -50.0
+    with torch.no_grad():
+        recall.nothing.zero_()
+        plain, *_ = recall(heard, torch.zeros(1, 0, 8, 1), torch.zeros(1, 1, 0))
+        found, *_ = recall(heard, torch.zeros(1, 0, 8, 1), torch.zeros(1, 1, 0), steer)
+    torch.testing.assert_close(found[:-1], plain[:-1])
+    assert plain[-1, 0, 5, 0] > 0.5  # as it went before
+    torch.testing.assert_close(found[-1, 0, [3, 5, 7], 0], torch.tensor([2.0, 1, 1]) / 6)  # all alike
 
 
 @pytest.mark.parametrize("above", [5, -1])

@@ -1,0 +1,23 @@
+"""Titles, which may hold anything."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from composer.titles import MAX_TITLE, in_sentence, printable
+
+
+@given(st.text())
+def test_a_title_is_a_line_that_can_be_printed(title: str) -> None:
+    shown = printable(title)
+    assert shown.isprintable()
+    assert len(shown) <= MAX_TITLE
+    assert printable(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [("Badan,", "Badan"), ("Mr. Dooley", "Mr. Dooley"), ("Etc. . .", "Etc"), (" a\nb ", "a b"), ("...", "")],
+)
+def test_in_a_sentence_it_ends_with_a_letter(title: str, said: str) -> None:
+    assert in_sentence(title) == said
