@@ -54,6 +54,11 @@ class Melody(Encoding):
         return 2
 
     def encode(self, score: Score) -> Sequence:
+        notes = self._notes(score)
+        return replace(notes, context=metric_context(score, notes.steps * self.grid, self.grid))
+
+    def _notes(self, score: Score) -> Sequence:
+        """The same without context."""
         onset, pitch, offset = monophonic(score, 0, self.grid)
         end = score.end // self.grid
         rests, stops = _gaps(onset, offset, end, -(-score.barlines[1:-1] // self.grid))
@@ -65,7 +70,7 @@ class Melody(Encoding):
         ticks = steps * self.grid
         symbols = np.where(symbols == REST_SYMBOL, symbols, symbols - tonics(score, ticks, self.relative))
         events = np.stack([symbols, durations], axis=1).astype(np.int32)
-        return Sequence(events, steps, metric_context(score, ticks, self.grid))
+        return Sequence(events, steps)
 
     def decode(self, sequence: Sequence, frame: Score) -> Score:
         sounding = sequence.events[:, 0] != REST_SYMBOL
@@ -77,7 +82,7 @@ class Melody(Encoding):
         return replace(frame, parts=(frame.spell(part),))
 
     def normalize(self, score: Score) -> Normalized:
-        kept = self.decode(self.encode(score), score.frame())
+        kept = self.decode(self._notes(score), score.frame())
         return Normalized(kept, lost(score, kept))
 
     def compile(self, sketch: Sketch) -> RunMasks:
@@ -92,7 +97,7 @@ class Melody(Encoding):
         machine = run_machine(readings(sketch, 0, ticks), tonic)
         costs = run_costs(sketch, 0, ticks, tonic, self.grid, LONGEST)
         place = place_of(sketch.score, self.grid)
-        notes = self.encode(sketch.score)
+        notes = self._notes(sketch.score)
         sounding = notes.events[:, 0] != REST_SYMBOL
         given = dict(zip(notes.steps[sounding].tolist(), notes.events[sounding], strict=True))
         return RunMasks(starts, holds, lengths, rests, context, place, costs, machine, given)

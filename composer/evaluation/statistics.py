@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -25,7 +26,7 @@ from composer.evaluation.harmony import named, numeral
 from composer.evaluation.lines import DEGREES, bar_codes, bars_of, ends_of_phrases, letters, line, phrase_rows
 from composer.evaluation.tune_traits import tune_traits
 from composer.score import Part, Score
-from composer.theory import TICKS_PER_QUARTER
+from composer.theory import TICKS_PER_QUARTER, Meter
 from composer.voice_leading import CHOIR
 
 Counts = Counter[str]
@@ -88,7 +89,12 @@ def _move(semitones: int) -> str:
 def durations(score: Score) -> Counts:
     """How long notes are, in quarters; all voices. Yang and Lerch's note length histogram, without its classes."""
     lengths = [line(score, voice).duration.tolist() for voice in range(len(score.parts))]
-    return Counter(str(Fraction(ticks, TICKS_PER_QUARTER)) for voice in lengths for ticks in voice)
+    return Counter(_quarters(ticks) for voice in lengths for ticks in voice)
+
+
+@lru_cache(4096)
+def _quarters(ticks: int) -> str:
+    return str(Fraction(ticks, TICKS_PER_QUARTER))
 
 
 def onsets(score: Score) -> Counts:
@@ -100,10 +106,14 @@ def onsets(score: Score) -> Counts:
     for voice in range(len(score.parts)):
         onset = line(score, voice).onset
         for tick, into in zip(onset.tolist(), bars.position(score, onset).tolist(), strict=True):
-            meter = score.meter_at(tick)
-            whole, part = divmod(Fraction(into * meter.denominator, 4 * TICKS_PER_QUARTER), 1)
-            found[f"{meter}: {whole + 1} {part}" if part else f"{meter}: {whole + 1}"] += 1
+            found[_place(score.meter_at(tick), into)] += 1
     return found
+
+
+@lru_cache(4096)
+def _place(meter: Meter, into: int) -> str:
+    whole, part = divmod(Fraction(into * meter.denominator, 4 * TICKS_PER_QUARTER), 1)
+    return f"{meter}: {whole + 1} {part}" if part else f"{meter}: {whole + 1}"
 
 
 def _chords(score: Score) -> list[tuple[int, frozenset[int]]]:
