@@ -58,7 +58,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "features": ("meter+position", "weight", "mode", "meter+closing", "phrase", "bars_left+cadence"),
         "periods": (16, 12, 64, 48, 128, 96),  # bars, and four and eight of them
         "steered": True,
-        "widen": 2,  # down to a fiddle's lowest string
+        "widen": 2,
         "steps": 1500,
         "batch": 8,
         "window": 256,
@@ -86,6 +86,7 @@ CONFIGURATIONS: dict[tuple[str, str], dict[str, Any]] = {
         "reach": 12,
         "decays": (),
         "recalls": (),
+        "steered": False,
         "rate": 1e-3,
     },
 }

@@ -23,6 +23,7 @@ from composer.live.record import Session, read_session
 from midi_programs import Listener, hanging, wait_for
 
 TUNE = (62, 66, 69, 66, 62, 66, 69, 71)  # a bar of eighths
+SILENCE = 1.5  # seconds that end a call, as the machine may be busy, and a model too slow for its silence is refused
 PATIENCE = 60.0  # seconds, for a machine that does much else
 ANSWER = 15.0  # seconds in which an answer is heard, or none comes: it may take 10 to find it, and then waits for a bar
 
@@ -56,9 +57,7 @@ class Program:
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said.append(line)
-            print(line, end="", file=sys.stderr)  # shown with the test that fails
+        self.said.extend(self.process.stderr)
 
     def wait_for_port(self, name: str) -> None:
         """Until other programs see its port, or its connection to theirs."""

@@ -241,6 +241,14 @@ def test_the_original_network_can_be_trained(run, hymns: Path) -> None:
     assert "best step 2" in Path("old.md").read_text()
 
 
+def test_the_original_network_learns_lines(run, tunes: Path) -> None:
+    """Whose recipe says what the original knows nothing of."""
+    small = [item for text in ("hidden=8", "width=8", "steps=2", "window=16") for item in ("--set", text)]
+    said = run("train", "biaxial", "--corpus", tunes, "--configuration", "original", *small, "-o", "old.safetensors")
+    assert said.code == 0, said.err
+    assert Composer.load("old.safetensors").generator.recalls == ()
+
+
 def test_of_a_split_without_pieces_the_card_says_so(run, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "tune.abc").write_text("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|cBAG|FEDC|]\n")

@@ -17,7 +17,14 @@ def test_a_title_is_a_line_that_can_be_printed(title: str) -> None:
 
 @pytest.mark.parametrize(
     ("title", "said"),
-    [("Badan,", "Badan"), ("Mr. Dooley", "Mr. Dooley"), ("Etc. . .", "Etc"), (" a\nb ", "a b"), ("...", "")],
+    [
+        ("Badan,", "Badan"),
+        ("Mr. Dooley", "Mr. Dooley"),
+        ("Etc. . .", "Etc"),
+        (" a\nb ", "a b"),
+        ("...", ""),
+        ("Who's there?;", "Who's there?"),
+    ],
 )
-def test_in_a_sentence_it_ends_with_a_letter(title: str, said: str) -> None:
+def test_in_a_sentence_it_has_no_stop_at_its_end(title: str, said: str) -> None:
     assert in_sentence(title) == said

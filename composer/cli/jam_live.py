@@ -22,6 +22,7 @@ from composer.cli.terminal import working
 from composer.errors import ComposerError, UsageError
 from composer.io import write_bytes
 from composer.live.answering import Request, Settings
+from composer.live.backends import Direction
 from composer.live.controls import Control
 from composer.live.improviser import PAUSE, Improviser
 from composer.live.jam import Cable, Inbox, Jam
@@ -81,15 +82,17 @@ class Plugs(NamedTuple):
 
         watches: list[Watch | None] = [None, None]
         if not self.virtual:
-            listings = [Listing("input", self.backend), Listing("output", self.backend)]
-            for listing in listings:
-                stack.callback(listing.close)
-            watches = [Watch(n, listing) for n, listing in zip((self.source, self.sink), listings, strict=True)]
+            watches = [self._watch("input", self.source, stack), self._watch("output", self.sink, stack)]
         cables = Cable(listen, self.source, watches[0]), Cable(speak, self.sink, watches[1])
         for cable in cables:
             stack.callback(cable.close)
             cable.open()
         return cables
+
+    def _watch(self, direction: Direction, name: str, stack: ExitStack) -> Watch:
+        listing = Listing(direction, self.backend)
+        stack.callback(listing.close)
+        return Watch(name, listing)
 
 
 def plugs(source: str | None, sink: str | None, virtual: bool, backend: str) -> Plugs:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from composer.live.state import Drawn, State
 from composer.theory import TICKS_PER_QUARTER, Key, Meter, pitch_name
+from composer.titles import one_line
 
 if TYPE_CHECKING:
     from rich.segment import Segment
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 FRAME = 0.1  # seconds
 SIGNS = {"listening": "○", "thinking": "◐", "playing": "●"}
 COLOURS = {"listening": "green", "thinking": "yellow", "playing": "magenta", "you": "cyan", "composer": "magenta"}
+WORDS = 200  # letters of a notice
 MOST_ROWS = 12  # of the roll
 MOST_COLUMNS = 8  # a quarter
 CLOSEST = 4  # columns between bar lines
@@ -156,7 +158,7 @@ class View:
 def rows(state: State, width: int, height: int) -> list[Row]:
     """The lines of the view, at most ``height``; what matters least goes first where there are few."""
     head, figures = _head(state), _figures(state)
-    notice: Row = [(f" {_one_line(state.notice)}", "bold yellow")]
+    notice: Row = [(f" {one_line(state.notice, WORDS)}", "bold yellow")]
     keys: Row = [(f" {state.keys}", "dim")]
     tail = [figures, notice] + ([keys] if state.keys else [])
     drawn = _roll(state, width, min(MOST_ROWS, height - 2 - len(tail)))
@@ -184,12 +186,8 @@ def _figures(state: State) -> Row:
     return [
         (f" {'  '.join(filter(None, answered))}  ", ""),
         (late, "bold red" if state.late else ""),
-        (f"  {_one_line(state.ports)}", "dim"),
+        (f"  {one_line(state.ports, WORDS)}", "dim"),
     ]
-
-
-def _one_line(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())
 
 
 def _roll(state: State, width: int, lines: int) -> list[Row]:

@@ -54,7 +54,7 @@ class AbcTokens(Melody):
 
     name: ClassVar[str] = "abc_tokens"
 
-    def encode(self, score: Score) -> Sequence:
+    def _notes(self, score: Score) -> Sequence:
         onset, pitch, offset = monophonic(score, 0, self.grid)
         end = score.end // self.grid
         cuts = np.concatenate([onset, offset, self._breaks(score), [0, end]])
@@ -69,7 +69,7 @@ class AbcTokens(Melody):
         tonic = tonics(score, ticks, self.relative)[sounding]
         symbols[sounding] = pitch[note[sounding]] + PITCH_OFFSET - tonic + TIED * tied
         events = np.stack([symbols, np.diff(edges)], axis=1).astype(np.int32)
-        return Sequence(events, steps, metric_context(score, ticks, self.grid))
+        return Sequence(events, steps)
 
     def decode(self, sequence: Sequence, frame: Score) -> Score:
         symbol, duration = sequence.events.T

@@ -58,7 +58,7 @@ class Melody(Encoding):
         return replace(notes, context=metric_context(score, notes.steps * self.grid, self.grid))
 
     def _notes(self, score: Score) -> Sequence:
-        """The same without context."""
+        """Its events, without context."""
         onset, pitch, offset = monophonic(score, 0, self.grid)
         end = score.end // self.grid
         rests, stops = _gaps(onset, offset, end, -(-score.barlines[1:-1] // self.grid))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from composer.io.plot import one_line
+from composer.titles import one_line
 
 
 def text(value: str) -> str:

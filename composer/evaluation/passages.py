@@ -15,8 +15,8 @@ from composer.errors import WriteError
 from composer.evaluation.library import Passage, Stretch
 from composer.evaluation.melodies import clipped, line_of
 from composer.io.engraving import engrave, rasterize, system_starts, with_breaks
-from composer.io.plot import one_line
 from composer.score import Score
+from composer.titles import one_line
 
 COLOUR = "#c2261c"
 HEADING = 110  # percent of the usual size

@@ -26,7 +26,7 @@ from composer.evaluation.harmony import named, numeral
 from composer.evaluation.lines import DEGREES, bar_codes, bars_of, ends_of_phrases, letters, line, phrase_rows
 from composer.evaluation.tune_traits import tune_traits
 from composer.score import Part, Score
-from composer.theory import TICKS_PER_QUARTER, Meter
+from composer.theory import TICKS_PER_QUARTER
 from composer.voice_leading import CHOIR
 
 Counts = Counter[str]
@@ -37,6 +37,7 @@ OF = "of "  # stands before a value of a curve: how often it was asked
 WIDEST = 12  # semitones that a move is told apart to
 MOST_PHRASES = 8  # of a form
 OTHER = "other"
+NAMED = 4096  # lengths, or places in bars, whose names are kept: real music has hundreds
 OUTER = (0, len(CHOIR) - 1)
 SINGERS = ("", *map(str.lower, CHOIR))
 
@@ -92,7 +93,7 @@ def durations(score: Score) -> Counts:
     return Counter(_quarters(ticks) for voice in lengths for ticks in voice)
 
 
-@lru_cache(4096)
+@lru_cache(maxsize=NAMED)
 def _quarters(ticks: int) -> str:
     return str(Fraction(ticks, TICKS_PER_QUARTER))
 
@@ -106,14 +107,15 @@ def onsets(score: Score) -> Counts:
     for voice in range(len(score.parts)):
         onset = line(score, voice).onset
         for tick, into in zip(onset.tolist(), bars.position(score, onset).tolist(), strict=True):
-            found[_place(score.meter_at(tick), into)] += 1
+            meter = score.meter_at(tick)
+            found[_place(meter.numerator, meter.denominator, into)] += 1
     return found
 
 
-@lru_cache(4096)
-def _place(meter: Meter, into: int) -> str:
-    whole, part = divmod(Fraction(into * meter.denominator, 4 * TICKS_PER_QUARTER), 1)
-    return f"{meter}: {whole + 1} {part}" if part else f"{meter}: {whole + 1}"
+@lru_cache(maxsize=NAMED)
+def _place(numerator: int, denominator: int, into: int) -> str:
+    whole, part = divmod(Fraction(into * denominator, 4 * TICKS_PER_QUARTER), 1)
+    return f"{numerator}/{denominator}: {whole + 1}" + (f" {part}" if part else "")
 
 
 def _chords(score: Score) -> list[tuple[int, frozenset[int]]]:

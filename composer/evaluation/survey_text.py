@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from composer.evaluation.survey import KEPT, File, Kind, Survey, counted, length_groups, own_reason
-from composer.io.plot import one_line
 from composer.theory import Key, pitch_name
+from composer.titles import one_line
 
 Line = tuple[str, str]  # a style of rich, and the text
 

@@ -200,6 +200,8 @@ class Biaxial(Generator):
             return "dropout, decays and recalls are from 0 on, and below 1"
         if len(self.periods) > MOST_LAYERS or not all(1 <= period <= MOST_PERIOD for period in self.periods):
             return f"periods are 1 to {MOST_PERIOD} steps"
+        if self.steered and not (self.features and self.recalls):
+            return "what is known beforehand steers how it recalls: steered needs features and recalls"
         if not (1 <= self.particles <= MOST_PARTICLES and 0 < self.conservativity < 1e3):
             return f"particles are 1 to {MOST_PARTICLES}, conservativity is above 0"
         if not 0 <= self.widen <= MOST_PITCHES:

@@ -89,8 +89,7 @@ class Recall(nn.Module):
     The likeness of two places is that of their frames (shared pitches, as Dice's coefficient, and whether they are
     equal), and, fading at a decay a step, that of the frames before them. Each decay is one way to recall, with its own
     sharpness, its own liking for some distances in time, and its own readiness to recall nothing. Each of these may be
-    steered, step by step: by likeness where a phrase goes on, by the distance where it begins. Transposing all that was
-    heard changes nothing about it.
+    steered, step by step, by what is known beforehand. Transposing all that was heard changes nothing about it.
     """
 
     def __init__(self, decays: tuple[float, ...], periods: tuple[int, ...]) -> None:
@@ -101,16 +100,16 @@ class Recall(nn.Module):
         self.nothing = nn.Parameter(torch.full((len(decays),), 6.0))
 
     @property
-    def steers(self) -> int:
-        """What can be steered of each way to recall: its sharpness, its readiness for nothing, and each distance."""
+    def steerable(self) -> int:
+        """How many numbers steer each way to recall: its sharpness, its readiness for nothing, each of its tables."""
         return 2 + len(self.distance)
 
     def forward(
         self, x: Tensor, past: Tensor, like: Tensor, steer: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(T, B, P, C) the frames before each step, (B, S, P, C) those before them, (B, K, S) the likeness of each with
-        the last, (T, B, K, steers) -> (T, B, P, K C) what is recalled, (T, B, K) how surely, and both behind the last
-        step.
+        the last, (T, B, K, steerable) how it is steered, None where it is not -> (T, B, P, K C) what is recalled, (T,
+        B, K) how surely, and both behind the last step.
         """
         now = x.transpose(0, 1)
         past = torch.cat([past, now], dim=1)
@@ -123,14 +122,17 @@ class Recall(nn.Module):
             rows.append(like)
         at, places = torch.arange(steps, device=x.device) + first, torch.arange(past.shape[1], device=x.device)
         lag = at[:, None] - places
-        if steer is None:
-            steer = like.new_zeros(steps, len(like), len(self.decays), self.steers)
-        sharper, emptier, *farther = steer.permute(3, 1, 2, 0)[..., None].unbind(0)  # each (B, K, T, 1)
-        score = torch.stack(rows, dim=2) * (10 * functional.softplus(self.sharpness[:, None, None] + sharper))
-        for table, more in zip(self.distance, farther, strict=True):  # (B, K, T, S + T)
-            score = score + table[:, lag % table.shape[1]] * (1 + more)
+        sharpness, nothing = self.sharpness[:, None, None], self.nothing[:, None, None]
+        tables = [table[:, lag % table.shape[1]] for table in self.distance]
+        if steer is not None:
+            sharper, idler, *heeded = steer.permute(3, 1, 2, 0)[..., None].unbind(0)  # each (B, K, T, 1)
+            sharpness, nothing = sharpness + sharper, nothing + idler
+            tables = [table * (1 + more) for table, more in zip(tables, heeded, strict=True)]
+        score = torch.stack(rows, dim=2) * (10 * functional.softplus(sharpness))  # (B, K, T, S + T)
+        for table in tables:
+            score = score + table
         score = score.masked_fill(lag <= 0, -torch.inf)  # what comes now is not known
-        none = self.nothing[:, None, None] + emptier
+        none = nothing.expand(len(score), -1, steps, 1)
         weights = torch.cat([score, none], dim=-1).softmax(-1)[..., :-1]
         following = functional.pad(past, (0, 0, 0, 0, 0, 1))[:, 1:].flatten(2)  # what came at each place
         found = torch.matmul(weights.to(x.dtype), following[:, None])  # (B, K, T, P C)

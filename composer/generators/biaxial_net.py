@@ -54,8 +54,8 @@ class Net(nn.Module):
         for table in labels:
             nn.init.zeros_(table.weight[-1])  # what training never shows says nothing
         self.labels = nn.ModuleList(labels)
-        steers = len(shape.recalls) * self.recall.steers
-        self.steers = nn.ModuleList(_unmoved(size, steers) for size in shape.labels if shape.steered)
+        width = len(shape.recalls) * self.recall.steerable
+        self.steers = nn.ModuleList(_unmoved(size, width) for size in shape.labels if shape.steered)
         self.many = nn.Embedding(2 * COUNTED, shape.hidden)
         self.degrees = nn.Embedding(12, shape.hidden) if shape.tonic is not None else nn.Identity()
         self.register = nn.Parameter(torch.zeros(shape.pitches, shape.hidden))
@@ -119,11 +119,11 @@ class Net(nn.Module):
         return self.ascent.known(h), tuple(after)
 
     def _steer(self, labels: Tensor) -> Tensor | None:
-        """(T, B, F) -> (T, B, K, steers) how it recalls."""
+        """(T, B, F) -> (T, B, K, steerable) how it recalls; None: as ever."""
         if not self.steers:
             return None
         found: Tensor = sum(table(labels[..., number]) for number, table in enumerate(self.steers))
-        return STEERED * found.view(*labels.shape[:2], len(self.shape.recalls), -1)
+        return STEERED * found.view(*labels.shape[:2], len(self.shape.recalls), self.recall.steerable)
 
     def _faded(self, merged: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """(T, B, P, 1) -> (T, B, P, D) what sounded, fading at each of the decays, and how it ends (B, P, D)."""

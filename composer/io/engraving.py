@@ -19,8 +19,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from composer.errors import UsageError, WriteError
-from composer.io.plot import one_line
 from composer.score import Score
+from composer.titles import one_line
 
 BARS_PER_SYSTEM = 4
 HEADINGS = {  # place, percent of the usual size, and letters that fit

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from composer.errors import UsageError
 from composer.score import MAX_TICKS, Part, Score
 from composer.theory import TICKS_PER_QUARTER, pitch_name
+from composer.titles import one_line
 
 MAX_EVENTS = 300_000  # notes and bars that are heard; half a minute of drawing
 DPI = 144
@@ -104,16 +105,6 @@ def pitch_range(parts: list[Part]) -> tuple[int, int]:
 def drum_rows(parts: list[Part]) -> NDArray[np.int32]:
     """The drums struck, as rising MIDI pitches."""
     return np.unique(np.concatenate([part.pitch for part in parts])) if parts else np.zeros(0, np.int32)
-
-
-def one_line(text: str, limit: int) -> str:
-    """Text without control characters and line breaks, at most ``limit`` letters.
-
-    >>> one_line("The \\nKesh   Jig", 9)
-    'The Kesh…'
-    """
-    words = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
 
 
 def _colours(heard: Score) -> dict[int, tuple[float, float, float]]:

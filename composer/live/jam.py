@@ -42,8 +42,8 @@ class Cable:
     watch: Watch | None = None  # None: a port of our own, which stays
     port: Any = None
     release: Callable[[], None] = lambda: None  # by those who send; called before it is closed
-    problem: str | None = None  # why it could not be opened again
     _held: ExitStack = field(default_factory=ExitStack)
+    _problem: str | None = field(default=None, init=False)  # why it could not be opened again
 
     def open(self) -> None:
         self.port = self._held.enter_context(self.connect(self.name))
@@ -62,13 +62,13 @@ class Cable:
             return f"{self.name} has gone; it is taken up again when it comes back"
         if change == "back" and self.watch is not None:
             self.name = self.watch.name
-            known, self.problem = self.problem, None
+            known, self._problem = self._problem, None
             try:
                 self.open()
             except ComposerError as error:
-                self.problem = str(error)
+                self._problem = str(error)
                 self.watch.missed()
-                return self.problem if self.problem != known else None
+                return self._problem if self._problem != known else None
             return f"{self.name} is back"
         return None
 

@@ -156,7 +156,7 @@ def _open(made: Any, backend: str, name: str, direction: Direction, virtual: boo
         try:
             with libraries_quiet():
                 made.open_port(names.index(chosen), short)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # as RtMidi says that it is taken, and that it has just gone
             raise ComposerError(
                 f"{chosen}: the port cannot be opened ({error}); is another program using it?"
             ) from None

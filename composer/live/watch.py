@@ -12,6 +12,7 @@ from composer.live.backends import CLIENT, Direction, client
 from composer.live.ports import match, stem
 
 EVERY = 0.5  # seconds between two looks
+LONGEST = 4.0  # seconds more before a port is tried again that another program holds: a try stops all else for 20 ms
 SILENCE = 1.5  # seconds without a beat that was sent; then the server is dead, or stands still
 ACTIVE_SENSING = 0xFE
 
@@ -29,9 +30,10 @@ class Listing:
 
     def __init__(self, direction: Direction, backend: str = "auto") -> None:
         """Raises what :func:`composer.live.ports.output_names` does."""
-        self._held = ExitStack()
-        self._client, answering = self._held.enter_context(client(direction, backend))
-        self._beat = self._held.enter_context(_Beat()) if answering == "jack" else None
+        with ExitStack() as stack:
+            self._client, answering = stack.enter_context(client(direction, backend))
+            self._beat = stack.enter_context(_Beat()) if answering == "jack" else None
+            self._held = stack.pop_all()
 
     def __call__(self) -> list[str]:
         if self._beat is not None and not self._beat.goes_on():
@@ -54,16 +56,17 @@ class _Beat:
         self._patience = 0.0  # seconds after it at which another follows
 
     def __enter__(self) -> Self:
-        self._held = ExitStack()
         name = f"{CLIENT}-beat-{uuid4().hex[:8]}"  # no other jam's
-        self._out, _ = self._held.enter_context(client("output", "jack", name))
-        back, _ = self._held.enter_context(client("input", "jack", f"{CLIENT}-beat"))
-        back.ignore_types(active_sense=False)
-        back.set_callback(self._came)
-        self._held.callback(back.cancel_callback)
-        self._out.open_virtual_port("out")
-        ports = back.get_ports()
-        back.open_port(ports.index(match(name, ports)), "in")
+        with ExitStack() as stack:
+            self._out, _ = stack.enter_context(client("output", "jack", name))
+            back, _ = stack.enter_context(client("input", "jack", f"{CLIENT}-beat"))
+            back.ignore_types(active_sense=False)
+            back.set_callback(self._came)
+            stack.callback(back.cancel_callback)
+            self._out.open_virtual_port("out")
+            ports = back.get_ports()
+            back.open_port(ports.index(match(name, ports, "input")), "in")
+            self._held = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,6 +106,7 @@ class Watch:
         self._names = names
         self._there = True
         self._next = 0.0
+        self._pause = EVERY
 
     def poll(self, now: float) -> Change | None:
         """What has changed by ``now`` (seconds on the clock); looks every :data:`EVERY` seconds at most."""
@@ -111,7 +115,7 @@ class Watch:
         self._next = now + EVERY
         names = self._names()
         if self._there and self.name not in names:
-            self._there = False
+            self._there, self._pause = False, EVERY
             return "lost"
         if not self._there and (found := returned(self.name, names)) is not None:
             self.name, self._there = found, True
@@ -119,8 +123,10 @@ class Watch:
         return None
 
     def missed(self) -> None:
-        """It could not be opened: the next look tells again that it is back."""
+        """It could not be opened: a later look tells again that it is back, each time a longer while after."""
         self._there = False
+        self._next += self._pause
+        self._pause = min(2 * self._pause, LONGEST)
 
 
 def returned(name: str, names: Sequence[str]) -> str | None:

@@ -173,11 +173,26 @@ def test_weights_that_are_not_of_the_model_are_read_errors(change: str) -> None:
 
 
 def test_files_older_than_a_setting_are_as_they_were() -> None:
-    arrays, metadata = model(LINES).arrays()
+    made = model(LINES)
+    arrays, metadata = made.arrays()
     del metadata["periods"], metadata["steered"]
     found = Biaxial.from_arrays(arrays, metadata)
     assert found.periods == (16, 12)
     assert not found.steered
+    assert_same_likelihood(made, found)
+
+
+def test_a_steered_model_is_saved_and_loaded() -> None:
+    made = model(LINES, steered=True)
+    assert_same_likelihood(made, Biaxial.from_arrays(*made.arrays()))
+    made.net_.steers[0].weight.data.zero_()
+    with pytest.raises(AssertionError):
+        assert_same_likelihood(made, model(LINES, steered=True))
+
+
+def assert_same_likelihood(first: Biaxial, second: Biaxial) -> None:
+    heard = first.sample(masks(LINES, 40), rng=np.random.default_rng(0))[0]
+    np.testing.assert_array_equal(first.log_prob(heard), second.log_prob(heard))
 
 
 @pytest.mark.parametrize("change", BROKEN_METADATA, ids=str)
@@ -202,6 +217,8 @@ def test_files_that_do_not_belong_together_are_read_errors(change: dict[str, obj
         {"particles": 0},
         {"conservativity": 0.0},
         {"features": ("tide",)},
+        {"steered": True, "recalls": ()},
+        {"steered": True, "features": ()},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(options: dict[str, object]) -> None:

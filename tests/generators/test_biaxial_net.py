@@ -1,5 +1,6 @@
 """The biaxial network: both axes, by what its docstrings promise."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -175,11 +176,12 @@ def test_what_followed_is_recalled() -> None:
 
 def test_a_label_that_training_never_shows_says_nothing() -> None:
     """The last of each feature is that of what is unknown."""
-    weights = Net(Shape(12, 1, labels=(4, 3))).state_dict()
+    weights = Net(Shape(12, 1, labels=(4, 3), steered=True)).state_dict()
     for feature in (0, 1):
         *known, unknown = weights[f"labels.{feature}.weight"]
         assert all(row.any() for row in known)
         assert not unknown.any()
+        assert not weights[f"steers.{feature}.weight"].any()
 
 
 def test_a_distance_that_is_liked_is_recalled() -> None:
@@ -195,7 +197,7 @@ def test_where_to_recall_from_is_steered() -> None:
     """The same distances are liked at all steps, and heeded at some; at others nothing is recalled."""
     recall = Recall((0.8,), (3, 4))
     heard = torch.eye(8)[:, None, :, None]  # (T, 1, P, 1): nothing is like anything
-    steer = torch.zeros(8, 1, 1, recall.steers)
+    steer = torch.zeros(8, 1, 1, recall.steerable)
     steer[4:6, ..., 3] = 50.0  # the distance of four steps
     steer[6:, ..., 1] = 50.0  # nothing
     with torch.no_grad():
@@ -209,7 +211,7 @@ def test_where_to_recall_from_is_steered() -> None:
 def test_how_surely_by_likeness_is_steered() -> None:
     recall = Recall((0.8,), ())
     heard = torch.eye(8)[torch.tensor([0, 3, 5, 7, 0, 3])][:, None, :, None]
-    steer = torch.zeros(6, 1, 1, recall.steers)
+    steer = torch.zeros(6, 1, 1, recall.steerable)
     steer[-1, ..., 0] = -50.0
     with torch.no_grad():
         recall.nothing.zero_()
@@ -218,6 +220,37 @@ def test_how_surely_by_likeness_is_steered() -> None:
     torch.testing.assert_close(found[:-1], plain[:-1])
     assert plain[-1, 0, 5, 0] > 0.5  # as it went before
     torch.testing.assert_close(found[-1, 0, [3, 5, 7], 0], torch.tensor([2.0, 1, 1]) / 6)  # all alike
+
+
+def test_each_label_steers_its_own_way_to_recall() -> None:
+    """Here the second of two is kept, by the label 3 alone, from recalling nothing."""
+    made = net(30, steered=True, recalls=(0.5, 0.8), periods=(3,))
+    frames, (labels, _) = music(made, 8, 20), known()
+    with torch.no_grad():
+        for table in made.steers:
+            table.weight.zero_()
+        made.recall.nothing.fill_(50.0)
+        made.steers[0].weight[3].view(2, made.recall.steerable)[1, 1] = -10.0  # times STEERED
+        x = (before(frames).transpose(0, 1) > 0).float().amax(-1, keepdim=True)
+        state = torch.zeros(2, 0, 30, 1), torch.zeros(2, 2, 0)
+        _, surely, *_ = made.recall(x, *state, made._steer(labels.transpose(0, 1)))
+    steered = labels[0, :, 0] == 3
+    assert (surely[steered][1:, :, 1] > 0.99).all()
+    assert (surely[~steered][1:] < 0.01).all()
+    assert (surely[..., 0] < 0.01).all()
+
+
+def test_what_steers_nothing_changes_nothing() -> None:
+    steered = net(30, steered=True, periods=(3, 4))
+    with torch.no_grad():
+        steered.steers[0].weight.zero_()
+    plain = Net(dataclasses.replace(steered.shape, steered=False)).eval()
+    plain.load_state_dict({name: value for name, value in steered.state_dict().items() if "steers" not in name})
+    frames = music(plain, 8, 20)
+    torch.testing.assert_close(logits(steered, frames), logits(plain, frames), atol=1e-4, rtol=1e-4)
+    with torch.no_grad():
+        steered.steers[0].weight.fill_(0.3)
+    assert not torch.allclose(logits(steered, frames), logits(plain, frames), atol=1e-2)
 
 
 @pytest.mark.parametrize("above", [5, -1])

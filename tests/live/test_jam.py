@@ -9,6 +9,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
+
 from composer.errors import ComposerError
 from composer.live.answering import Settings
 from composer.live.clock import MonotonicClock
@@ -18,7 +20,7 @@ from composer.live.jam import Cable, Inbox, Jam
 from composer.live.phrase import Segmenter
 from composer.live.ports import MemoryPort
 from composer.live.record import LOG_FILE, Record, Saver
-from composer.live.watch import EVERY, Watch
+from composer.live.watch import EVERY, LONGEST, Watch
 from jamming import off, on
 
 
@@ -53,19 +55,28 @@ def test_a_call_is_in_the_log_as_soon_as_it_is_over(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_back_and_cannot_be_opened_yet_is_tried_again() -> None:
-    """As long as another program holds it; that is told once."""
-    answers = iter(["Keys is taken", "Keys is taken", "Keys is held", None])
+    """As long as another program holds it, at longer and longer times, as each try takes time; what is new is told."""
+    tries: list[float] = []
+    now = 0.0
 
     @contextmanager
     def connect(_: str) -> Iterator[str]:
-        if (refusal := next(answers)) is not None:
-            raise ComposerError(refusal)
+        tries.append(now)
+        if len(tries) < 8:
+            raise ComposerError("Keys is taken" if len(tries) < 5 else "Keys is held")
         yield "port"
 
     names: list[str] = []
     cable = Cable(connect, "Keys", Watch("Keys", lambda: names))
-    said = [cable.look(0.0)]
-    names.append("Keys")
-    said += [cable.look(k * EVERY) for k in range(1, 7)]
-    assert said[1:] == ["Keys is taken", None, "Keys is held", "Keys is back", None, None]
+    said = []
+    for now in np.arange(0, 40, EVERY):
+        said.append(cable.look(now))
+        names = ["Keys"]
+    told = [words for words in said if words]
+    assert told[0].startswith("Keys has gone")
+    assert told[1:] == ["Keys is taken", "Keys is held", "Keys is back"]
     assert cable.port == "port"
+    waits = np.diff(tries)
+    assert (np.diff(waits) >= 0).all()
+    assert waits.min() >= 2 * EVERY
+    assert waits.max() == EVERY + LONGEST

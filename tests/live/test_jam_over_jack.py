@@ -19,7 +19,7 @@ import pytest
 from mido import Message, MidiFile
 
 from composer.live.ports import Port, open_input, open_output
-from duet import PATIENCE, TUNE, Keys, Program, Stage, running, sleep_until, stage, strikes, unmatched
+from duet import PATIENCE, SILENCE, TUNE, Keys, Program, Stage, running, sleep_until, stage, strikes, unmatched
 from midi_programs import once_more, wait_for
 from system import require_program
 
@@ -29,7 +29,6 @@ pytestmark = [pytest.mark.realtime, pytest.mark.slow]
 # of a longer period
 JACK_PERIOD = 512
 
-SILENCE = 1.5  # seconds, as the machine may be busy, and a model too slow for its silence is refused
 OSC = 19_000 + os.getpid() % 500 * 2
 
 

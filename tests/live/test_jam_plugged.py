@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from composer.live.ports import open_output
-from duet import PATIENCE, TUNE, Keys, Program, Stage, joined, unmatched
+from duet import PATIENCE, SILENCE, TUNE, Keys, Program, Stage, joined, unmatched
 from midi_programs import Listener, wait_for
 
 pytestmark = [pytest.mark.realtime, pytest.mark.slow]
@@ -26,7 +26,10 @@ def plugged(own_jack: None, tmp_path: Path) -> Iterator[tuple[Stage, ExitStack]]
         keys = Keys(keyboard.enter_context(open_output("some-keys", "jack", virtual=True)))
         ear = Listener("some-synth")
         stack.callback(ear.close)
-        jam = Program(tmp_path / "session", "--in", "some-keys", "--out", ear.name, "--silence", "1.5", "--seed", "1")
+        jam = Program(
+            tmp_path / "session", "--in", "some-keys", "--out", ear.name, "--silence", str(SILENCE), "--seed", "1"
+        )
+        stack.callback(lambda: print(*jam.said))  # shown if the test fails
         stack.callback(jam.close)
         for name in ("some-keys:out", "some-synth:in"):
             wait_for(lambda port=name: joined(port), PATIENCE)

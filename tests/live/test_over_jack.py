@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -181,9 +183,30 @@ def test_a_server_that_stands_still_has_no_ports_any_more(jack: None, monkeypatc
             assert "jam:in" in names()
             time.sleep(0.01)
         monkeypatch.setattr(watch, "SILENCE", 0.02)
-        names._beat._out_since = time.monotonic() - 1  # a beat that never comes back
-        assert names() == []
+        monkeypatch.setattr(names._beat, "_out", SimpleNamespace(send_message=lambda _: None))  # it takes no more
+        wait_for(lambda: names() == [])
     names.close()
+
+
+def test_each_listing_hears_its_own_beat(jack: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though others were begun between, and have gone."""
+    heard: Counter[int] = Counter()
+    monkeypatch.setattr(watch._Beat, "_came", lambda beat, *_: heard.update([id(beat)]))
+    listings = [Listing("input", "jack") for _ in range(3)]
+    listings.pop(1).close()
+    listings.append(Listing("output", "jack"))
+    for count in (1, 2):
+        for listing in listings:
+            assert listing()
+            wait_for(partial(heard_often, heard, listing, count))
+            listing._beat._out_since = None
+    for listing in listings:
+        listing.close()
+    assert sum(heard.values()) == 2 * len(listings)
+
+
+def heard_often(heard: Counter[int], listing: Listing, count: int) -> bool:
+    return heard[id(listing._beat)] == count
 
 
 def test_a_hushed_stream_leaves_no_note_hanging(listener: Listener) -> None:

@@ -54,11 +54,11 @@ def test_a_port_comes_back_under_its_name_or_another_number(name: str, names: li
 
 @dataclass
 class Server:
-    """Carries what is sent, unless it is ``lost``; returns whether the beat goes on at each of some moments."""
+    """Carries what is sent, unless it is ``lost``, which is said of each beat by its number, from 1 on."""
 
+    lost: Callable[[int], bool]
     now: float = 0.0
     sent: int = 0
-    lost: Callable[[int], bool] = lambda _: True
 
     def __post_init__(self) -> None:
         self.beat = watch._Beat()
@@ -70,6 +70,7 @@ class Server:
             self.beat._came()
 
     def looks(self, *moments: float) -> list[bool]:
+        """Whether the beat goes on at each of some moments."""
         seen = []
         for self.now in moments:
             seen.append(self.beat.goes_on())
@@ -77,32 +78,32 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    made = Server()
+def dead(monkeypatch: pytest.MonkeyPatch) -> Server:
+    made = Server(lost=lambda _: True)
     monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: made.now))
     return made
 
 
-def test_a_server_that_only_stood_still_has_its_ports_again(server: Server) -> None:
+def test_a_server_that_only_stood_still_has_its_ports_again(dead: Server) -> None:
     """A JACK server may stop for many seconds as a client comes or goes."""
-    assert server.looks(0.0, 1.0, 1.6, 14.0) == [True, True, False, False]
-    server.beat._came()
-    assert server.looks(14.5, 15.0, 16.5) == [True, True, False]
+    assert dead.looks(0.0, 1.0, 1.6, 14.0) == [True, True, False, False]
+    dead.beat._came()
+    assert dead.looks(14.5, 15.0, 16.5) == [True, True, False]
 
 
-def test_a_beat_that_is_lost_is_not_missed(server: Server) -> None:
-    server.lost = lambda number: number == 3
-    assert all(server.looks(*(k * EVERY for k in range(100))))
+def test_a_beat_that_is_lost_is_not_missed(dead: Server) -> None:
+    dead.lost = lambda number: number == 3
+    assert all(dead.looks(*(k * EVERY for k in range(100))))
 
 
-def test_beats_lost_for_longer_bring_the_ports_back(server: Server) -> None:
-    server.lost = lambda number: number < 4
-    seen = server.looks(*(k * EVERY for k in range(40)))
+def test_beats_lost_for_longer_bring_the_ports_back(dead: Server) -> None:
+    dead.lost = lambda number: number < 4
+    seen = dead.looks(*(k * EVERY for k in range(40)))
     assert False in seen
     assert all(seen[-20:])
 
 
-def test_a_dead_server_is_hardly_asked(server: Server) -> None:
+def test_a_dead_server_is_hardly_asked(dead: Server) -> None:
     """RtMidi waits for ever to send where its buffer of 16 KiB is full."""
-    assert not any(server.looks(*range(0, 1_000_000, 10))[1:])
-    assert server.sent < 30
+    assert not any(dead.looks(*range(0, 1_000_000, 10))[1:])
+    assert dead.sent < 30

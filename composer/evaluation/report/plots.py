@@ -10,7 +10,7 @@ from composer.evaluation.foils import CAUGHT
 from composer.evaluation.html import figure, text
 from composer.evaluation.judgement import Distance, Judgement, Span, Verdict
 from composer.evaluation.report.rows import known, number, percent, seconds, statistic
-from composer.io.plot import one_line
+from composer.titles import one_line
 
 COLOURS = 6
 NAMED = 190  # units for the names beside rows

@@ -20,7 +20,7 @@ from composer.evaluation.judgement import (
     Tunes,
     Verdict,
 )
-from composer.io.plot import one_line
+from composer.titles import one_line
 
 NONE = "-"
 WITHIN = "*"  # marks a distance that is no larger than chance makes it

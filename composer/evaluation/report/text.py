@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from composer.evaluation.judgement import Report, Verdict
 from composer.evaluation.report.rows import LONGEST, Axis, axes, counted, judge, seconds
 from composer.evaluation.report.summary import composed, summary
-from composer.io.plot import one_line
+from composer.titles import one_line
 
 Line = tuple[str, str]  # a style of rich, and the text
 
