@@ -56,7 +56,7 @@ def test_a_file_of_any_name_is_told_on_one_line(run: Callable[..., Any], corpus:
     assert result.out.startswith("a [31m<b>: all 23 notes")
     assert result.out.splitlines()[1].startswith("  new passages")
     assert len(result.out.splitlines()) == 2
-    assert "<h1>What a [31m&lt;b&gt;.abc shares</h1>" in Path("out.html").read_text()
+    assert "<h1>What a [31m&lt;b&gt; .abc shares</h1>" in Path("out.html").read_text()
 
 
 def test_the_most_copied_tune_of_a_book_is_first(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_titles_are_safe_to_print() -> None:
     books = Library.of("mine", ["a"], ["Red\x1b[31m\n" + "x" * 200], [tune(1)])
     found = books.match(tune(1))
     assert found is not None
-    assert found["title"] == "Red[31m " + "x" * 72
+    assert found["title"] == "Red [31m " + "x" * 70 + "…"
 
 
 # --- novelty ----------------------------------------------------------------------------------------------------------
