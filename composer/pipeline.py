@@ -118,6 +118,11 @@ class Composer:
     def supports(self, sketch: Sketch) -> bool:
         return self.refusal(sketch) is None
 
+    @property
+    def usual_temperature(self) -> float:
+        """The temperature at which commands compose where nobody says another."""
+        return self.generator.usual_temperature
+
     def complete(self, sketch: Sketch, *, seed: int = 0, temperature: float = 1.0) -> Score:
         """The whole score, given notes included; the same seed gives the same notes.
 

@@ -59,6 +59,15 @@ def test_json_tells_everything(run) -> None:
     assert "pin 1.1=D4" in answer["tunes"][0]["made"]["sketch"]
 
 
+@pytest.mark.parametrize(
+    ("options", "temperature"),
+    [((), "0.7"), (("--model", "folk-biaxial"), "0.9"), (("--model", "folk-biaxial", "--temperature", "1.1"), "1.1")],
+)
+def test_the_temperature_is_the_model_s_own_unless_it_is_said(run, options: tuple[str, ...], temperature: str) -> None:
+    told = json.loads(run("tune", "--bars", "4", "--seed", "1", "--json", *options).out)
+    assert told["tunes"][0]["made"]["temperature"] == temperature
+
+
 def test_provenance_travels_in_the_files(run) -> None:
     run("tune", "--seed", 11, "--bars", 8, "--form", "AB", "-o", "t.abc", "-o", "t.mid", "-o", "t.musicxml")
     for suffix in ("abc", "mid", "musicxml"):

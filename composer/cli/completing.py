@@ -24,8 +24,14 @@ Model = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="The same seed gives the same notes; a new one if left out.")]
 Number = Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many.")]
-Temperature = Annotated[float, typer.Option(help="1 is as varied as the corpus; below plainer, above wilder.")]
-USUAL_TEMPERATURE = 0.7
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        help="1 is as varied as the corpus; below plainer, above wilder. Without it, the model's own: "
+        "0.7, of networks of one line 0.9.",
+        show_default=False,
+    ),
+]
 
 For = Annotated[
     str | None,
@@ -67,7 +73,7 @@ class Asked:
     model: str | None
     seed: int | None
     n: int
-    temperature: float
+    temperature: float | None  # None: the model's own
     outputs: list[Path]
     soundfont: str | None
     as_json: bool
@@ -86,7 +92,9 @@ def complete_and_write(sketch: Sketch, asked: Asked, title: str, source: Path | 
     if source is not None:
         spare(source, [path for paths in targets for path in paths])
     with working("composing"):
-        scores = _model(sketch, asked.model).completions(sketch, asked.n, seed=seed, temperature=asked.temperature)
+        model = _model(sketch, asked.model)
+        temperature = model.usual_temperature if asked.temperature is None else asked.temperature
+        scores = model.completions(sketch, asked.n, seed=seed, temperature=temperature)
     scores = [titled(score, title, number, asked.n) for number, score in enumerate(scores, 1)]
     written = write_all(scores, targets, asked.soundfont)
     texts = [dumps(score).decode() for score in scores]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from composer.cli.files import Chosen, choice, for_a_page, say
-from composer.cli.terminal import KEPT, Json, progressing, report, spare
+from composer.cli.terminal import KEPT, Json, in_folders, progressing, report, spare
 from composer.errors import Notice, ReadError, UsageError
 from composer.registry import CORPORA
 from composer.titles import in_sentence, printable
@@ -68,6 +68,7 @@ def copying(
     wrong = next((path for path in outputs if path.suffix.lower() not in SUFFIXES), None)
     if wrong is not None:
         raise UsageError(f"-o {wrong}: the name of a page ends in {', '.join(SUFFIXES)}")
+    in_folders(outputs)
     spare(file, outputs)
     scores = _scores(file, tune)
     lines = Lines.of(scores)
@@ -105,7 +106,8 @@ def _scores(file: Path, tune: str | None) -> list[Score]:
             notices.append(Notice("ignored", "", str(entry.error).removeprefix(f"{file}: ")))
     say(file, notices)
     if not scores:
-        raise ReadError(f"{file}: holds no ABC tune that can be read; one begins with X:1 and has a K: field")
+        why = "no tune of it can be read" if found else "holds no ABC tune; one begins with X:1 and has a K: field"
+        raise ReadError(f"{file}: {why}")
     return scores
 
 

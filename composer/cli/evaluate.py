@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from composer.cli.terminal import Json, progressing
+from composer.cli.terminal import Json, in_folders, progressing
 from composer.errors import ReadError, UsageError
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ def evaluate(
     wrong = next((path for path in output or [] if path.suffix.lower() not in PAGES), None)
     if wrong is not None:
         raise UsageError(f"{wrong}: a report is .html or .json")
-    if lost := next((path for path in output or [] if path.is_dir() or not path.parent.is_dir()), None):
-        raise UsageError(f"-o {lost}: give the name of a file, in a folder that is there")
+    in_folders(output or [])
     _judge(_split(generators), corpus or [], model or [], output or [], samples, seed, foils, as_json)
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from composer.cli.completing import (
-    USUAL_TEMPERATURE,
     Chords,
     Number,
     Preferences,
@@ -83,7 +82,7 @@ def harmonize(
     ] = None,
     seed: Seed = None,
     n: Number = 1,
-    temperature: Temperature = USUAL_TEMPERATURE,
+    temperature: Temperature = None,
     output: Outputs = None,
     soundfont: Soundfont = None,
     as_json: Json = False,
@@ -105,6 +104,7 @@ def harmonize(
     targets = targets_of(output or [], n, title, seed)
     spare(file, [path for paths in targets for path in paths])
     check_writable(score, [path for paths in targets for path in paths])
+    temperature = composer.usual_temperature if temperature is None else temperature
     with working("harmonising"):
         found = alternatives(composer, sketch, n, seed=seed, temperature=temperature)
     scores = [titled(one.score, title, number, n) for number, one in enumerate(found, 1)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from composer.cli.completing import MELODY, USUAL_TEMPERATURE, Model, Seed
+from composer.cli.completing import MELODY, Model, Seed
 from composer.cli.files import say
 from composer.cli.terminal import Json
 from composer.errors import Notice, UsageError, brief
@@ -45,9 +45,7 @@ def jam(
     tempo: Annotated[
         str, typer.Option(help="auto: yours, call by call; a number, quarters a minute; clock: that of MIDI clock.")
     ] = "auto",
-    temperature: Annotated[
-        float, typer.Option(help="1 is as varied as the corpus; below plainer.")
-    ] = USUAL_TEMPERATURE,
+    temperature: Annotated[float, typer.Option(help="1 is as varied as the corpus; below plainer.")] = 0.7,
     density: Annotated[float, typer.Option(help="Notes a beat in answers; 0: like the call's.")] = 0.0,
     chords: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A text of chords, 'Am | Dm G7 | C', that the music goes round.")

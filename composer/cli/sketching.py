@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from composer.cli.completing import (
-    USUAL_TEMPERATURE,
     Asked,
     Chords,
     For,
@@ -39,7 +38,7 @@ def complete(
     model: Model = None,
     seed: Seed = None,
     n: Number = 1,
-    temperature: Temperature = USUAL_TEMPERATURE,
+    temperature: Temperature = None,
     output: Outputs = None,
     soundfont: Soundfont = None,
     as_json: Json = False,
@@ -73,7 +72,7 @@ def vary(
     model: Model = None,
     seed: Seed = None,
     n: Number = 1,
-    temperature: Temperature = USUAL_TEMPERATURE,
+    temperature: Temperature = None,
     output: Outputs = None,
     soundfont: Soundfont = None,
     as_json: Json = False,
@@ -105,7 +104,7 @@ def continue_(
     model: Model = None,
     seed: Seed = None,
     n: Number = 1,
-    temperature: Temperature = USUAL_TEMPERATURE,
+    temperature: Temperature = None,
     output: Outputs = None,
     soundfont: Soundfont = None,
     as_json: Json = False,

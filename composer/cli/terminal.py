@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -130,6 +130,14 @@ def working(text: str) -> Iterator[None]:
 
     with Console(stderr=True).status(text):
         yield
+
+
+def in_folders(targets: Sequence[Path]) -> None:
+    """Refuse, before there is anything to write, what is a folder or lies in none; raises :class:`UsageError`."""
+    from composer.errors import UsageError
+
+    if lost := next((path for path in targets if path.is_dir() or not path.parent.is_dir()), None):
+        raise UsageError(f"-o {lost}: give the name of a file, in a folder that is there")
 
 
 def spare(source: Path, targets: list[Path]) -> None:

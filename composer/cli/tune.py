@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from composer.cli.completing import (
-    USUAL_TEMPERATURE,
     Asked,
     Chords,
     For,
@@ -29,7 +28,13 @@ def tune(
         str | None,
         typer.Option(help="jig, reel, hornpipe, slip-jig, polka, waltz, march or air: meter, tempo, form and lilt."),
     ] = None,
-    key: Annotated[str, typer.Option(help="Tonic and mode: 'D dorian', Ador, G, F#m. Notes belong to the key.")] = "D",
+    key: Annotated[
+        str,
+        typer.Option(
+            help="Tonic and mode: 'D dorian', Ador, G, F#m. Notes belong to the key, "
+            "in minor also the raised 6th and 7th."
+        ),
+    ] = "D",
     meter: Annotated[str | None, typer.Option(help="2/4 3/4 4/4 6/8 9/8 ... (4/4, or the style's).")] = None,
     bars: Annotated[
         int | None, typer.Option(help="Bars heard: 32 of AABB are 16 written (32, or the style's).")
@@ -65,7 +70,7 @@ def tune(
     model: Model = None,
     seed: Seed = None,
     n: Number = 1,
-    temperature: Temperature = USUAL_TEMPERATURE,
+    temperature: Temperature = None,
     output: Outputs = None,
     soundfont: Soundfont = None,
     as_json: Json = False,

@@ -77,7 +77,12 @@ def candidates(files: Sequence[str] = (), generators: Sequence[str] = ()) -> lis
             corpus = str(composer.info.get("corpus", ""))
             found.append(Candidate(str(file), composer.name, composer.digest, corpus, generator, encoding.name, voices))
     if not found:
-        raise UsageError(f"there is no model of {' or '.join(generators) or 'any kind'}: `composer train` makes one")
+        kind = " or ".join(generators) or "any kind"
+        raise UsageError(
+            f"none of {', '.join(files)} is of {kind}"
+            if files
+            else f"there is no model of {kind}: `composer train` makes one"
+        )
     return found
 
 
@@ -109,6 +114,8 @@ def judge(
         for model in mine:
             question = Question(name, model.voices, samples or SAMPLES[model.voices], seed, str(foils or ""))
             asked.setdefault(question, []).append(model)
+    if foils is not None:
+        _look_for(foils, list(asked))
     with Workers(progress) as workers:
         begun = [
             (
@@ -124,6 +131,15 @@ def judge(
         "seconds": round(time.perf_counter() - started, 1),
         "verdicts": verdicts,
     }
+
+
+def _look_for(foils: Path, questions: list[Question]) -> None:
+    """Refuse a folder of foils that is not needed, or lacks them; raises :class:`UsageError`."""
+    files = [file for question in questions if (file := judging.foil_file(question))]
+    if not files:
+        raise UsageError(f"--foils {foils}: js_fakes are chorales, and none of these models sings in four voices")
+    if lost := next((file for file in files if not file.is_file()), None):
+        raise UsageError(f"--foils {foils}: there is no {lost.name} in it")
 
 
 def _known(models: Sequence[Candidate]) -> list[str]:

@@ -63,6 +63,11 @@ class Generator(ABC):
         """The names of its hyperparameters."""
         return [setting.name for setting in dataclasses.fields(cls) if setting.init]  # type: ignore[arg-type]
 
+    @property
+    def usual_temperature(self) -> float:
+        """At which commands compose where nobody says another: plainer than what it learned from."""
+        return 0.7
+
     @abstractmethod
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What is saved: named arrays, and metadata that JSON can hold."""

@@ -108,11 +108,12 @@ def test_nothing_shared_is_no_error(run: Callable[..., Any], corpus: Path, tmp_p
     ("name", "text", "more", "code", "words"),
     [
         ("mine.abc", DRUMS, (), 1, "mine.abc: has no notes to compare, only rests or drums"),
-        ("mine.abc", "no music", (), 1, "mine.abc: holds no ABC tune that can be read"),
+        ("mine.abc", "no music", (), 1, "mine.abc: holds no ABC tune; one begins with X:1 and has a K: field"),
         ("mine.abc", OTHER, ("--tune", "9"), 2, "mine.abc"),
         ("mine.mid", "no music", (), 1, "mine.mid"),
         ("mine.txt", OTHER, (), 2, "mine.txt: cannot be read as music"),
         ("mine.abc", OTHER, ("-o", "page.pdf"), 2, "-o page.pdf: the name of a page ends in .html, .svg, .png"),
+        ("mine.abc", OTHER, ("-o", "nowhere/page.svg"), 2, "-o nowhere/page.svg: give the name of a file, in a folder"),
         ("mine.abc", OTHER, ("--corpus", "nothing"), 2, "'nothing' is neither a corpus"),
         ("mine.html", OTHER, ("-o", "mine.html"), 2, "mine.html: would be written over"),
     ],
@@ -132,6 +133,14 @@ def test_what_cannot_be_done_is_one_line(
     assert (result.code, result.out) == (code, "")
     assert words in result.err
     assert result.err.count("\n") == 1
+
+
+def test_a_book_of_bad_tunes_is_told(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
+    path = written(tmp_path, "X:1\nT:Bad\nM:0/0\nK:C\nC|\n")
+    result = run("copying", path)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.splitlines()[0].startswith(f"{path}: tune 1, ")
+    assert result.err.splitlines()[1] == f"composer: {path}: no tune of it can be read"
 
 
 def test_a_bad_tune_of_a_book_is_told_and_costs_no_other(run: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:

@@ -57,7 +57,10 @@ def test_a_model_of_ones_own_is_judged(
         assert job["satisfied"] == job["completed"]
     assert 0 < judgement["held_out"]["nats_per_quarter"] == judgement["held_out"]["common"]
     assert "walks" in Path("report.html").read_text()
-    again = run(*ask, "--foils", tmp_path)  # which are of chorales
+    refused = run(*ask, "--foils", tmp_path)
+    assert (refused.code, refused.out) == (2, "")
+    assert "js_fakes are chorales, and none of these models sings in four voices" in refused.err
+    again = run(*ask)
     assert again.code == 0, again.err
     assert "walks" in again.out
     kept = list((tmp_path / "cache" / "judged").iterdir())
@@ -74,6 +77,10 @@ def test_a_model_of_ones_own_is_judged(
         (["-o", "report.pdf"], "report.pdf: a report is .html or .json"),
         (["-o", "nowhere/report.html"], "-o nowhere/report.html: give the name of a file, in a folder that is there"),
         (["--model", "nothing-here"], "there is no model of this name"),
+        (
+            ["--generators", "markov", "--foils", "nowhere"],
+            "--foils nowhere: there is no js-fakes-16thSeparated.npz in it",
+        ),
         (["--corpus", "nowhere", "--generators", "maxent"], "'nowhere' is neither a corpus"),
     ],
 )

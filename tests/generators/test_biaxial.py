@@ -138,6 +138,11 @@ def test_the_range_is_widened_up_to_what_is_reserved() -> None:
 # --- files and settings -----------------------------------------------------------------------------------------------
 
 
+def test_lines_are_composed_less_plainly_than_all_else() -> None:
+    usual = {name: model(frames).usual_temperature for name, (frames, _) in WORLDS.items()}
+    assert usual == {"lines": 0.7, "a line": 0.9, "cells": 0.7, "a roll": 0.7, "bits": 0.7}
+
+
 WEIGHTS = "net.out.weight"
 BROKEN_ARRAYS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "not a number": lambda array: np.full_like(array, np.nan),
