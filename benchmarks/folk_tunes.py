@@ -22,6 +22,7 @@ from composer.corpora import Corpus, load
 from composer.encodings.melody import Melody
 from composer.evaluation.judgement import Novelty, Tunes
 from composer.evaluation.library import Library
+from composer.evaluation.lines import bar_codes, line
 from composer.evaluation.novelty import novelty
 from composer.evaluation.pages import blank_pages, plain
 from composer.evaluation.tunes import well_made
@@ -35,10 +36,12 @@ SEED = 8
 
 
 class Found(NamedTuple):
-    """What is said of some tunes."""
+    """What is said of some tunes; the shares are of those of eight bars or more."""
 
     tunes: Tunes
     novelty: Novelty
+    rounds: float  # that go round: under a third of their bars differ
+    rests: float  # that rest for more than a fifth of their time
 
 
 def pieces(corpus: Corpus, split: str) -> tuple[list[Score], list[str]]:
@@ -48,7 +51,7 @@ def pieces(corpus: Corpus, split: str) -> tuple[list[Score], list[str]]:
     return [score for score, _ in kept], [group for _, group in kept]
 
 
-def compose(name: str, training: list[Score], count: int, folder: Path) -> None:
+def compose(name: str, training: list[Score], count: int, folder: Path, temperature: float) -> None:
     """Write the files of a model that are missing, and say how long each took."""
     model, target = Composer.load(name), folder / name
     target.mkdir(parents=True, exist_ok=True)
@@ -60,7 +63,7 @@ def compose(name: str, training: list[Score], count: int, folder: Path) -> None:
         started = time.process_time()
         book = []
         for page in range(first, min(first + PAGES, len(pages))):
-            for score in model.completions(pages[page], EACH, seed=page):
+            for score in model.completions(pages[page], EACH, seed=page, temperature=temperature):
                 book.append(dumps(score).replace(b"X:1", b"X:%d" % (page * EACH + len(book) % EACH + 1), 1))
         took = (time.process_time() - started) / len(book)
         path.with_suffix(".part").write_bytes(b"\n".join(book))
@@ -79,7 +82,12 @@ def composed(folder: Path) -> Iterator[Score]:
 
 def judged(scores: list[Score], library: Library, groups: ArrayLike) -> Found:
     """Tunes, and how new their pages are beside the training split; those of one group are drawn together."""
-    return Found(well_made(scores), novelty(map(plain, scores), library, groups=groups))
+    heard = [(score, line(score)) for score in map(plain, scores) if score.bars >= 8]
+    codes = [bar_codes(score, notes) for score, notes in heard]
+    rounds = np.mean([3 * len(set(bars)) < len(bars) for bars in codes])
+    rests = np.mean([notes.duration.sum() < 0.8 * score.end for score, notes in heard])
+    found = well_made(scores), novelty(map(plain, scores), library, groups=groups)
+    return Found(*found, float(rounds), float(rests))
 
 
 def table(found: dict[str, Found]) -> str:
@@ -98,6 +106,11 @@ def table(found: dict[str, Found]) -> str:
     ]
     lines = [f"| | {' | '.join(found)} |", "|---" * (len(found) + 1) + "|"]
     lines += [f"| {name} | {' | '.join(say(one.tunes) for one in found.values())} |" for name, say in rows]
+    for name, shares in (
+        ("under a third of its bars differ", [one.rounds for one in found.values()]),
+        ("rests for over a fifth of its time", [one.rests for one in found.values()]),
+    ):
+        lines.append(f"| {name} | {' | '.join(f'{share:.1%}' for share in shares)} |")
     for n in range(min(len(one.novelty["curve"]) for one in found.values())):
         spans = [one.novelty["curve"][n] for one in found.values()]
         cells = [f"{span['value']:.1%} ({span['low']:.1%} to {span['high']:.1%})" for span in spans]
@@ -113,13 +126,14 @@ def main() -> None:
     parser.add_argument("--tunes", type=int, default=10_000)
     parser.add_argument("--folder", type=Path, required=True, help="where the tunes are, or go")
     parser.add_argument("--compose", action="store_true", help="compose what is missing, and do not judge")
+    parser.add_argument("--temperature", type=float, default=1.0, help="a folder for each")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     corpus = load("folk")
     (training, _), (held_out, variants) = pieces(corpus, "train"), pieces(corpus, "test")
     if options.compose:
         for name in options.models:
-            compose(name, training, options.tunes, options.folder)
+            compose(name, training, options.tunes, options.folder, options.temperature)
         return
     ids = [str(number) for number in range(len(training))]
     library = Library.of("folk", ids, ids, training)
