@@ -86,7 +86,7 @@ def evaluate(
 
     Every model that was trained on a corpus composes on blank pages like those of the corpus, and completes 200
     sketches for each job; what it wrote is held against music that no model has seen, and against what it learned from.
-    The first time this takes ten minutes on two cores; what did not change is kept.
+    The first time this takes nine minutes on two cores; what did not change is kept.
 
     --benchmark measures test log-likelihood, nats a quarter frame, as published and moved to D, on public piano rolls.
     The Markov generator is fitted on the spot; other generators are measured where models/benchmarks holds their model.
