@@ -82,12 +82,12 @@ def composed(folder: Path) -> Iterator[Score]:
 
 def judged(scores: list[Score], library: Library, groups: ArrayLike) -> Found:
     """Tunes, and how new their pages are beside the training split; those of one group are drawn together."""
-    heard = [(score, line(score)) for score in map(plain, scores) if score.bars >= 8]
-    codes = [bar_codes(score, notes) for score, notes in heard]
+    pages = list(map(plain, scores))
+    heard = [(page, line(page)) for page in pages if page.bars >= 8]
+    codes = [bar_codes(page, notes) for page, notes in heard]
     rounds = np.mean([3 * len(set(bars)) < len(bars) for bars in codes])
-    rests = np.mean([notes.duration.sum() < 0.8 * score.end for score, notes in heard])
-    found = well_made(scores), novelty(map(plain, scores), library, groups=groups)
-    return Found(*found, float(rounds), float(rests))
+    rests = np.mean([notes.duration.sum() < 0.8 * page.end for page, notes in heard])
+    return Found(well_made(scores), novelty(pages, library, groups=groups), float(rounds), float(rests))
 
 
 def table(found: dict[str, Found]) -> str:

@@ -22,6 +22,9 @@ from composer.live.ports import Port, open_output
 from composer.live.record import Session, read_session
 from midi_programs import Listener, hanging, wait_for
 
+# frames: 11 ms. A client that comes or goes while jackd --sync is at work can stop it for 15 s; it is at work for less
+# of a longer period
+JAM_PERIOD = 512
 TUNE = (62, 66, 69, 66, 62, 66, 69, 71)  # a bar of eighths
 SILENCE = 1.5  # seconds that end a call, as the machine may be busy, and a model too slow for its silence is refused
 PATIENCE = 60.0  # seconds, for a machine that does much else

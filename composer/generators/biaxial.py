@@ -94,7 +94,7 @@ class Biaxial(Generator):
     @property
     def usual_temperature(self) -> float:
         """Of a line, 0.9: its bars then return as often as real ones do, and at 0.7 it goes round in them."""
-        return 0.7 if self.roll or self.frames_.lines > 1 else 0.9
+        return super().usual_temperature if self.roll or self.frames_.lines > 1 else 0.9
 
     # --- training -------------------------------------------------------------------------------------------------
 

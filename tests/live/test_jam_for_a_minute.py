@@ -13,15 +13,13 @@ from mido import Message
 
 from composer.io.midi import DRUM_CHANNEL
 from composer.live.record import Session
-from duet import off_beat, play_for, running, stage, strikes, unanswered, unmatched
+from duet import JAM_PERIOD, off_beat, play_for, running, stage, strikes, unanswered, unmatched
 from midi_programs import wait_for
 from system import require_program
 
 pytestmark = [pytest.mark.realtime, pytest.mark.slow]
 
-# frames: 11 ms. A client that comes or goes while jackd --sync is at work can stop it for 15 s; it is at work for less
-# of a longer period
-JACK_PERIOD = 512
+JACK_PERIOD = JAM_PERIOD
 
 NEAR = 0.05  # seconds from its place at which a note is on it: the path through JACK, and a machine that is busy
 SECONDS = 60.0

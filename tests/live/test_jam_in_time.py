@@ -14,15 +14,26 @@ from mido import Message
 from composer.live.outbox import Timed
 from composer.live.ports import open_input, open_output
 from composer.live.scheduler import Scheduler
-from duet import ANSWER, PATIENCE, TUNE, Stage, comes, connect, running, sleep_until, stage, strikes, unmatched
+from duet import (
+    ANSWER,
+    JAM_PERIOD,
+    PATIENCE,
+    TUNE,
+    Stage,
+    comes,
+    connect,
+    running,
+    sleep_until,
+    stage,
+    strikes,
+    unmatched,
+)
 from midi_programs import wait_for
 from system import require_program
 
 pytestmark = [pytest.mark.realtime, pytest.mark.slow]
 
-# frames: 11 ms. A client that comes or goes while jackd --sync is at work can stop it for 15 s; it is at work for less
-# of a longer period
-JACK_PERIOD = 512
+JACK_PERIOD = JAM_PERIOD
 
 PULSES = 24
 NEAR = 0.08  # seconds from its place at which a note is on it: the path through JACK, and a machine that is busy

@@ -19,15 +19,26 @@ import pytest
 from mido import Message, MidiFile
 
 from composer.live.ports import Port, open_input, open_output
-from duet import PATIENCE, SILENCE, TUNE, Keys, Program, Stage, running, sleep_until, stage, strikes, unmatched
+from duet import (
+    JAM_PERIOD,
+    PATIENCE,
+    SILENCE,
+    TUNE,
+    Keys,
+    Program,
+    Stage,
+    running,
+    sleep_until,
+    stage,
+    strikes,
+    unmatched,
+)
 from midi_programs import once_more, wait_for
 from system import require_program
 
 pytestmark = [pytest.mark.realtime, pytest.mark.slow]
 
-# frames: 11 ms. A client that comes or goes while jackd --sync is at work can stop it for 15 s; it is at work for less
-# of a longer period
-JACK_PERIOD = 512
+JACK_PERIOD = JAM_PERIOD
 
 OSC = 19_000 + os.getpid() % 500 * 2
 

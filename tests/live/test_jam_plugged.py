@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from composer.live.ports import open_output
-from duet import PATIENCE, SILENCE, TUNE, Keys, Program, Stage, joined, unmatched
+from duet import JAM_PERIOD, PATIENCE, SILENCE, TUNE, Keys, Program, Stage, joined, unmatched
 from midi_programs import Listener, wait_for
 
 pytestmark = [pytest.mark.realtime, pytest.mark.slow]
 
-JACK_PERIOD = 512
+JACK_PERIOD = JAM_PERIOD
 
 
 @pytest.fixture
@@ -36,17 +36,27 @@ def plugged(own_jack: None, tmp_path: Path) -> Iterator[tuple[Stage, ExitStack]]
         yield Stage(jam, keys, ear), keyboard
 
 
+def vanished(one: Stage, port: str) -> None:
+    """Wait until the jam says that a port has gone."""
+    wait_for(lambda: f"{port} has gone" in "".join(one.jam.said), PATIENCE)
+
+
+def goes_on(one: Stage, port: str) -> None:
+    """The port is back, the next call is answered, and no note hangs."""
+    wait_for(lambda: f"{port} is back" in "".join(one.jam.said) and joined(port), PATIENCE)
+    one.answer(one.keys.play())
+    one.silence()
+    assert unmatched(one.ear.messages) == 0
+
+
 def test_a_port_that_goes_in_mid_answer_is_taken_up_again(plugged: tuple[Stage, ExitStack]) -> None:
     one, _ = plugged
     one.answer(one.keys.play(TUNE * 2), notes=2)
     gone = one.ear
     gone.close()
-    wait_for(lambda: "some-synth:in has gone" in "".join(one.jam.said), PATIENCE)
+    vanished(one, "some-synth:in")
     one.ear = Listener(gone.name)
-    wait_for(lambda: "some-synth:in is back" in "".join(one.jam.said) and joined("some-synth:in"), PATIENCE)
-    one.answer(one.keys.play())
-    one.silence()
-    assert unmatched(one.ear.messages) == 0
+    goes_on(one, "some-synth:in")
 
 
 def test_a_keyboard_that_goes_with_keys_down_holds_nothing(plugged: tuple[Stage, ExitStack]) -> None:
@@ -54,12 +64,9 @@ def test_a_keyboard_that_goes_with_keys_down_holds_nothing(plugged: tuple[Stage,
     one.keys.play(TUNE[:3])
     one.keys.send("note_on", note=60)
     keyboard.close()
-    wait_for(lambda: "some-keys:out has gone" in "".join(one.jam.said), PATIENCE)
+    vanished(one, "some-keys:out")
     one.keys.port = keyboard.enter_context(open_output("some-keys", "jack", virtual=True))
-    wait_for(lambda: "some-keys:out is back" in "".join(one.jam.said) and joined("some-keys:out"), PATIENCE)
-    one.answer(one.keys.play())
-    one.silence()
-    assert unmatched(one.ear.messages) == 0
+    goes_on(one, "some-keys:out")
 
 
 def test_a_closed_terminal_in_mid_answer_leaves_no_note_hanging(plugged: tuple[Stage, ExitStack]) -> None:
